@@ -1,0 +1,99 @@
+import type { CircuitBreakerOptions, CircuitBreakerStatus } from './breaker.js';
+import type { DecisionSource, PolicyStatus } from './decision.js';
+import type { AlgorithmName, FailureMode, Policy } from './policy.js';
+
+/** One policy applied to one key: what a call consumes of it. */
+export interface Charge {
+  /** Who is limited: inert text of at most 256 characters, bounded and hashed before it gets here. */
+  readonly key: string;
+  readonly policy: Policy;
+  /** Units: a safe integer of at least 0. */
+  readonly cost: number;
+}
+
+/** What every verb of a backend is given. */
+export interface BackendRequest {
+  /** At least one; no two of one policy id and key. */
+  readonly charges: readonly Charge[];
+  /** Deadline of this call, in ms. The caller stops waiting then; a backend should not hold resources for longer. */
+  readonly timeoutMs: number;
+}
+
+export interface ConsumeRequest extends BackendRequest {
+  /** Charge even where the quota does not suffice: the key goes into debt, and the call is allowed. */
+  readonly overdraw?: boolean;
+}
+
+export interface RefundRequest extends BackendRequest {
+  /** The store's time of the charge that is given back: what has left its window since is not given back again. */
+  readonly chargedAtMs?: number;
+  /** Name of the backend that charged it: a composite gives back there and nowhere else. */
+  readonly backend?: string;
+}
+
+/** What a backend decided. */
+export interface Reply {
+  /** Every enforced policy allows the call. */
+  readonly allowed: boolean;
+  /** The store's clock when it decided, ms since the epoch. */
+  readonly nowMs: number;
+  /** One status for each charge, in the order of the request. */
+  readonly policies: readonly PolicyStatus[];
+  /** Set by a composite: the member that decided. */
+  readonly backend?: string;
+  /** Set by a composite: whether that member is its first choice. */
+  readonly source?: DecisionSource;
+}
+
+/** What a backend can do. */
+export interface BackendCapabilities {
+  readonly algorithms: readonly AlgorithmName[];
+}
+
+/**
+ * Where counters live: the contract for third parties, proven by the suite in `nestjs-floodgate/testing`.
+ *
+ * A verb may answer at once or by a promise. A decision is atomic: every policy is charged or none is. An
+ * infrastructure failure is thrown as `BackendUnavailableError`; it counts against the breaker and falls under the
+ * failure mode. Any other error propagates to the caller as the bug it is.
+ */
+export interface Backend {
+  /** Unique within an application; shown in decisions, health and events. */
+  readonly name: string;
+  /** Default: every algorithm. */
+  readonly capabilities?: BackendCapabilities;
+  /** Options of the breaker around this backend, before the module's. `false`: none. */
+  readonly circuitBreaker?: CircuitBreakerOptions | false;
+  /** Charges every policy of the request if all enforced ones allow it, else none. */
+  consume(request: ConsumeRequest): Reply | Promise<Reply>;
+  /** The answer of a consume with cost 0; charges and stores nothing. */
+  peek(request: BackendRequest): Reply | Promise<Reply>;
+  /** Gives units back, never above the limit; a key that is not there stays away. */
+  refund(request: RefundRequest): void | Promise<void>;
+  /** Forgets the counters of these policies for these keys, blocks included. */
+  reset(request: BackendRequest): void | Promise<void>;
+  /** Resolves if the store answers; costs nothing and changes nothing. */
+  ping(signal: AbortSignal): void | Promise<void>;
+  /** Releases what the backend opened itself. Called once, at shutdown. */
+  close(): void | Promise<void>;
+  /** Tells of a key that was evicted to stay within bounds; set by the module. */
+  onEviction?: (listener: (evicted: number) => void) => void;
+}
+
+/** A backend and its breaker, seen without asking the store. */
+export interface BackendStatus {
+  readonly failureMode: FailureMode;
+  readonly backends: readonly { readonly name: string; readonly breaker: CircuitBreakerStatus | null }[];
+}
+
+/** What a live ping found. */
+export interface BackendHealth {
+  readonly healthy: boolean;
+  readonly backends: readonly {
+    readonly name: string;
+    readonly healthy: boolean;
+    readonly latencyMs: number;
+    readonly error?: string;
+    readonly breaker: CircuitBreakerStatus | null;
+  }[];
+}

@@ -1,0 +1,81 @@
+import type { Duration } from './policy.js';
+
+/** Milliseconds of a monotonic clock; injectable for tests. */
+export type Clock = () => number;
+
+export type BreakerState = 'closed' | 'open' | 'half-open';
+
+/** `auto`: the machine decides. `forced-open`: every call is rejected. `disabled`: every call passes, unobserved. */
+export type BreakerMode = 'auto' | 'forced-open' | 'disabled';
+
+/**
+ * When a closed breaker trips.
+ *
+ * - `consecutive`: after `failureThreshold` failures with no success between them. The default.
+ * - `rate`: when at least `minimumCalls` ended within `window` and the share of failures is at least `failureRate`.
+ * - `slow`: the same for calls that took at least `slowCall`; failures count as slow.
+ */
+export type TripOptions =
+  | { readonly kind: 'consecutive' }
+  | { readonly kind: 'rate'; readonly failureRate: number; readonly minimumCalls: number; readonly window: Duration }
+  | {
+      readonly kind: 'slow';
+      readonly slowCall: Duration;
+      readonly slowRate: number;
+      readonly minimumCalls: number;
+      readonly window: Duration;
+    };
+
+/** How a circuit breaker trips and recovers. Every field has a default. */
+export interface CircuitBreakerOptions {
+  /** Consecutive failures that open the circuit: a whole number of at least 1. Default 5. */
+  readonly failureThreshold?: number;
+  /** Length of the first open period. Default 60 s. */
+  readonly recoveryTimeout?: Duration;
+  /** Time closed without a trip until the backoff starts over. Default 300 s. */
+  readonly resetTimeout?: Duration;
+  /** Probes in flight at a time while half-open: at least 1. Default 1. */
+  readonly halfOpenMaxCalls?: number;
+  /** Successful probes that close the circuit: at least 1. Default 1. */
+  readonly successThreshold?: number;
+  /** Factor by which each further open period grows: at least 1. Default 2. */
+  readonly backoffMultiplier?: number;
+  /** Longest open period. Default 300 s. */
+  readonly backoffMax?: Duration;
+  /** Share of an open period that chance may take off, 0 to 1. Default 0.25. */
+  readonly jitter?: number;
+  /** Deadline of one call; it fails when it takes longer. Default: none. */
+  readonly callTimeout?: Duration;
+  /** Whether an error counts as a failure of what is called. An ignored error frees its slot without a verdict. */
+  readonly isFailure?: (error: unknown) => boolean;
+  /** Default: the process's monotonic clock. */
+  readonly clock?: Clock;
+  /** Default `{ kind: 'consecutive' }`. */
+  readonly trip?: TripOptions;
+}
+
+/** What a breaker tells of itself. Reading it changes nothing. */
+export interface CircuitBreakerStatus {
+  readonly name: string;
+  readonly state: BreakerState;
+  readonly mode: BreakerMode;
+  /** Consecutive failures, or failures (slow calls) within the window, by trip rule. */
+  readonly failureCount: number;
+  readonly failureThreshold: number;
+  /** Trips in all. */
+  readonly tripCount: number;
+  /** When the next probe is due; `null` unless open. */
+  readonly nextAttemptAt: Date | null;
+  /** Time until then; 0 unless open. */
+  readonly retryAfterMs: number;
+  /** Outcomes that came after their generation had passed, and were ignored. */
+  readonly lateOutcomes: number;
+}
+
+/** One change of state of a breaker. */
+export interface BreakerTransition {
+  readonly breaker: string;
+  readonly from: BreakerState;
+  readonly to: BreakerState;
+  readonly reason: 'tripped' | 'probe-failed' | 'probe-lost' | 'due' | 'recovered' | 'reset' | 'forced' | 'restored';
+}

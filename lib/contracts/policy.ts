@@ -1,0 +1,142 @@
+import type { ExecutionContext, Type } from '@nestjs/common';
+
+/**
+ * A length of time: a whole number of milliseconds, or a string such as `'250ms'`, `'60s'`, `'5m'`, `'1h'`, `'1d'`.
+ */
+export type Duration = number | string;
+
+/**
+ * How units are counted.
+ *
+ * - `sliding-window`: two counters; the previous window fades out while the current one fills. The default.
+ * - `fixed-window`: one counter for each window, windows aligned to the epoch.
+ * - `token-bucket`: a bucket of `burst` tokens, refilled continuously at `limit` per `window`; starts full.
+ * - `sliding-log`: one entry for each unit; exact, and made for small limits.
+ */
+export type AlgorithmName = 'sliding-window' | 'fixed-window' | 'token-bucket' | 'sliding-log';
+
+/**
+ * What a call gets when no backend can decide.
+ *
+ * - `closed`: it is refused with a `BackendUnavailableError` (503 over HTTP). The default.
+ * - `open`: it passes, uncounted, as `unenforced`.
+ * - `local`: this process decides with counters of its own, at `localShare` of each limit.
+ */
+export type FailureMode = 'closed' | 'open' | 'local';
+
+/** Whether a policy refuses calls (`enforce`, the default) or only counts and reports (`shadow`). */
+export type PolicyMode = 'enforce' | 'shadow';
+
+/**
+ * Whose counter a policy that is used in many places has: one for all of them (`shared`, the default) or one for each
+ * route (`route`).
+ */
+export type PolicyScope = 'shared' | 'route';
+
+/** Finds the partition key of a call; a class that dependency injection resolves. */
+export interface KeyResolver {
+  resolve(context: ExecutionContext): string | Promise<string>;
+}
+
+/** A function that finds the partition key of a call. Its result is the key, verbatim. */
+export type KeyFunction = (context: ExecutionContext) => string | Promise<string>;
+
+/**
+ * Who is limited.
+ *
+ * - `ip`: the adapter's `request.ip`; IPv6 addresses are grouped by network.
+ * - `user`: `request.user`: its `id`, else its `sub`; a call without a user falls back to the ip.
+ * - `user-or-ip`: the same, without the warning: anonymous calls are expected.
+ * - `global`: one key for everybody.
+ * - `header:x`, `query:x`, `param:x`: that value of the request; a call that lacks it falls back to the ip.
+ * - a function or a class; an array composes several.
+ */
+export type KeyInput =
+  | 'ip'
+  | 'user'
+  | 'user-or-ip'
+  | 'global'
+  | `header:${string}`
+  | `query:${string}`
+  | `param:${string}`
+  | KeyFunction
+  | Type<KeyResolver>
+  | readonly KeyInput[];
+
+/** Units that one call consumes: a whole number of at least 0, or a function of the call. */
+export type CostInput = number | ((context: ExecutionContext) => number | Promise<number>);
+
+/** Whether a call is left out of a limit. */
+export type SkipFunction = (context: ExecutionContext) => boolean | Promise<boolean>;
+
+/**
+ * A quota, and how it applies. Either `rate`, or `limit` and `window`.
+ *
+ * @example
+ * { rate: '100/15m', key: 'user', algorithm: 'token-bucket', burst: 200 }
+ */
+export interface PolicyOptions {
+  /** Its name in headers, events and metrics: letters, digits and `_ - . : / *`, up to 64. Default: its rate. */
+  readonly name?: string;
+  /** Units for each window, such as `'100/m'`, `'5/15m'`, `'10/250ms'`. */
+  readonly rate?: string;
+  /** Units for each window: a whole number of at least 0; 0 refuses every call that costs anything. */
+  readonly limit?: number;
+  /** Length of the window: at least 1 ms, at most 366 days. */
+  readonly window?: Duration;
+  /** Default `sliding-window`. */
+  readonly algorithm?: AlgorithmName;
+  /** Capacity of a token bucket: a whole number of at least 1. Default: `limit`. */
+  readonly burst?: number;
+  /** Units that one call consumes. Default 1. */
+  readonly cost?: CostInput;
+  /** Who is limited. Default: the module's `key`. */
+  readonly key?: KeyInput;
+  /** What a call gets when no backend can decide. Default: the module's. */
+  readonly failureMode?: FailureMode;
+  /** Leaves a call out of this policy. */
+  readonly skipIf?: SkipFunction;
+  /** After a refusal the key is refused for this long, and then finds a fresh quota. Default: no block. */
+  readonly blockFor?: Duration;
+  /** Default `shared`. */
+  readonly scope?: PolicyScope;
+  /** Default `enforce`. */
+  readonly mode?: PolicyMode;
+  /** The message of the 429 that this policy causes. Default: `Too Many Requests`. */
+  readonly message?: string;
+}
+
+/** Finds the policies of a call; a class that dependency injection resolves. It is asked once a request. */
+export interface PolicyResolver {
+  resolve(context: ExecutionContext): PolicyInput | PolicyInput[] | Promise<PolicyInput | PolicyInput[]>;
+}
+
+/** A function that finds the policies of a call. It is asked once a request. */
+export type PolicyFunction = (
+  context: ExecutionContext,
+) => PolicyInput | PolicyInput[] | Promise<PolicyInput | PolicyInput[]>;
+
+/** A policy's name (`'login'`), a rate (`'100/m'`), options, or what finds them for each call. */
+export type PolicyInput = string | PolicyOptions | PolicyFunction | Type<PolicyResolver>;
+
+/**
+ * A quota after validation: what algorithms and backends see. Plain data, all times in milliseconds.
+ *
+ * Bounds that validation guarantees, so that integer arithmetic is exact (below 2^52): `limit x windowMs` and
+ * `burst x windowMs` are at most 2^52, except for the algorithms that never multiply them (`fixed-window`,
+ * `sliding-log`), where `limit` is a safe integer; a `sliding-log` has a `limit` of at most 10,000.
+ */
+export interface Policy {
+  /** Identity of its counter: two policies with one id and one key share a count. */
+  readonly id: string;
+  /** Name shown in headers and events. */
+  readonly name: string;
+  readonly algorithm: AlgorithmName;
+  readonly limit: number;
+  readonly windowMs: number;
+  /** Capacity of a token bucket; equal to `limit` for the other algorithms. */
+  readonly burst: number;
+  /** 0: no block. */
+  readonly blockForMs: number;
+  readonly mode: PolicyMode;
+}

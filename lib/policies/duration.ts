@@ -1,0 +1,39 @@
+import { RateLimitConfigurationError } from '../contracts/errors.js';
+import type { Duration } from '../contracts/policy.js';
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+const DURATION = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/;
+
+/** Longest duration of any option: 366 days, so that products with limits stay exact and no timer overflows unseen. */
+export const MAX_DURATION_MS = 366 * 86_400_000;
+
+/**
+ * Reads a duration option as whole milliseconds.
+ *
+ * @param option path of the option, for the error
+ * @param minimumMs smallest value allowed, in ms; default 1
+ * @throws RateLimitConfigurationError for anything but a whole number of ms between `minimumMs` and 366 days
+ */
+export function parseDuration(option: string, value: Duration, minimumMs = 1): number {
+  const milliseconds = typeof value === 'string' ? inMilliseconds(value) : value;
+  if (Number.isInteger(milliseconds) && milliseconds >= minimumMs && milliseconds <= MAX_DURATION_MS) {
+    return milliseconds;
+  }
+  throw new RateLimitConfigurationError(
+    option,
+    value,
+    `Give a whole number of milliseconds from ${minimumMs} to ${MAX_DURATION_MS} (366 days), or a string such as '250ms', '60s', '5m', '1h', '1d'.`,
+  );
+}
+
+/** Milliseconds of a duration string; `NaN` if it is none. */
+export function inMilliseconds(text: string): number {
+  const match = DURATION.exec(text.trim());
+  if (match === null) return Number.NaN;
+  const [, amount, unit] = match as unknown as [string, string, string];
+  // Multiplying in floating point makes 1.1 s 1100.0000000000002 ms: round what is whole but for that.
+  const product = Number(amount) * (UNITS[unit] as number);
+  const whole = Math.round(product);
+  return Math.abs(product - whole) < 1e-6 ? whole : product;
+}
