@@ -1,0 +1,122 @@
+import type { PolicyStatus } from '../contracts/decision.js';
+import type { AlgorithmName, Policy } from '../contracts/policy.js';
+import type { Algorithm } from './algorithm.js';
+import { fixedWindow, type FixedWindowState } from './fixed-window.js';
+import { slidingLog, type SlidingLogState } from './sliding-log.js';
+import { slidingWindow, type SlidingWindowState } from './sliding-window.js';
+import { tokenBucket, type TokenBucketState } from './token-bucket.js';
+
+/** A key that is refused until a time, after which it finds a fresh quota (`blockFor`). */
+export interface BlockedState {
+  readonly blockedUntilMs: number;
+}
+
+export type UsageState = FixedWindowState | SlidingWindowState | TokenBucketState | SlidingLogState;
+
+/** What is stored of one policy for one key. */
+export type CounterState = UsageState | BlockedState;
+
+// Each policy's states are of its own algorithm's type: the storage id of a counter carries the algorithm's name.
+const ALGORITHMS: Readonly<Record<AlgorithmName, Algorithm<UsageState>>> = {
+  'fixed-window': fixedWindow as Algorithm<UsageState>,
+  'sliding-window': slidingWindow as Algorithm<UsageState>,
+  'token-bucket': tokenBucket as Algorithm<UsageState>,
+  'sliding-log': slidingLog as Algorithm<UsageState>,
+};
+
+const isBlocked = (state: CounterState): state is BlockedState => 'blockedUntilMs' in state;
+
+/** The state as of now; a block that is over is forgotten, and the key finds a fresh quota. */
+export function advance(state: CounterState | undefined, policy: Policy, nowMs: number): CounterState {
+  const algorithm = ALGORITHMS[policy.algorithm];
+  if (state === undefined) return algorithm.advance(undefined, policy, nowMs);
+  if (!isBlocked(state)) return algorithm.advance(state, policy, nowMs);
+  if (state.blockedUntilMs <= nowMs || policy.blockForMs === 0) return algorithm.advance(undefined, policy, nowMs);
+  // A block never outlasts the policy's own, not even when the clock steps back or the policy changes.
+  const longestMs = nowMs + policy.blockForMs;
+  return state.blockedUntilMs > longestMs ? { blockedUntilMs: longestMs } : state;
+}
+
+/**
+ * Whether the clock has stepped back behind a stored state (or a block was shortened). What `advance` makes of it must
+ * be stored even when nothing is charged, or its time would not pass until the clock has caught up.
+ */
+export function isAhead(state: CounterState, policy: Policy, nowMs: number): boolean {
+  return isBlocked(state)
+    ? state.blockedUntilMs > nowMs + policy.blockForMs
+    : ALGORITHMS[policy.algorithm].isAhead(state, policy, nowMs);
+}
+
+/** Whether this policy, for itself, lets a call of this cost pass. A call that costs nothing always passes. */
+export function admits(state: CounterState, policy: Policy, cost: number, nowMs: number): boolean {
+  if (cost === 0) return true;
+  if (isBlocked(state) || policy.limit === 0) return false;
+  return ALGORITHMS[policy.algorithm].admits(state, policy, cost, nowMs);
+}
+
+/** The state after a call that passed was charged. */
+export function charge(state: CounterState, policy: Policy, cost: number, nowMs: number): CounterState {
+  if (cost === 0 || isBlocked(state) || policy.limit === 0) return state;
+  return ALGORITHMS[policy.algorithm].charge(state, policy, cost, nowMs);
+}
+
+/** The state after this policy refused a call: blocked if the policy says so, and if the call could ever pass. */
+export function refuse(state: CounterState, policy: Policy, cost: number, nowMs: number): CounterState {
+  if (policy.blockForMs === 0 || isBlocked(state) || canNeverPass(policy, cost)) return state;
+  return { blockedUntilMs: nowMs + policy.blockForMs };
+}
+
+/** The state after units were given back; a block stays. */
+export function refund(
+  state: CounterState,
+  policy: Policy,
+  cost: number,
+  nowMs: number,
+  chargedAtMs?: number,
+): CounterState {
+  return isBlocked(state) ? state : ALGORITHMS[policy.algorithm].refund(state, policy, cost, nowMs, chargedAtMs);
+}
+
+/**
+ * What a policy says of a call.
+ *
+ * @param state after the call was charged or refused
+ * @param admitted what `admits` said of it, or `true` for a charge that was forced
+ */
+export function statusOf(
+  state: CounterState,
+  policy: Policy,
+  cost: number,
+  admitted: boolean,
+  nowMs: number,
+): PolicyStatus {
+  const { name, limit, windowMs, mode } = policy;
+  const retryAfterMs = admitted ? 0 : retryAfter(state, policy, cost, nowMs);
+  const remaining = remainingOf(state, policy, nowMs);
+  return { name, limit, windowMs, allowed: admitted, remaining, resetAfterMs: resetAfterMs(state, policy, nowMs), retryAfterMs, mode };
+}
+
+/** Whether a stored state tells no more than that of a key never seen, and may be forgotten. */
+export function isFresh(state: CounterState, policy: Policy, nowMs: number): boolean {
+  return resetAfterMs(advance(state, policy, nowMs), policy, nowMs) === 0;
+}
+
+/** Time until a state as of now is that of a key never seen: for so long it must be kept. */
+export function resetAfterMs(state: CounterState, policy: Policy, nowMs: number): number {
+  if (isBlocked(state)) return state.blockedUntilMs - nowMs;
+  return policy.limit === 0 ? 0 : ALGORITHMS[policy.algorithm].resetAfterMs(state, policy, nowMs);
+}
+
+function remainingOf(state: CounterState, policy: Policy, nowMs: number): number {
+  if (isBlocked(state) || policy.limit === 0) return 0;
+  return Math.max(0, ALGORITHMS[policy.algorithm].remaining(state, policy, nowMs));
+}
+
+function retryAfter(state: CounterState, policy: Policy, cost: number, nowMs: number): number | null {
+  if (canNeverPass(policy, cost)) return null;
+  if (isBlocked(state)) return state.blockedUntilMs - nowMs;
+  return ALGORITHMS[policy.algorithm].retryAfterMs(state, policy, cost, nowMs);
+}
+
+/** `burst` is the capacity: it equals `limit` for every algorithm but the token bucket. */
+const canNeverPass = (policy: Policy, cost: number): boolean => policy.limit === 0 || cost > policy.burst;

@@ -1,0 +1,52 @@
+import type { Policy } from '../contracts/policy.js';
+import { MAX_PRODUCT, type Algorithm } from './algorithm.js';
+
+/**
+ * What a bucket lacks of being full, as of a time.
+ *
+ * The debt is counted in tokens x window (ms), so that a token is `windowMs` of them, one millisecond repays `limit`
+ * of them, and every step is a whole number: no rate is ever divided, and nothing drifts.
+ */
+export interface TokenBucketState {
+  readonly windowMs: number;
+  readonly atMs: number;
+  readonly debt: number;
+}
+
+/**
+ * A bucket of `burst` tokens that starts full and is refilled continuously at `limit` per window.
+ *
+ * It is the generic cell rate algorithm (ITU-T I.371) read from the other side: its theoretical arrival time is
+ * `atMs + debt / limit`.
+ */
+export const tokenBucket: Algorithm<TokenBucketState> = {
+  advance(state, { windowMs, limit }, nowMs) {
+    if (state === undefined) return { windowMs, atMs: nowMs, debt: 0 };
+    if (state.windowMs === windowMs && state.atMs === nowMs) return state;
+    const debt = state.windowMs === windowMs ? state.debt : carried(state, windowMs);
+    // A clock that stepped back repays nothing, and repayment goes on from where it stands now.
+    const elapsedMs = Math.max(0, nowMs - state.atMs);
+    return { windowMs, atMs: nowMs, debt: elapsedMs >= debt / limit ? 0 : debt - elapsedMs * limit };
+  },
+
+  isAhead: (state, _policy, nowMs) => state.atMs > nowMs,
+
+  admits: (state, { burst, windowMs }, cost) => cost <= burst && state.debt <= (burst - cost) * windowMs,
+
+  retryAfterMs: (state, { burst, limit, windowMs }, cost) => Math.ceil((state.debt - (burst - cost) * windowMs) / limit),
+
+  charge: (state, { windowMs }, cost) => owing(state, Math.min(state.debt + cost * windowMs, MAX_PRODUCT)),
+
+  // The bucket does not remember when a token was taken; one that has been refilled meanwhile is given back too.
+  refund: (state, { windowMs }, cost) => owing(state, Math.max(0, state.debt - cost * windowMs)),
+
+  remaining: (state, { burst, windowMs }) => Math.floor((burst * windowMs - state.debt) / windowMs),
+
+  resetAfterMs: (state, { limit }) => Math.ceil(state.debt / limit),
+};
+
+const owing = ({ windowMs, atMs }: TokenBucketState, debt: number): TokenBucketState => ({ windowMs, atMs, debt });
+
+/** The same tokens of debt, counted for another window; rounded up, so that a change of the policy gives none away. */
+const carried = (state: TokenBucketState, windowMs: Policy['windowMs']): number =>
+  Math.min(Math.ceil((state.debt / state.windowMs) * windowMs), MAX_PRODUCT);

@@ -1,0 +1,6 @@
+/**
+ * Milliseconds since the epoch that never step back: the process's monotonic clock, anchored at its start.
+ *
+ * Windows are aligned to the epoch, so a purely monotonic clock would not do; the wall clock would, but steps.
+ */
+export const epochClock = (): number => performance.timeOrigin + performance.now();
