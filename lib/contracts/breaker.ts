@@ -40,15 +40,15 @@ export interface CircuitBreakerOptions {
   readonly successThreshold?: number;
   /** Factor by which each further open period grows: at least 1. Default 2. */
   readonly backoffMultiplier?: number;
-  /** Longest open period. Default 300 s. */
+  /** Longest open period. Default 300 s, or `recoveryTimeout` where that is longer. */
   readonly backoffMax?: Duration;
   /** Share of an open period that chance may take off, 0 to 1. Default 0.25. */
   readonly jitter?: number;
-  /** Deadline of one call; it fails when it takes longer. Default: none. */
+  /** Deadline of one call, at most 24 days; it fails when it takes longer, whatever `isFailure` says. Default: none. */
   readonly callTimeout?: Duration;
   /** Whether an error counts as a failure of what is called. An ignored error frees its slot without a verdict. */
   readonly isFailure?: (error: unknown) => boolean;
-  /** Default: the process's monotonic clock. */
+  /** Default: the process's monotonic clock. It is read as one that stands still whenever it steps back. */
   readonly clock?: Clock;
   /** Default `{ kind: 'consecutive' }`. */
   readonly trip?: TripOptions;
@@ -78,4 +78,42 @@ export interface BreakerTransition {
   readonly from: BreakerState;
   readonly to: BreakerState;
   readonly reason: 'tripped' | 'probe-failed' | 'probe-lost' | 'due' | 'recovered' | 'reset' | 'forced' | 'restored';
+}
+
+/** Hears of every transition of a breaker. What it throws is dropped. */
+export type BreakerTransitionListener = (transition: BreakerTransition) => void;
+
+/**
+ * Leave to make one call. It is settled by the first of its three verbs; the others, and later calls, do nothing. A
+ * permit that is never settled costs nothing while the circuit is closed; a probe's slot is taken back when its lease
+ * runs out.
+ */
+export interface Permit {
+  /** The call succeeded. */
+  success(): void;
+  /**
+   * The call failed; an error that `isFailure` ignores frees the slot without a verdict.
+   *
+   * @returns whether the error counts as a failure
+   */
+  failure(error: unknown): boolean;
+  /** The call was not made, or was given up by its caller: the slot is free again, without a verdict. */
+  release(): void;
+}
+
+/** What a restart must not forget of a breaker: plain JSON. Counters, slots and listeners are not part of it. */
+export interface BreakerSnapshot {
+  readonly version: 1;
+  /** Wall clock, ms since the epoch: the time that passes until `restore` counts. */
+  readonly takenAt: number;
+  readonly mode: BreakerMode;
+  /** A half-open circuit is kept as one that is open and due: its probes end with their process. */
+  readonly state: 'closed' | 'open';
+  /** Open periods since the backoff last started over. */
+  readonly backoffStep: number;
+  readonly tripCount: number;
+  /** Time left until the next probe is due; 0 unless open. */
+  readonly retryAfterMs: number;
+  /** Time closed; 0 unless closed. */
+  readonly closedForMs: number;
 }

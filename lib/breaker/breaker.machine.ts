@@ -1,0 +1,185 @@
+import type { BreakerMode, BreakerState } from '../contracts/breaker.js';
+import type { BreakerSettings } from './breaker.options.js';
+import { countFailure, countSuccess, sameTally, type Tally } from './trip-rules.js';
+
+interface Generation {
+  /** Raised by every transition: an outcome is heard only in the generation that let its call through. */
+  readonly generation: number;
+  /** Open periods since the backoff last started over: the k of the k-th period. */
+  readonly step: number;
+}
+
+/** Calls pass and are counted. */
+export interface Closed extends Generation {
+  readonly kind: 'closed';
+  readonly sinceMs: number;
+  /** Made by the first outcome that matters, so that an idle breaker holds none. */
+  readonly tally: Tally | undefined;
+}
+
+/** Calls are rejected until the next probe is due. */
+export interface Open extends Generation {
+  readonly kind: 'open';
+  readonly sinceMs: number;
+  readonly untilMs: number;
+}
+
+/** A few calls pass as probes. */
+export interface HalfOpen extends Generation {
+  readonly kind: 'half-open';
+  readonly successes: number;
+  /** Deadlines of the slots taken. Slots of one deadline are interchangeable, so a deadline names its slot. */
+  readonly leases: readonly number[];
+}
+
+/** Calls are rejected until told otherwise. */
+export interface ForcedOpen extends Generation {
+  readonly kind: 'forced-open';
+}
+
+/** Calls pass and nobody counts. */
+export interface Disabled extends Generation {
+  readonly kind: 'disabled';
+}
+
+export type CircuitState = Closed | Open | HalfOpen | ForcedOpen | Disabled;
+
+/**
+ * The state that let a call through: what an outcome has to show. While half-open, its latest lease is that call's.
+ */
+export type Admission = CircuitState;
+
+/** Where every breaker starts: one object for all of them. */
+export const INITIAL_STATE: Closed = Object.freeze({
+  kind: 'closed',
+  generation: 0,
+  step: 0,
+  sinceMs: 0,
+  tally: undefined,
+});
+
+/** What time alone has done: a probe whose lease has run out opens the circuit, as of that moment. */
+export function elapse(state: CircuitState, nowMs: number, settings: BreakerSettings): CircuitState {
+  if (state.kind !== 'half-open') return state;
+  const earliestMs = Math.min(...state.leases);
+  return earliestMs <= nowMs ? open(state, earliestMs, settings) : state;
+}
+
+/** Lets a call through, or answers `undefined`: it is rejected. */
+export function admit(state: CircuitState, nowMs: number, settings: BreakerSettings): Admission | undefined {
+  switch (state.kind) {
+    case 'closed':
+    case 'disabled':
+      return state;
+    case 'forced-open':
+      return undefined;
+    case 'open':
+      if (nowMs < state.untilMs) return undefined;
+      return { kind: 'half-open', ...next(state), successes: 0, leases: [nowMs + leaseMs(settings)] };
+    case 'half-open':
+      if (state.leases.length >= settings.halfOpenMaxCalls) return undefined;
+      return { ...state, leases: [...state.leases, nowMs + leaseMs(settings)] };
+    default:
+      return unreachable(state);
+  }
+}
+
+/** A call of this generation succeeded. */
+export function succeed(
+  state: CircuitState,
+  admission: Admission,
+  nowMs: number,
+  settings: BreakerSettings,
+): CircuitState {
+  if (state.kind === 'closed') {
+    const tally = countSuccess(state.tally, nowMs, settings);
+    return tally === state.tally ? state : { ...state, tally };
+  }
+  if (state.kind !== 'half-open') return state;
+  const successes = state.successes + 1;
+  if (successes >= settings.successThreshold) return close(state, nowMs, state.step);
+  return { ...release(state, admission), successes };
+}
+
+/** A call of this generation failed. */
+export function fail(state: CircuitState, nowMs: number, settings: BreakerSettings): CircuitState {
+  if (state.kind === 'half-open') return open(state, nowMs, settings);
+  if (state.kind !== 'closed') return state;
+  const tally = countFailure(state.tally, nowMs, settings);
+  return tally.trips(nowMs, settings) ? open(state, nowMs, settings) : { ...state, tally };
+}
+
+/** A call of this generation ended without a verdict. */
+export function release<S extends CircuitState>(state: S, admission: Admission): S {
+  if (state.kind !== 'half-open' || admission.kind !== 'half-open') return state;
+  const slot = state.leases.indexOf(admission.leases.at(-1) as number);
+  return { ...state, leases: state.leases.filter((_, index) => index !== slot) };
+}
+
+/** Closed, whatever was before. */
+export function close(state: CircuitState, nowMs: number, step: number): Closed {
+  return { kind: 'closed', generation: state.generation + 1, step, sinceMs: nowMs, tally: undefined };
+}
+
+export function forceOpen(state: CircuitState): ForcedOpen {
+  return { kind: 'forced-open', ...next(state) };
+}
+
+export function disable(state: CircuitState, step: number): Disabled {
+  return { kind: 'disabled', generation: state.generation + 1, step };
+}
+
+/** The same state under other settings: an open period may become shorter, and never longer. */
+export function reconfigure(state: CircuitState, before: BreakerSettings, after: BreakerSettings): CircuitState {
+  if (state.kind === 'closed') return sameTally(before, after) ? state : { ...state, tally: undefined };
+  if (state.kind !== 'open') return state;
+  // Scaling keeps the share that jitter took off, so breakers that are configured together stay apart.
+  const shorter = periodMs(state.step, after) / periodMs(state.step, before);
+  if (shorter >= 1) return state;
+  return { ...state, untilMs: state.sinceMs + (state.untilMs - state.sinceMs) * shorter };
+}
+
+/** What a state looks like from outside. */
+export function shownState({ kind }: CircuitState): BreakerState {
+  if (kind === 'forced-open') return 'open';
+  return kind === 'disabled' ? 'closed' : kind;
+}
+
+/** Who decides in a state: the machine, unless told otherwise. */
+export function modeOf({ kind }: CircuitState): BreakerMode {
+  return kind === 'forced-open' || kind === 'disabled' ? kind : 'auto';
+}
+
+/** Time until the next probe is due; 0 if it is, and in every other state. */
+export function retryAfterMs(state: CircuitState, nowMs: number): number {
+  return state.kind === 'open' ? Math.max(0, Math.ceil(state.untilMs - nowMs)) : 0;
+}
+
+/** The step that a trip at `nowMs` counts on: a circuit that stayed closed for long enough starts over. */
+export function currentStep(state: CircuitState, nowMs: number, settings: BreakerSettings): number {
+  return state.kind === 'closed' && nowMs - state.sinceMs >= settings.resetTimeoutMs ? 0 : state.step;
+}
+
+function open(state: Closed | HalfOpen, nowMs: number, settings: BreakerSettings): Open {
+  const step = currentStep(state, nowMs, settings) + 1;
+  const lengthMs = periodMs(step, settings) * (1 - settings.jitter * settings.random());
+  return { kind: 'open', generation: state.generation + 1, step, sinceMs: nowMs, untilMs: nowMs + lengthMs };
+}
+
+/** Length of the k-th open period, before jitter. */
+function periodMs(step: number, settings: BreakerSettings): number {
+  return Math.min(settings.backoffMaxMs, settings.recoveryTimeoutMs * settings.backoffMultiplier ** (step - 1));
+}
+
+/** How long a probe may take before its slot counts as lost. */
+function leaseMs(settings: BreakerSettings): number {
+  return settings.callTimeoutMs > 0 ? 2 * settings.callTimeoutMs : settings.recoveryTimeoutMs;
+}
+
+function next({ generation, step }: CircuitState): Generation {
+  return { generation: generation + 1, step };
+}
+
+function unreachable(state: never): never {
+  throw new TypeError(`Unknown state ${JSON.stringify(state)}`);
+}

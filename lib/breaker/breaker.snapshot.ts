@@ -1,0 +1,50 @@
+import type { BreakerSnapshot } from '../contracts/breaker.js';
+import { RateLimitConfigurationError } from '../contracts/errors.js';
+import { close, currentStep, disable, forceOpen, modeOf, retryAfterMs, type CircuitState } from './breaker.machine.js';
+import type { BreakerSettings } from './breaker.options.js';
+
+interface Moment {
+  readonly state: CircuitState;
+  readonly settings: BreakerSettings;
+  readonly nowMs: number;
+}
+
+/** A monotonic clock means nothing to another process: a snapshot holds lengths of time and the wall clock. */
+export function takeSnapshot({ state, settings, nowMs, tripCount }: Moment & { readonly tripCount: number }): BreakerSnapshot {
+  return {
+    version: 1,
+    takenAt: Date.now(),
+    mode: modeOf(state),
+    state: state.kind === 'open' || state.kind === 'half-open' ? 'open' : 'closed',
+    backoffStep: currentStep(state, nowMs, settings),
+    tripCount,
+    retryAfterMs: retryAfterMs(state, nowMs),
+    closedForMs: state.kind === 'closed' ? nowMs - state.sinceMs : 0,
+  };
+}
+
+/** The state that a snapshot stands for, in a generation of its own. */
+export function restoreSnapshot(snapshot: BreakerSnapshot, { state, settings, nowMs }: Moment): CircuitState {
+  requireSnapshot(snapshot);
+  const generation = state.generation + 1;
+  const step = snapshot.backoffStep;
+  if (snapshot.mode === 'forced-open') return { ...forceOpen(state), step };
+  if (snapshot.mode === 'disabled') return disable(state, step);
+  // A wall clock that stepped back makes no time pass; one that leapt makes a probe due, which is harmless.
+  const passedMs = Math.max(0, Date.now() - snapshot.takenAt);
+  if (snapshot.state === 'closed') return close(state, nowMs - snapshot.closedForMs - passedMs, step);
+  const leftMs = Math.max(0, Math.min(snapshot.retryAfterMs, settings.backoffMaxMs) - passedMs);
+  return { kind: 'open', generation, step: Math.max(1, step), sinceMs: nowMs, untilMs: nowMs + leftMs };
+}
+
+function requireSnapshot(snapshot: BreakerSnapshot): void {
+  const valid =
+    typeof snapshot === 'object' &&
+    snapshot !== null &&
+    snapshot.version === 1 &&
+    ['auto', 'forced-open', 'disabled'].includes(snapshot.mode) &&
+    ['closed', 'open'].includes(snapshot.state) &&
+    [snapshot.backoffStep, snapshot.tripCount].every((count) => Number.isSafeInteger(count) && count >= 0) &&
+    [snapshot.takenAt, snapshot.retryAfterMs, snapshot.closedForMs].every((ms) => Number.isFinite(ms) && ms >= 0);
+  if (!valid) throw new RateLimitConfigurationError('snapshot', snapshot, 'Give what Breaker#snapshot() answered.');
+}

@@ -1,0 +1,42 @@
+import { DeadlineExceededError } from '../contracts/errors.js';
+
+/**
+ * The signal of calls that nobody can abort. It is one for all of them and keeps no listeners, so that neither a call
+ * nor a library that listens on it costs anything.
+ */
+export const NEVER_ABORTED: AbortSignal = Object.defineProperty(new AbortController().signal, 'addEventListener', {
+  value: () => undefined,
+});
+
+/** What ends a call before its own end. */
+export interface CallBounds {
+  /** 0: no deadline. */
+  readonly timeoutMs: number;
+  readonly caller?: AbortSignal | undefined;
+}
+
+/**
+ * Makes a call that ends at its deadline with a `DeadlineExceededError`, and with the caller's reason when the caller
+ * aborts; the call's signal is aborted then, and what still comes of it is dropped. The timer keeps no process alive.
+ */
+export function callWithin<T>(call: (signal: AbortSignal) => T | PromiseLike<T>, bounds: CallBounds): Promise<T> {
+  const { timeoutMs, caller } = bounds;
+  return new Promise<T>((resolve, reject) => {
+    const controller = new AbortController();
+    const stop = (reason: unknown): void => {
+      settled();
+      reject(reason);
+      controller.abort(reason);
+    };
+    const abort = (): void => stop(caller?.reason);
+    const timer =
+      timeoutMs > 0 ? setTimeout(() => stop(DeadlineExceededError.of(timeoutMs)), timeoutMs).unref() : undefined;
+    caller?.addEventListener('abort', abort, { once: true });
+    const settled = (): void => {
+      clearTimeout(timer);
+      caller?.removeEventListener('abort', abort);
+    };
+    const made = async (): Promise<T> => call(controller.signal);
+    made().then(resolve, reject).finally(settled);
+  });
+}
