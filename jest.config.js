@@ -1,8 +1,10 @@
-/** @type {import('jest').Config} */
-export default {
-  testEnvironment: 'node',
-  testMatch: ['<rootDir>/test/**/*.spec.ts'],
+import { availableParallelism } from 'node:os';
+
+/** What every suite shares. @type {import('jest').Config} */
+const suite = {
+  testEnvironment: '<rootDir>/test/support/tidy.environment.js',
   extensionsToTreatAsEsm: ['.ts'],
+  modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/sample-app/dist'],
   moduleNameMapper: {
     '^nestjs-floodgate$': '<rootDir>/lib/index.ts',
     '^nestjs-floodgate/(redis|terminus|testing)$': '<rootDir>/lib/$1/index.ts',
@@ -22,5 +24,23 @@ export default {
       },
     ],
   },
+};
+
+/** @type {import('jest').Config} */
+export default {
+  projects: [
+    { ...suite, displayName: 'unit', testMatch: ['<rootDir>/test/unit/**/*.spec.ts'] },
+    {
+      ...suite,
+      displayName: 'system',
+      testMatch: ['<rootDir>/test/**/*.spec.ts'],
+      testPathIgnorePatterns: ['<rootDir>/test/(unit|packaging)/', '/node_modules/'],
+      globalSetup: '<rootDir>/test/support/redis-binary.js',
+    },
+    { ...suite, displayName: 'packaging', testMatch: ['<rootDir>/test/packaging/**/*.spec.ts'] },
+  ],
+  // Half the cores, since many tests start servers and processes of their own; two where there are only two.
+  maxWorkers: Math.max(2, Math.floor(availableParallelism() / 2)),
+  reporters: ['default', '<rootDir>/test/support/summary.reporter.js'],
   testTimeout: 30_000,
 };

@@ -1,0 +1,7 @@
+export {
+  BackendUnavailableError,
+  CircuitOpenError,
+  DeadlineExceededError,
+  FloodgateError,
+  RateLimitConfigurationError,
+} from './contracts/errors.js';

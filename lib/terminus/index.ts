@@ -1,0 +1,1 @@
+export type { BackendHealth, BackendStatus } from '../contracts/backend.js';

@@ -1,0 +1,3 @@
+import { RateLimitConfigurationError } from 'nestjs-floodgate';
+
+console.log(RateLimitConfigurationError.name);
