@@ -22,6 +22,8 @@ export interface Open extends Generation {
   readonly kind: 'open';
   readonly sinceMs: number;
   readonly untilMs: number;
+  /** What jitter left of the period, up to 1. */
+  readonly share: number;
 }
 
 /** A few calls pass as probes. */
@@ -133,10 +135,9 @@ export function disable(state: CircuitState, step: number): Disabled {
 export function reconfigure(state: CircuitState, before: BreakerSettings, after: BreakerSettings): CircuitState {
   if (state.kind === 'closed') return sameTally(before, after) ? state : { ...state, tally: undefined };
   if (state.kind !== 'open') return state;
-  // Scaling keeps the share that jitter took off, so breakers that are configured together stay apart.
-  const shorter = periodMs(state.step, after) / periodMs(state.step, before);
-  if (shorter >= 1) return state;
-  return { ...state, untilMs: state.sinceMs + (state.untilMs - state.sinceMs) * shorter };
+  // With the jitter that was drawn, so that breakers which are configured together stay apart.
+  const untilMs = state.sinceMs + periodMs(state.step, after) * state.share;
+  return untilMs < state.untilMs ? { ...state, untilMs } : state;
 }
 
 /** What a state looks like from outside. */
@@ -162,8 +163,9 @@ export function currentStep(state: CircuitState, nowMs: number, settings: Breake
 
 function open(state: Closed | HalfOpen, nowMs: number, settings: BreakerSettings): Open {
   const step = currentStep(state, nowMs, settings) + 1;
-  const lengthMs = periodMs(step, settings) * (1 - settings.jitter * settings.random());
-  return { kind: 'open', generation: state.generation + 1, step, sinceMs: nowMs, untilMs: nowMs + lengthMs };
+  const share = 1 - settings.jitter * settings.random();
+  const untilMs = nowMs + periodMs(step, settings) * share;
+  return { kind: 'open', generation: state.generation + 1, step, sinceMs: nowMs, untilMs, share };
 }
 
 /** Length of the k-th open period, before jitter. */

@@ -34,7 +34,7 @@ export function restoreSnapshot(snapshot: BreakerSnapshot, { state, settings, no
   const passedMs = Math.max(0, Date.now() - snapshot.takenAt);
   if (snapshot.state === 'closed') return close(state, nowMs - snapshot.closedForMs - passedMs, step);
   const leftMs = Math.max(0, Math.min(snapshot.retryAfterMs, settings.backoffMaxMs) - passedMs);
-  return { kind: 'open', generation, step: Math.max(1, step), sinceMs: nowMs, untilMs: nowMs + leftMs };
+  return { kind: 'open', generation, step: Math.max(1, step), sinceMs: nowMs, untilMs: nowMs + leftMs, share: 1 };
 }
 
 function requireSnapshot(snapshot: BreakerSnapshot): void {
