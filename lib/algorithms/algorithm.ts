@@ -21,8 +21,12 @@ export interface Algorithm<S> {
    */
   advance(state: S | undefined, policy: Policy, nowMs: number): S;
 
-  /** Whether the clock has stepped back behind this state, so that what `advance` made of it must be stored. */
-  isAhead(state: S, policy: Policy, nowMs: number): boolean;
+  /**
+   * Whether the ground has moved under a stored state: the clock stepped back behind it, or the policy's window (a
+   * bucket's rate) is another. What `advance` makes of it must then be stored even when nothing is charged, or its
+   * time would not pass.
+   */
+  isDisplaced(state: S, policy: Policy, nowMs: number): boolean;
 
   /** Whether a call of this cost passes. */
   admits(state: S, policy: Policy, cost: number, nowMs: number): boolean;

@@ -38,13 +38,15 @@ export function advance(state: CounterState | undefined, policy: Policy, nowMs: 
 }
 
 /**
- * Whether the clock has stepped back behind a stored state (or a block was shortened). What `advance` makes of it must
- * be stored even when nothing is charged, or its time would not pass until the clock has caught up.
+ * Whether the clock has stepped back behind a stored state, or its policy's window or rate was changed. What `advance`
+ * makes of it must then be stored even when nothing is charged, or its time would not pass. A stored state that is
+ * neither charged, refunded, blocked nor displaced is left as it is.
  */
-export function isAhead(state: CounterState, policy: Policy, nowMs: number): boolean {
+export function isDisplaced(state: CounterState, policy: Policy, nowMs: number): boolean {
+  if (policy.limit === 0) return false;
   return isBlocked(state)
     ? state.blockedUntilMs > nowMs + policy.blockForMs
-    : ALGORITHMS[policy.algorithm].isAhead(state, policy, nowMs);
+    : ALGORITHMS[policy.algorithm].isDisplaced(state, policy, nowMs);
 }
 
 /** Whether this policy, for itself, lets a call of this cost pass. A call that costs nothing always passes. */
@@ -66,7 +68,7 @@ export function refuse(state: CounterState, policy: Policy, cost: number, nowMs:
   return { blockedUntilMs: nowMs + policy.blockForMs };
 }
 
-/** The state after units were given back; a block stays. */
+/** The state after units were given back; a block stays, and a limit of 0 has nothing to give. */
 export function refund(
   state: CounterState,
   policy: Policy,
@@ -74,7 +76,8 @@ export function refund(
   nowMs: number,
   chargedAtMs?: number,
 ): CounterState {
-  return isBlocked(state) ? state : ALGORITHMS[policy.algorithm].refund(state, policy, cost, nowMs, chargedAtMs);
+  if (cost === 0 || isBlocked(state) || policy.limit === 0) return state;
+  return ALGORITHMS[policy.algorithm].refund(state, policy, cost, nowMs, chargedAtMs);
 }
 
 /**

@@ -1,4 +1,3 @@
-import type { Policy } from '../contracts/policy.js';
 import type { Algorithm } from './algorithm.js';
 
 /** Units used in one window of the epoch's grid. */
@@ -15,16 +14,17 @@ export const fixedWindow: Algorithm<FixedWindowState> = {
     const window = Math.floor(nowMs / windowMs);
     if (state === undefined) return { windowMs, window, used: 0 };
     if (state.windowMs !== windowMs) return { windowMs, window, used: carried(state, nowMs) };
-    if (state.window === window) return state;
-    // A window that is still to come was counted before the clock stepped back: its units count here.
-    return { windowMs, window, used: state.window > window ? state.used : 0 };
+    if (state.window < window) return { windowMs, window, used: 0 };
+    // A clock that stepped back may cross the border again at once: units of a window to come stay until it has passed.
+    return state.window <= window + 1 ? state : { windowMs, window: window + 1, used: state.used };
   },
 
-  isAhead: (state, _policy, nowMs) => state.window > Math.floor(nowMs / state.windowMs),
+  isDisplaced: (state, { windowMs }, nowMs) =>
+    state.windowMs !== windowMs || state.window > Math.floor(nowMs / windowMs) + 1,
 
   admits: (state, policy, cost) => cost <= policy.limit - state.used,
 
-  retryAfterMs: (_state, policy, _cost, nowMs) => untilNextWindow(policy, nowMs),
+  retryAfterMs: (state, _policy, _cost, nowMs) => untilNextWindow(state, nowMs),
 
   charge: (state, _policy, cost) => used(state, Math.min(state.used + cost, Number.MAX_SAFE_INTEGER)),
 
@@ -35,7 +35,7 @@ export const fixedWindow: Algorithm<FixedWindowState> = {
 
   remaining: (state, policy) => policy.limit - state.used,
 
-  resetAfterMs: (state, policy, nowMs) => (state.used === 0 ? 0 : untilNextWindow(policy, nowMs)),
+  resetAfterMs: (state, _policy, nowMs) => (state.used === 0 ? 0 : untilNextWindow(state, nowMs)),
 };
 
 const used = ({ windowMs, window }: FixedWindowState, units: number): FixedWindowState => ({
@@ -44,7 +44,8 @@ const used = ({ windowMs, window }: FixedWindowState, units: number): FixedWindo
   used: units,
 });
 
-const untilNextWindow = ({ windowMs }: Policy, nowMs: number): number => windowMs - (nowMs % windowMs);
+const untilNextWindow = ({ windowMs, window }: FixedWindowState, nowMs: number): number =>
+  (window + 1) * windowMs - nowMs;
 
 /** What a window of another length hands on: its units, while it lasts. */
 const carried = (state: FixedWindowState, nowMs: number): number =>

@@ -27,7 +27,7 @@ export const slidingLog: Algorithm<SlidingLogState> = {
     return head === log.head ? log : { entries: log.entries, head, tail: log.tail, used };
   },
 
-  isAhead: (state, _policy, nowMs) => isAhead(state, nowMs),
+  isDisplaced: (state, _policy, nowMs) => isAhead(state, nowMs),
 
   admits: (state, { limit }, cost) => cost <= limit - state.used,
 

@@ -22,18 +22,19 @@ export const slidingWindow: Algorithm<SlidingWindowState> = {
     const window = Math.floor(nowMs / windowMs);
     if (state === undefined) return { windowMs, window, previous: 0, current: 0 };
     if (state.windowMs !== windowMs) return { windowMs, window, previous: 0, current: carried(state, policy, nowMs) };
-    return rolled(state, policy, window);
+    return rolled(state, window);
   },
 
-  isAhead: (state, _policy, nowMs) => state.window > Math.floor(nowMs / state.windowMs),
+  isDisplaced: (state, { windowMs }, nowMs) =>
+    state.windowMs !== windowMs || state.window > Math.floor(nowMs / windowMs) + 1,
 
   admits(state, { limit, windowMs }, cost, nowMs) {
     const free = limit - state.current - cost;
-    return free >= 0 && state.previous * left(windowMs, nowMs) <= free * windowMs;
+    return free >= 0 && state.previous * covered(state, nowMs) <= free * windowMs;
   },
 
   retryAfterMs(state, { limit, windowMs }, cost, nowMs) {
-    const untilNext = left(windowMs, nowMs);
+    const untilNext = untilNextWindow(state, nowMs);
     const free = limit - state.current - cost;
     // Either the previous window fades enough, or the current one has to become the previous one and fade.
     return free >= 0
@@ -56,20 +57,24 @@ export const slidingWindow: Algorithm<SlidingWindowState> = {
     return age === 1 ? counted(state, Math.max(0, state.previous - cost), state.current) : state;
   },
 
-  remaining: (state, { limit, windowMs }, nowMs) => limit - used(state, left(windowMs, nowMs)),
+  remaining: (state, { limit }, nowMs) => limit - used(state, nowMs),
 
   resetAfterMs(state, { windowMs }, nowMs) {
-    if (state.current > 0) return left(windowMs, nowMs) + windowMs;
-    return state.previous > 0 ? left(windowMs, nowMs) : 0;
+    if (state.current > 0) return untilNextWindow(state, nowMs) + windowMs;
+    return state.previous > 0 ? untilNextWindow(state, nowMs) : 0;
   },
 };
 
-/** Time left of the current window: 1 to `windowMs`. */
-const left = (windowMs: number, nowMs: number): number => windowMs - (nowMs % windowMs);
+const untilNextWindow = ({ windowMs, window }: SlidingWindowState, nowMs: number): number =>
+  (window + 1) * windowMs - nowMs;
+
+/** How much of the previous window still counts: all of it while the current one is still to come. */
+const covered = (state: SlidingWindowState, nowMs: number): number =>
+  Math.min(state.windowMs, untilNextWindow(state, nowMs));
 
 /** Units that count, rounded up. */
-const used = (state: SlidingWindowState, leftMs: number): number =>
-  Math.ceil((state.previous * leftMs) / state.windowMs) + state.current;
+const used = (state: SlidingWindowState, nowMs: number): number =>
+  Math.ceil((state.previous * covered(state, nowMs)) / state.windowMs) + state.current;
 
 const counted = ({ windowMs, window }: SlidingWindowState, previous: number, current: number): SlidingWindowState => ({
   windowMs,
@@ -79,22 +84,16 @@ const counted = ({ windowMs, window }: SlidingWindowState, previous: number, cur
 });
 
 /** The state in another window of the same grid. */
-function rolled(state: SlidingWindowState, { limit }: Policy, window: number): SlidingWindowState {
+function rolled(state: SlidingWindowState, window: number): SlidingWindowState {
   const { windowMs, previous, current } = state;
-  switch (window - state.window) {
-    case 0:
-      return state;
-    case 1:
-      return { windowMs, window, previous: current, current: 0 };
-    default:
-      if (window > state.window) return { windowMs, window, previous: 0, current: 0 };
-      // The clock stepped back. How far the previous window had faded is unknown: what may have counted counts now.
-      return { windowMs, window, previous: 0, current: Math.max(current, Math.min(limit, previous + current)) };
-  }
+  if (window - state.window > 1) return { windowMs, window, previous: 0, current: 0 };
+  if (window - state.window === 1) return { windowMs, window, previous: current, current: 0 };
+  // A clock that stepped back may cross the border again at once: a window to come counts, and fades when it has passed.
+  return state.window <= window + 1 ? state : { windowMs, window: window + 1, previous, current };
 }
 
 /** What counts of a state whose window had another length, as units of the current window. */
 function carried(state: SlidingWindowState, policy: Policy, nowMs: number): number {
-  const then = rolled(state, policy, Math.floor(nowMs / state.windowMs));
-  return Math.min(used(then, left(then.windowMs, nowMs)), Math.floor(MAX_PRODUCT / policy.windowMs));
+  const then = rolled(state, Math.floor(nowMs / state.windowMs));
+  return Math.min(used(then, nowMs), Math.floor(MAX_PRODUCT / policy.windowMs));
 }

@@ -1,4 +1,3 @@
-import type { Policy } from '../contracts/policy.js';
 import { MAX_PRODUCT, type Algorithm } from './algorithm.js';
 
 /**
@@ -8,6 +7,8 @@ import { MAX_PRODUCT, type Algorithm } from './algorithm.js';
  * of them, and every step is a whole number: no rate is ever divided, and nothing drifts.
  */
 export interface TokenBucketState {
+  /** The rate at which it is repaid: units for each window. A change of the policy's holds from when it is first seen. */
+  readonly limit: number;
   readonly windowMs: number;
   readonly atMs: number;
   readonly debt: number;
@@ -21,15 +22,16 @@ export interface TokenBucketState {
  */
 export const tokenBucket: Algorithm<TokenBucketState> = {
   advance(state, { windowMs, limit }, nowMs) {
-    if (state === undefined) return { windowMs, atMs: nowMs, debt: 0 };
-    if (state.windowMs === windowMs && state.atMs === nowMs) return state;
-    const debt = state.windowMs === windowMs ? state.debt : carried(state, windowMs);
+    if (state === undefined) return { limit, windowMs, atMs: nowMs, debt: 0 };
+    if (state.atMs === nowMs && state.limit === limit && state.windowMs === windowMs) return state;
     // A clock that stepped back repays nothing, and repayment goes on from where it stands now.
     const elapsedMs = Math.max(0, nowMs - state.atMs);
-    return { windowMs, atMs: nowMs, debt: elapsedMs >= debt / limit ? 0 : debt - elapsedMs * limit };
+    const debt = elapsedMs >= state.debt / state.limit ? 0 : state.debt - elapsedMs * state.limit;
+    return { limit, windowMs, atMs: nowMs, debt: state.windowMs === windowMs ? debt : carried(debt, state, windowMs) };
   },
 
-  isAhead: (state, _policy, nowMs) => state.atMs > nowMs,
+  isDisplaced: (state, { limit, windowMs }, nowMs) =>
+    state.atMs > nowMs || state.limit !== limit || state.windowMs !== windowMs,
 
   admits: (state, { burst, windowMs }, cost) => cost <= burst && state.debt <= (burst - cost) * windowMs,
 
@@ -45,8 +47,13 @@ export const tokenBucket: Algorithm<TokenBucketState> = {
   resetAfterMs: (state, { limit }) => Math.ceil(state.debt / limit),
 };
 
-const owing = ({ windowMs, atMs }: TokenBucketState, debt: number): TokenBucketState => ({ windowMs, atMs, debt });
+const owing = ({ limit, windowMs, atMs }: TokenBucketState, debt: number): TokenBucketState => ({
+  limit,
+  windowMs,
+  atMs,
+  debt,
+});
 
 /** The same tokens of debt, counted for another window; rounded up, so that a change of the policy gives none away. */
-const carried = (state: TokenBucketState, windowMs: Policy['windowMs']): number =>
-  Math.min(Math.ceil((state.debt / state.windowMs) * windowMs), MAX_PRODUCT);
+const carried = (debt: number, from: TokenBucketState, windowMs: number): number =>
+  Math.min(Math.ceil((debt / from.windowMs) * windowMs), MAX_PRODUCT);

@@ -1,19 +1,19 @@
 import { isFresh, type CounterState } from '../../algorithms/counter.js';
 import type { Policy } from '../../contracts/policy.js';
 
-/** The counters of one policy. */
-interface Table {
-  policy: Policy;
-  readonly entries: Map<string, Entry>;
+/** One stored counter: a link of the list that runs from the least to the most recently used. */
+export interface Counter {
+  readonly key: string;
+  /** The policy that it was last written for: another key's policy of the same id may have another limit or window. */
+  readonly policy: Policy;
+  readonly state: CounterState;
 }
 
-/** One counter: a link of the list that runs from the least to the most recently used. */
-interface Entry {
-  readonly key: string;
-  readonly table: Table;
+interface Link extends Counter {
+  policy: Policy;
   state: CounterState;
-  older: Entry | undefined;
-  newer: Entry | undefined;
+  older: Link | undefined;
+  newer: Link | undefined;
 }
 
 /** Counters looked at for each new one; two clear away faster than any flood of new keys can add. */
@@ -22,109 +22,104 @@ const SWEEP = 2;
 /**
  * Counters in a bounded space: at most `maxKeys` of them, the least recently used goes first.
  *
- * No timer clears it. Each new counter looks at two others, in turn, and drops what has expired; so what is expired is
- * gone after at most half as many new counters as there are old ones, and nothing grows while nothing happens.
+ * No timer clears it. For each new counter two others are looked at, in turn, and what has expired is dropped; so what
+ * is expired is gone after at most half as many new counters as there are old ones, and nothing grows while nothing
+ * happens. That is done by `trim`, when a decision is complete: what one found stays where it is until then.
  */
 export class CounterStore {
-  private readonly tables = new Map<string, Table>();
-  private oldest: Entry | undefined;
-  private newest: Entry | undefined;
-  private nextToSweep: Entry | undefined;
+  private readonly tables = new Map<string, Map<string, Link>>();
+  private oldest: Link | undefined;
+  private newest: Link | undefined;
+  private nextToSweep: Link | undefined;
   private count = 0;
+  private added = 0;
 
-  constructor(
-    private readonly maxKeys: number,
-    private readonly onEviction: (count: number) => void,
-  ) {}
+  constructor(private readonly maxKeys: number) {}
 
   get size(): number {
     return this.count;
   }
 
-  get(policy: Policy, key: string): CounterState | undefined {
-    return this.tables.get(policy.id)?.entries.get(key)?.state;
+  find(policy: Policy, key: string): Counter | undefined {
+    return this.tables.get(policy.id)?.get(key);
   }
 
-  set(policy: Policy, key: string, state: CounterState, nowMs: number): void {
-    const table = this.tableOf(policy);
-    const entry = table.entries.get(key);
-    if (entry === undefined) {
-      this.insert({ key, table, state, older: undefined, newer: undefined }, nowMs);
-      return;
+  /** Stores a counter that `find` did not find. */
+  add(policy: Policy, key: string, state: CounterState): void {
+    const link: Link = { key, policy, state, older: undefined, newer: undefined };
+    const table = this.tables.get(policy.id);
+    if (table === undefined) this.tables.set(policy.id, new Map([[key, link]]));
+    else table.set(key, link);
+    this.append(link);
+    this.count += 1;
+    this.added += 1;
+  }
+
+  update(counter: Counter, policy: Policy, state: CounterState): void {
+    const link = counter as Link;
+    link.policy = policy;
+    link.state = state;
+    this.touch(link);
+  }
+
+  /** Marks a counter as the most recently used. */
+  touch(counter: Counter): void {
+    if (counter === this.newest) return;
+    this.unlink(counter as Link);
+    this.append(counter as Link);
+  }
+
+  remove(counter: Counter): void {
+    const { policy, key } = counter;
+    this.unlink(counter as Link);
+    this.count -= 1;
+    const table = this.tables.get(policy.id);
+    table?.delete(key);
+    if (table?.size === 0) this.tables.delete(policy.id);
+  }
+
+  /**
+   * Drops what has expired, and what is too much.
+   *
+   * @returns how many live counters had to go
+   */
+  trim(nowMs: number): number {
+    for (let turns = this.added * SWEEP; turns > 0; turns -= 1) this.sweep(nowMs);
+    this.added = 0;
+    let evicted = 0;
+    while (this.count > this.maxKeys && this.oldest !== undefined) {
+      if (!isFresh(this.oldest.state, this.oldest.policy, nowMs)) evicted += 1;
+      this.remove(this.oldest);
     }
-    entry.state = state;
-    this.touch(entry);
-  }
-
-  delete(policy: Policy, key: string): void {
-    const entry = this.tables.get(policy.id)?.entries.get(key);
-    if (entry !== undefined) this.remove(entry);
+    return evicted;
   }
 
   clear(): void {
     this.tables.clear();
     this.oldest = this.newest = this.nextToSweep = undefined;
-    this.count = 0;
-  }
-
-  private tableOf(policy: Policy): Table {
-    let table = this.tables.get(policy.id);
-    if (table === undefined) {
-      table = { policy, entries: new Map() };
-      this.tables.set(policy.id, table);
-    }
-    table.policy = policy;
-    return table;
-  }
-
-  private insert(entry: Entry, nowMs: number): void {
-    this.sweep(nowMs);
-    if (this.count >= this.maxKeys && this.oldest !== undefined) {
-      this.remove(this.oldest);
-      this.onEviction(1);
-    }
-    // Removing may have dropped the table as its last counter left.
-    this.tables.set(entry.table.policy.id, entry.table);
-    entry.table.entries.set(entry.key, entry);
-    this.count += 1;
-    this.append(entry);
+    this.count = this.added = 0;
   }
 
   private sweep(nowMs: number): void {
-    for (let turn = 0; turn < SWEEP; turn += 1) {
-      const entry = this.nextToSweep ?? this.oldest;
-      if (entry === undefined) return;
-      this.nextToSweep = entry.newer;
-      if (isFresh(entry.state, entry.table.policy, nowMs)) this.remove(entry);
-    }
+    const link = this.nextToSweep ?? this.oldest;
+    if (link === undefined) return;
+    this.nextToSweep = link.newer;
+    if (isFresh(link.state, link.policy, nowMs)) this.remove(link);
   }
 
-  private remove(entry: Entry): void {
-    this.unlink(entry);
-    this.count -= 1;
-    entry.table.entries.delete(entry.key);
-    if (entry.table.entries.size === 0) this.tables.delete(entry.table.policy.id);
+  private append(link: Link): void {
+    link.older = this.newest;
+    link.newer = undefined;
+    if (this.newest === undefined) this.oldest = link;
+    else this.newest.newer = link;
+    this.newest = link;
   }
 
-  private touch(entry: Entry): void {
-    if (entry === this.newest) return;
-    this.unlink(entry);
-    this.append(entry);
-  }
-
-  private append(entry: Entry): void {
-    entry.older = this.newest;
-    entry.newer = undefined;
-    if (this.newest === undefined) this.oldest = entry;
-    else this.newest.newer = entry;
-    this.newest = entry;
-  }
-
-  private unlink(entry: Entry): void {
-    if (this.nextToSweep === entry) this.nextToSweep = entry.newer;
-    if (entry.older === undefined) this.oldest = entry.newer;
-    else entry.older.newer = entry.newer;
-    if (entry.newer === undefined) this.newest = entry.older;
-    else entry.newer.older = entry.older;
+  private unlink(link: Link): void {
+    if (this.nextToSweep === link) this.nextToSweep = link.newer;
+    if (link.older === undefined) this.oldest = link.newer;
+    else link.older.newer = link.newer;
+    if (link.newer === undefined) this.newest = link.older;
+    else link.newer.older = link.older;
   }
 }

@@ -1,9 +1,20 @@
-import { admits, advance, charge, isFresh, refund, refuse, statusOf, type CounterState } from '../../algorithms/counter.js';
+import {
+  admits,
+  advance,
+  charge,
+  isDisplaced,
+  refund,
+  refuse,
+  resetAfterMs,
+  statusOf,
+  type CounterState,
+} from '../../algorithms/counter.js';
 import type { Backend, BackendRequest, Charge, ConsumeRequest, RefundRequest, Reply } from '../../contracts/backend.js';
 import type { Clock } from '../../contracts/breaker.js';
 import type { PolicyStatus } from '../../contracts/decision.js';
 import { RateLimitConfigurationError } from '../../contracts/errors.js';
-import { CounterStore } from './counter-store.js';
+import type { Policy } from '../../contracts/policy.js';
+import { CounterStore, type Counter } from './counter-store.js';
 import { epochClock } from './epoch-clock.js';
 
 /** Options of `memoryBackend()`. */
@@ -25,6 +36,15 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
   return new MemoryBackend(options);
 }
 
+/** One charge of a call and what its policy says of it, before anything is stored. */
+interface Attempt {
+  readonly charge: Charge;
+  readonly counter: Counter | undefined;
+  /** The counter's state as of now. */
+  readonly state: CounterState;
+  readonly admitted: boolean;
+}
+
 /** The backend behind `memoryBackend()`; every verb answers at once. */
 export class MemoryBackend implements Backend {
   readonly name: string;
@@ -38,31 +58,22 @@ export class MemoryBackend implements Backend {
     }
     this.name = name;
     this.clock = clock;
-    this.counters = new CounterStore(maxKeys, (count) => this.evictionListener?.(count));
+    this.counters = new CounterStore(maxKeys);
   }
 
   consume({ charges, overdraw = false }: ConsumeRequest): Reply {
     const nowMs = this.now();
-    const states: CounterState[] = [];
-    const admitted: boolean[] = [];
-    let allowed = true;
-    for (const { policy, key, cost } of charges) {
-      const state = advance(this.counters.get(policy, key), policy, nowMs);
-      const passes = overdraw || admits(state, policy, cost, nowMs);
-      states.push(state);
-      admitted.push(passes);
-      if (!passes && policy.mode === 'enforce') allowed = false;
-    }
-    const policies = charges.map((one, index) =>
-      this.settle(one, states[index] as CounterState, admitted[index] as boolean, allowed, nowMs),
-    );
+    const attempts = charges.map((one) => this.attempt(one, overdraw, nowMs));
+    const allowed = attempts.every(({ admitted, charge: { policy } }) => admitted || policy.mode === 'shadow');
+    const policies = attempts.map((one) => this.settle(one, allowed, nowMs));
+    this.trim(nowMs);
     return { allowed, nowMs, policies };
   }
 
   peek({ charges }: BackendRequest): Reply {
     const nowMs = this.now();
     const policies = charges.map(({ policy, key }) =>
-      statusOf(advance(this.counters.get(policy, key), policy, nowMs), policy, 0, true, nowMs),
+      statusOf(advance(this.counters.find(policy, key)?.state, policy, nowMs), policy, 0, true, nowMs),
     );
     return { allowed: true, nowMs, policies };
   }
@@ -70,15 +81,18 @@ export class MemoryBackend implements Backend {
   refund({ charges, chargedAtMs }: RefundRequest): void {
     const nowMs = this.now();
     for (const { policy, key, cost } of charges) {
-      const stored = this.counters.get(policy, key);
-      if (stored === undefined) continue;
-      const state = refund(advance(stored, policy, nowMs), policy, cost, nowMs, chargedAtMs);
-      this.counters.set(policy, key, state, nowMs);
+      const counter = this.counters.find(policy, key);
+      if (counter === undefined) continue;
+      const state = advance(counter.state, policy, nowMs);
+      this.store(policy, key, counter, state, refund(state, policy, cost, nowMs, chargedAtMs), nowMs);
     }
   }
 
   reset({ charges }: BackendRequest): void {
-    for (const { policy, key } of charges) this.counters.delete(policy, key);
+    for (const { policy, key } of charges) {
+      const counter = this.counters.find(policy, key);
+      if (counter !== undefined) this.counters.remove(counter);
+    }
   }
 
   ping(): void {
@@ -93,19 +107,46 @@ export class MemoryBackend implements Backend {
     this.evictionListener = listener;
   }
 
-  /** Stores what a call leaves behind, and tells of it. What was not charged must not make a key live. */
-  private settle(
-    { policy, key, cost }: Charge,
-    state: CounterState,
-    admitted: boolean,
-    allowed: boolean,
-    nowMs: number,
-  ): PolicyStatus {
+  private attempt(charge: Charge, overdraw: boolean, nowMs: number): Attempt {
+    const { policy, key, cost } = charge;
+    const counter = this.counters.find(policy, key);
+    const state = advance(counter?.state, policy, nowMs);
+    return { charge, counter, state, admitted: overdraw || admits(state, policy, cost, nowMs) };
+  }
+
+  /** Stores what a call leaves behind, and tells of it. */
+  private settle({ charge: one, counter, state, admitted }: Attempt, allowed: boolean, nowMs: number): PolicyStatus {
+    const { policy, key, cost } = one;
     let next = state;
     if (!admitted) next = refuse(state, policy, cost, nowMs);
     else if (allowed) next = charge(state, policy, cost, nowMs);
-    if (next !== state || !isFresh(state, policy, nowMs)) this.counters.set(policy, key, next, nowMs);
+    this.store(policy, key, counter, state, next, nowMs);
     return statusOf(next, policy, cost, admitted, nowMs);
+  }
+
+  /** Writes a counter that a call changed or that is displaced; the others only stay in use. */
+  private store(
+    policy: Policy,
+    key: string,
+    counter: Counter | undefined,
+    state: CounterState,
+    next: CounterState,
+    nowMs: number,
+  ): void {
+    if (counter === undefined) {
+      if (next !== state) this.counters.add(policy, key, next);
+    } else if (next === state && !isDisplaced(counter.state, policy, nowMs)) {
+      this.counters.touch(counter);
+    } else if (resetAfterMs(next, policy, nowMs) === 0) {
+      this.counters.remove(counter);
+    } else {
+      this.counters.update(counter, policy, next);
+    }
+  }
+
+  private trim(nowMs: number): void {
+    const evicted = this.counters.trim(nowMs);
+    if (evicted > 0) this.evictionListener?.(evicted);
   }
 
   private now(): number {
