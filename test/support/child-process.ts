@@ -44,7 +44,10 @@ export async function spawnWorkers<W extends Worker<never, unknown> = Worker<unk
   const inputOf = isFunction(input) ? input : () => input;
   const workers = Array.from({ length: count }, (_, index) => new WorkerProcess(index, options));
   const barrier = new Barrier(workers);
-  const timer = setTimeout(() => workers.forEach((worker) => worker.giveUp(`is not done after ${timeoutMs} ms`)), timeoutMs);
+  const timer = setTimeout(
+    () => workers.forEach((worker) => worker.giveUp(`is not done after ${timeoutMs} ms`)),
+    timeoutMs,
+  );
   try {
     const replies = await Promise.all(workers.map((worker, index) => worker.run(module, inputOf(index), barrier)));
     return replies as ReplyOf<W>[];
@@ -91,7 +94,13 @@ class WorkerProcess {
     const { clockSkewMs = 0, env = {} } = options;
     const skewMs = typeof clockSkewMs === 'function' ? clockSkewMs(index) : clockSkewMs;
     this.#child = fork(MAIN, {
-      env: { ...process.env, NODE_OPTIONS: '', ...env, WORKER_INDEX: String(index), WORKER_CLOCK_SKEW_MS: String(skewMs) },
+      env: {
+        ...process.env,
+        NODE_OPTIONS: '',
+        ...env,
+        WORKER_INDEX: String(index),
+        WORKER_CLOCK_SKEW_MS: String(skewMs),
+      },
       execArgv: ['--enable-source-maps'],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });

@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import { Module, type INestApplication, type ModuleMetadata, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
@@ -37,7 +38,7 @@ export async function startHttpApp(
   options: HttpAppOptions = {},
 ): Promise<HttpApp> {
   const root = typeof module === 'function' ? module : moduleOf(module);
-  const app = await NestFactory.create<INestApplication>(root, adapterOf(platform, options), {
+  const app = await NestFactory.create(root, adapterOf(platform, options), {
     logger: false,
     abortOnError: false,
   });
@@ -67,7 +68,8 @@ function moduleOf(metadata: ModuleMetadata): Type {
 }
 
 async function closeInTime(app: INestApplication): Promise<void> {
-  const timer = setTimeout(() => app.getHttpServer().closeAllConnections(), CLOSE_TIMEOUT_MS);
+  const server = app.getHttpServer() as Server;
+  const timer = setTimeout(() => server.closeAllConnections(), CLOSE_TIMEOUT_MS);
   try {
     await app.close();
   } finally {

@@ -101,7 +101,9 @@ export class RedisProcess {
     const late = delay(EXIT_TIMEOUT_MS, true, { signal: timer.signal }).catch(() => false);
     try {
       if (await Promise.race([this.#exited, late])) {
-        throw new Error(`redis-server (pid ${this.pid}) is alive ${EXIT_TIMEOUT_MS} ms after ${signal}:\n${this.logTail}`);
+        throw new Error(
+          `redis-server (pid ${this.pid}) is alive ${EXIT_TIMEOUT_MS} ms after ${signal}:\n${this.logTail}`,
+        );
       }
     } finally {
       timer.abort();

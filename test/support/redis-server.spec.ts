@@ -133,7 +133,9 @@ describe('RedisServer', () => {
     const before = process.env['REDIS_SERVER_BIN'];
     process.env['REDIS_SERVER_BIN'] = '/nowhere/redis-server';
     try {
-      await expect(RedisServer.start()).rejects.toThrow(/^redis-server was not found: install it .*REDIS_SERVER_BIN\.$/);
+      await expect(RedisServer.start()).rejects.toThrow(
+        /^redis-server was not found: install it .*REDIS_SERVER_BIN\.$/,
+      );
     } finally {
       if (before === undefined) delete process.env['REDIS_SERVER_BIN'];
       else process.env['REDIS_SERVER_BIN'] = before;

@@ -148,7 +148,9 @@ export class RedisServer implements AsyncDisposable {
       if (await this.#isReady(readiness)) return;
       await delay(POLL_MS);
     }
-    throw new Error(`redis-server on port ${this.port} is not ${readiness} after ${startTimeoutMs} ms:\n${this.logTail}`);
+    throw new Error(
+      `redis-server on port ${this.port} is not ${readiness} after ${startTimeoutMs} ms:\n${this.logTail}`,
+    );
   }
 
   /** Calls of each command since the start, or since `resetStats`: `{ evalsha: 3, info: 1 }`. */

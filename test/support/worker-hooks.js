@@ -9,7 +9,10 @@ const isOurs = (/** @type {string | undefined} */ url) => url?.startsWith(root.h
 
 /** The package's own names, as its users write them, and where their source is. */
 const entries = new Map(
-  ['', '/redis', '/terminus', '/testing'].map((path) => [`nestjs-floodgate${path}`, new URL(`lib${path}/index.ts`, root).href]),
+  ['', '/redis', '/terminus', '/testing'].map((path) => [
+    `nestjs-floodgate${path}`,
+    new URL(`lib${path}/index.ts`, root).href,
+  ]),
 );
 
 /**

@@ -9,14 +9,14 @@ const skewMs = Number(process.env['WORKER_CLOCK_SKEW_MS'] ?? 0);
 if (skewMs !== 0) shiftClock(skewMs);
 
 register('./worker-hooks.js', import.meta.url);
-const runner = './worker-runner.ts';
-await import(runner);
+await import('./worker-runner.ts');
 
 /** Makes this process believe that it is `ms` later; how fast time passes stays the same. */
 function shiftClock(/** @type {number} */ ms) {
   const RealDate = Date;
   globalThis.Date = new Proxy(RealDate, {
-    construct: (target, args, newTarget) => Reflect.construct(target, args.length > 0 ? args : [target.now() + ms], newTarget),
+    construct: (target, args, newTarget) =>
+      Reflect.construct(target, args.length > 0 ? args : [target.now() + ms], newTarget),
     apply: () => new RealDate(RealDate.now() + ms).toString(),
     get: (target, property, receiver) =>
       property === 'now' ? () => target.now() + ms : Reflect.get(target, property, receiver),
