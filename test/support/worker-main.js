@@ -9,7 +9,7 @@ const skewMs = Number(process.env['WORKER_CLOCK_SKEW_MS'] ?? 0);
 if (skewMs !== 0) shiftClock(skewMs);
 
 register('./worker-hooks.js', import.meta.url);
-await import('./worker-runner.ts');
+await import('./worker-runner.js');
 
 /** Makes this process believe that it is `ms` later; how fast time passes stays the same. */
 function shiftClock(/** @type {number} */ ms) {
