@@ -1,3 +1,46 @@
+export { BackendService, type ConsumeOptions } from './backends/backend.service.js';
+export { failoverBackend, type FailoverBackendOptions } from './backends/failover.backend.js';
+export type { Lease } from './backends/lease.js';
+export { memoryBackend, type MemoryBackendOptions } from './backends/memory/memory.backend.js';
+export { Breaker, type BreakerOptions } from './breaker/breaker.js';
+export { CircuitBreakerRegistry } from './breaker/breaker.registry.js';
+export {
+  CircuitBreaker,
+  type CircuitBreakerDecoratorOptions,
+  type CircuitBreakerFallback,
+} from './breaker/circuit-breaker.decorator.js';
+export type {
+  Backend,
+  BackendCapabilities,
+  BackendHealth,
+  BackendRequest,
+  BackendStatus,
+  Charge,
+  ConsumeRequest,
+  RefundRequest,
+  Reply,
+} from './contracts/backend.js';
+export type {
+  BreakerMode,
+  BreakerSnapshot,
+  BreakerState,
+  BreakerTransition,
+  BreakerTransitionListener,
+  CircuitBreakerOptions,
+  CircuitBreakerStatus,
+  Clock,
+  Permit,
+  TripOptions,
+} from './contracts/breaker.js';
+export type {
+  AllowedDecision,
+  Decision,
+  DecisionSource,
+  LimitedDecision,
+  PolicyStatus,
+  UnenforcedDecision,
+  UnenforcedReason,
+} from './contracts/decision.js';
 export {
   BackendUnavailableError,
   CircuitOpenError,
@@ -5,3 +48,16 @@ export {
   FloodgateError,
   RateLimitConfigurationError,
 } from './contracts/errors.js';
+export type * from './contracts/events.js';
+export type * from './contracts/policy.js';
+export { RateLimitExceededException } from './contracts/rate-limit-exceeded.exception.js';
+export { BackendUnavailableFilter } from './http/backend-unavailable.filter.js';
+export { RateLimit, RateLimitDecision, SkipRateLimit } from './http/rate-limit.decorators.js';
+export { RateLimitGuard } from './http/rate-limit.guard.js';
+export { RateLimitEvents } from './observe/rate-limit-events.js';
+export {
+  RateLimitModule,
+  type RateLimitModuleAsyncOptions,
+  type RateLimitOptionsFactory,
+} from './rate-limit.module.js';
+export { RATE_LIMIT_OPTIONS, type HeaderStyle, type RateLimitModuleOptions } from './rate-limit.options.js';

@@ -1,1 +1,1 @@
-export type { BackendHealth, BackendStatus } from '../contracts/backend.js';
+export { RateLimitHealthIndicator } from './rate-limit.health.js';

@@ -63,9 +63,15 @@ export class MemoryBackend implements Backend {
 
   consume({ charges, overdraw = false }: ConsumeRequest): Reply {
     const nowMs = this.now();
-    const attempts = charges.map((one) => this.attempt(one, overdraw, nowMs));
-    const allowed = attempts.every(({ admitted, charge: { policy } }) => admitted || policy.mode === 'shadow');
-    const policies = attempts.map((one) => this.settle(one, allowed, nowMs));
+    const attempts: Attempt[] = [];
+    let allowed = true;
+    for (const one of charges) {
+      const attempt = this.attempt(one, overdraw, nowMs);
+      attempts.push(attempt);
+      if (!attempt.admitted && one.policy.mode === 'enforce') allowed = false;
+    }
+    const policies: PolicyStatus[] = [];
+    for (const attempt of attempts) policies.push(this.settle(attempt, allowed, nowMs));
     this.trim(nowMs);
     return { allowed, nowMs, policies };
   }
@@ -84,7 +90,8 @@ export class MemoryBackend implements Backend {
       const counter = this.counters.find(policy, key);
       if (counter === undefined) continue;
       const state = advance(counter.state, policy, nowMs);
-      this.store(policy, key, counter, state, refund(state, policy, cost, nowMs, chargedAtMs), nowMs);
+      const next = refund(state, policy, cost, nowMs, chargedAtMs);
+      this.store(policy, key, counter, state, next, resetAfterMs(next, policy, nowMs) === 0, nowMs);
     }
   }
 
@@ -120,8 +127,9 @@ export class MemoryBackend implements Backend {
     let next = state;
     if (!admitted) next = refuse(state, policy, cost, nowMs);
     else if (allowed) next = charge(state, policy, cost, nowMs);
-    this.store(policy, key, counter, state, next, nowMs);
-    return statusOf(next, policy, cost, admitted, nowMs);
+    const status = statusOf(next, policy, cost, admitted, nowMs);
+    this.store(policy, key, counter, state, next, status.resetAfterMs === 0, nowMs);
+    return status;
   }
 
   /** Writes a counter that a call changed or that is displaced; the others only stay in use. */
@@ -131,13 +139,14 @@ export class MemoryBackend implements Backend {
     counter: Counter | undefined,
     state: CounterState,
     next: CounterState,
+    fresh: boolean,
     nowMs: number,
   ): void {
     if (counter === undefined) {
       if (next !== state) this.counters.add(policy, key, next);
     } else if (next === state && !isDisplaced(counter.state, policy, nowMs)) {
       this.counters.touch(counter);
-    } else if (resetAfterMs(next, policy, nowMs) === 0) {
+    } else if (fresh) {
       this.counters.remove(counter);
     } else {
       this.counters.update(counter, policy, next);

@@ -1,0 +1,197 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { BackendHealth, BackendStatus } from '../contracts/backend.js';
+import type { Decision } from '../contracts/decision.js';
+import { RateLimitConfigurationError } from '../contracts/errors.js';
+import type { MaybePromise } from '../contracts/maybe-promise.js';
+import type { Duration, FailureMode, PolicyInput } from '../contracts/policy.js';
+import { RateLimitExceededException } from '../contracts/rate-limit-exceeded.exception.js';
+import { isCost, type CompiledPolicy } from '../policies/compiled-policy.js';
+import { parseDuration } from '../policies/duration.js';
+import { oneOf } from '../policies/option-checks.js';
+import { PolicyCatalog } from '../policies/policy-catalog.js';
+import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
+import { boundedKey } from './bounded-key.js';
+import { distinct } from './charges.js';
+import { Decider, type Outcome, type Question } from './decider.js';
+import { notCounted } from './decisions.js';
+import { failureModeOf } from './failure-mode.js';
+import { BackendLease, type Lease } from './lease.js';
+
+/** How one call differs from what the policies say. */
+export interface ConsumeOptions {
+  /** Units for each policy. Default: each policy's own cost. */
+  readonly cost?: number;
+  /** What this call gets when no backend can decide. Default: the policies', else the module's. */
+  readonly failureMode?: FailureMode;
+  /** Deadline of one backend call. Default: the module's. */
+  readonly timeout?: Duration;
+  /** Ends the wait: the call rejects with the signal's reason, whatever the backend still does. */
+  readonly signal?: AbortSignal;
+}
+
+type Policies = PolicyInput | readonly PolicyInput[];
+
+/**
+ * Counts, asks and gives back, on the backend of the module: what the guard does for requests, for anything else.
+ *
+ * Every call passes the backend's deadline and circuit breaker; when no backend can decide, the failure mode does. A
+ * key is taken verbatim, so one that the guard uses (`user:42`) names the same counter here.
+ */
+@Injectable()
+export class BackendService {
+  constructor(
+    @Inject(RATE_LIMIT_SETTINGS) private readonly settings: RateLimitSettings,
+    @Inject(Decider) private readonly decider: Decider,
+    @Inject(PolicyCatalog) private readonly catalog: PolicyCatalog,
+  ) {}
+
+  /**
+   * Charges a key under one policy or several: all of them or none.
+   *
+   * @param key who is limited, verbatim; not empty
+   * @param policies names of the module's, rates, or options
+   * @returns the decision; being limited is a value, not an error
+   * @throws BackendUnavailableError when no backend can decide and the failure mode is `closed`
+   * @throws RateLimitConfigurationError for a policy or an option that is wrong
+   * @example
+   * const decision = await backend.consume(`tenant:${id}`, 'exports', { cost: rows });
+   * if (!decision.allowed) return { retryInMs: decision.retryAfterMs };
+   */
+  async consume(key: string, policies: Policies, options: ConsumeOptions = {}): Promise<Decision> {
+    const { decision } = await this.charged(this.question(key, policies, options), options.signal);
+    return decision;
+  }
+
+  /** What `consume` with cost 0 would answer; nothing is charged. Fails as `consume` does. */
+  async peek(key: string, policies: Policies): Promise<Decision> {
+    const question = this.question(key, policies, { cost: 0 });
+    if (!this.settings.enabled) return notCounted('disabled');
+    return (await this.decider.peek(question)).decision;
+  }
+
+  /**
+   * Gives units back, never above the limit.
+   *
+   * @param cost default: each policy's own cost
+   * @throws BackendUnavailableError when the backend is out of reach and the failure mode is `closed`
+   */
+  async refund(key: string, policies: Policies, cost?: number): Promise<void> {
+    const question = this.question(key, policies, cost === undefined ? {} : { cost });
+    if (this.settings.enabled) await this.decider.refund(question);
+  }
+
+  /**
+   * Forgets the counters of these policies for this key, blocks included.
+   *
+   * @throws BackendUnavailableError when the backend is out of reach, whatever the failure mode
+   */
+  async reset(key: string, policies: Policies): Promise<void> {
+    await this.decider.reset(this.question(key, policies, { cost: 0 }));
+  }
+
+  /**
+   * Charges an estimate and holds it, to be corrected, kept or given back.
+   *
+   * @throws RateLimitExceededException when the call is limited
+   * @throws BackendUnavailableError when no backend can decide and the failure mode is `closed`
+   * @example
+   * await using lease = await backend.acquire(user, 'tokens', { cost: 2_000 });
+   * const answer = await model.ask(prompt);
+   * await lease.adjust(answer.tokens - 2_000);
+   * lease.settle();
+   */
+  async acquire(key: string, policies: Policies, options: ConsumeOptions = {}): Promise<Lease> {
+    const question = this.question(key, policies, options);
+    const granted = await this.charged(question, options.signal);
+    if (granted.decision.kind === 'limited') throw new RateLimitExceededException(granted.decision);
+    return new BackendLease(granted, question.charges, {
+      charge: async (charges, overdraw) => this.charged({ ...question, charges, overdraw }),
+      refund: (charges, receipt) => this.decider.refund({ ...question, charges }, receipt),
+    });
+  }
+
+  /**
+   * Works under a lease: keeps the charge when the work succeeds, gives it back when it throws.
+   *
+   * @throws what the work throws; and what `acquire` throws
+   */
+  async withLease<T>(
+    key: string,
+    policies: Policies,
+    work: (lease: Lease) => T | Promise<T>,
+    options: ConsumeOptions = {},
+  ): Promise<T> {
+    const lease = await this.acquire(key, policies, options);
+    try {
+      const result = await work(lease);
+      lease.settle();
+      return result;
+    } catch (error) {
+      // The work's own error is what the caller must see: a backend that is down by now would hide it.
+      await lease.release().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** What is known of the backends without asking them. */
+  status(): BackendStatus {
+    return this.decider.status();
+  }
+
+  /**
+   * Pings each backend through its breaker; when a circuit is open and a probe is due, the ping is the probe. Bounded by
+   * the deadline, and never rejects. A failover is healthy while any of its members is.
+   */
+  health(): Promise<BackendHealth> {
+    return this.decider.health();
+  }
+
+  /** Closes the circuits of all backends, so that the next call tries them again at once. */
+  resetCircuitBreaker(): void {
+    for (const { breaker } of this.decider.guards) breaker?.reset();
+  }
+
+  private question(key: string, policies: Policies, options: ConsumeOptions): Question {
+    const compiled = [policies].flat().map((input) => this.catalog.forService(input));
+    if (compiled.length === 0) {
+      throw new RateLimitConfigurationError('policies', policies, 'Give at least one policy.');
+    }
+    const { failureMode, timeout, cost } = options;
+    if (failureMode !== undefined) oneOf('failureMode', failureMode, ['closed', 'open', 'local']);
+    const bounded = boundedKey(key);
+    return {
+      charges: distinct(compiled.map((one) => ({ key: bounded, policy: one.policy, cost: costOf(one, cost) }))),
+      failureMode: failureMode ?? failureModeOf(compiled, this.settings.failureMode),
+      timeoutMs: timeout === undefined ? this.settings.timeoutMs : parseDuration('timeout', timeout),
+    };
+  }
+
+  private async charged(question: Question, signal?: AbortSignal): Promise<Outcome> {
+    signal?.throwIfAborted();
+    if (!this.settings.enabled) return { decision: notCounted('disabled'), atMs: null };
+    const outcome = this.decider.decide(question);
+    return signal === undefined ? outcome : untilAborted(outcome, signal);
+  }
+}
+
+function costOf({ cost: own, policy }: CompiledPolicy, given: number | undefined): number {
+  const cost = given ?? own;
+  if (isCost(cost)) return cost;
+  throw typeof cost === 'function'
+    ? new TypeError(`The cost of policy '${policy.name}' is a function of a request: give options.cost.`)
+    : new TypeError(`A cost is a whole number of at least 0; received ${String(cost)}.`);
+}
+
+/** Waits for an outcome, or rejects with the signal's reason as soon as it is aborted. */
+async function untilAborted<T>(outcome: MaybePromise<T>, signal: AbortSignal): Promise<T> {
+  let abort = (): void => undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    abort = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', abort, { once: true });
+  });
+  try {
+    return await Promise.race([outcome, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

@@ -1,0 +1,13 @@
+import type { Charge } from '../contracts/backend.js';
+
+/** Without repetition: a policy that reaches a call on two ways is charged once. The first stands. */
+export function distinct(charges: readonly Charge[]): readonly Charge[] {
+  if (charges.length < 2) return charges;
+  return charges.filter((charge, index) => charges.findIndex((other) => sameCounter(other, charge)) === index);
+}
+
+const sameCounter = (one: Charge, other: Charge): boolean => one.policy.id === other.policy.id && one.key === other.key;
+
+/** The same charges at another cost. */
+export const withCost = (charges: readonly Charge[], cost: number): readonly Charge[] =>
+  charges.map((charge) => ({ ...charge, cost }));

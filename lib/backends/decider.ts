@@ -1,0 +1,152 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CircuitBreakerRegistry } from '../breaker/breaker.registry.js';
+import type { Backend, BackendHealth, BackendStatus, Charge, Reply } from '../contracts/backend.js';
+import type { Decision, DecisionSource } from '../contracts/decision.js';
+import { isUnavailable, RateLimitConfigurationError } from '../contracts/errors.js';
+import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
+import type { FailureMode } from '../contracts/policy.js';
+import { RateLimitEvents } from '../observe/rate-limit-events.js';
+import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
+import { decisionOf, failedOpen } from './decisions.js';
+import { FailoverBackend } from './failover.backend.js';
+import { breakerName, GuardedBackend } from './guarded-backend.js';
+import { LOCAL, LocalLimiter } from './local-limiter.js';
+
+/** A decision to be made. */
+export interface Question {
+  readonly charges: readonly Charge[];
+  readonly failureMode: FailureMode;
+  readonly timeoutMs: number;
+  readonly overdraw?: boolean;
+}
+
+/** A decision, and the store's time of it; `null` if no store made it. */
+export interface Outcome {
+  readonly decision: Decision;
+  readonly atMs: number | null;
+}
+
+/** Where and when something was charged that is given back. */
+export interface Receipt {
+  readonly source: DecisionSource;
+  readonly backend: string | null;
+  readonly atMs: number | null;
+}
+
+/**
+ * Asks the backend through its guards, and answers by the failure mode when it cannot decide. The one place where an
+ * outage becomes a decision or an error.
+ */
+@Injectable()
+export class Decider {
+  /** Every backend that is called, behind its guard: one, or the members of a failover. */
+  readonly guards: readonly GuardedBackend[];
+  private readonly backend: Backend;
+  private readonly local: LocalLimiter;
+
+  constructor(
+    @Inject(RATE_LIMIT_SETTINGS) private readonly settings: RateLimitSettings,
+    @Inject(RateLimitEvents) private readonly events: RateLimitEvents,
+    @Inject(CircuitBreakerRegistry) registry: CircuitBreakerRegistry,
+  ) {
+    const { backend, localShare, circuitBreaker, timeoutMs } = settings;
+    this.local = new LocalLimiter(localShare);
+    this.backend = backend instanceof FailoverBackend ? backend : new GuardedBackend(backend);
+    this.guards = this.backend instanceof FailoverBackend ? this.backend.members : [this.backend as GuardedBackend];
+    checkNames(this.guards);
+    for (const guard of this.guards) {
+      guard.connect({ circuitBreaker, timeoutMs, notify: (event) => this.events.emit(event) });
+      if (guard.breaker !== null) registry.adopt(breakerName(guard.name), guard.breaker);
+    }
+  }
+
+  /** Charges all policies or none; at once where the backend answers at once. Tells the event stream. */
+  decide(question: Question): MaybePromise<Outcome> {
+    const outcome = this.answered(question, 'consume');
+    return isPromise(outcome) ? outcome.then((one) => this.told(one)) : this.told(outcome);
+  }
+
+  /** The same answer for what costs nothing; charges, stores and tells nothing. */
+  peek(question: Question): MaybePromise<Outcome> {
+    return this.answered(question, 'peek');
+  }
+
+  /** Gives units back where they were charged; without a receipt, where they would be charged now. */
+  async refund(question: Question, receipt?: Receipt): Promise<void> {
+    const request = { ...question, ...(receipt?.atMs != null && { chargedAtMs: receipt.atMs }) };
+    if (receipt?.source === 'local') return this.local.refund(request);
+    try {
+      await this.backend.refund({ ...request, ...(receipt?.backend != null && { backend: receipt.backend }) });
+    } catch (error) {
+      if (!isUnavailable(error) || question.failureMode === 'closed') throw error;
+      if (question.failureMode === 'local') this.local.refund(request);
+    }
+  }
+
+  /** Forgets counters, in the backend and in this process. */
+  async reset(question: Question): Promise<void> {
+    this.local.reset(question);
+    await this.backend.reset(question);
+  }
+
+  status(): BackendStatus {
+    const backends = this.guards.map(({ name, breaker }) => ({ name, breaker: breaker?.status() ?? null }));
+    return { failureMode: this.settings.failureMode, backends };
+  }
+
+  async health(): Promise<BackendHealth> {
+    const backends = await Promise.all(this.guards.map((guard) => guard.health(this.settings.timeoutMs)));
+    return { healthy: backends.some(({ healthy }) => healthy), backends };
+  }
+
+  async close(): Promise<void> {
+    await this.backend.close();
+  }
+
+  private answered(question: Question, verb: 'consume' | 'peek'): MaybePromise<Outcome> {
+    try {
+      const reply = this.backend[verb](question);
+      if (!isPromise(reply)) return this.outcomeOf(reply);
+      return reply.then(
+        (one) => this.outcomeOf(one),
+        (error: unknown) => this.withoutBackend(question, verb, error),
+      );
+    } catch (error) {
+      return this.withoutBackend(question, verb, error);
+    }
+  }
+
+  private outcomeOf(reply: Reply): Outcome {
+    return { decision: decisionOf(reply, this.backend.name, 'primary'), atMs: reply.nowMs };
+  }
+
+  /** What a call gets when no backend can decide. An error that is no outage propagates, whatever the mode. */
+  private withoutBackend(question: Question, verb: 'consume' | 'peek', error: unknown): Outcome {
+    if (!isUnavailable(error)) throw error;
+    const { failureMode } = question;
+    switch (failureMode) {
+      case 'closed':
+        throw error;
+      case 'open':
+        return { decision: failedOpen(error), atMs: null };
+      case 'local': {
+        const reply = this.local[verb](question);
+        return { decision: decisionOf(reply, LOCAL, 'local'), atMs: reply.nowMs };
+      }
+      default:
+        return failureMode satisfies never;
+    }
+  }
+
+  private told(outcome: Outcome): Outcome {
+    if (this.events.heard) this.events.emit({ kind: 'decision', decision: outcome.decision });
+    return outcome;
+  }
+}
+
+function checkNames(guards: readonly GuardedBackend[]): void {
+  const names = guards.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice === undefined) return;
+  throw new RateLimitConfigurationError('backend.name', twice, 'Two backends have this name: give one of them another.');
+}

@@ -1,0 +1,191 @@
+import type { Backend, BackendRequest, ConsumeRequest, RefundRequest, Reply } from '../contracts/backend.js';
+import type { Clock } from '../contracts/breaker.js';
+import { BackendUnavailableError, isUnavailable, RateLimitConfigurationError } from '../contracts/errors.js';
+import { isPromise, whenAll, type MaybePromise } from '../contracts/maybe-promise.js';
+import type { AlgorithmName, Duration } from '../contracts/policy.js';
+import { parseDuration } from '../policies/duration.js';
+import { oneOf } from '../policies/option-checks.js';
+import { FailoverMember } from './failover-member.js';
+import type { GuardedBackend } from './guarded-backend.js';
+
+/** Options of `failoverBackend()`. */
+export interface FailoverBackendOptions {
+  /**
+   * `first-healthy` (default): the first member that works, in the order given. `round-robin`: the members in turn;
+   * each counts for itself, so together they admit up to the sum of their limits.
+   */
+  readonly strategy?: 'first-healthy' | 'round-robin';
+  /** Pings in a row that a member must answer before it is used again: at least 1. Default 3. */
+  readonly failbackProbes?: number;
+  /** Time between two of them. Default 1 s. */
+  readonly failbackInterval?: Duration;
+  /** Default `failover`. */
+  readonly name?: string;
+  /** Monotonic milliseconds, for tests. */
+  readonly clock?: Clock;
+}
+
+const ALL: readonly AlgorithmName[] = ['sliding-window', 'fixed-window', 'token-bucket', 'sliding-log'];
+
+/**
+ * Several backends, of which one decides each call. Each member has a breaker of its own; the next is asked when one
+ * fails, and a member that is back is used again only after it has proved itself. Members count apart: a key finds a
+ * fresh quota on the member that takes over.
+ *
+ * @throws RateLimitConfigurationError for fewer than two members, two of one name, or different capabilities
+ */
+export function failoverBackend(backends: readonly Backend[], options: FailoverBackendOptions = {}): Backend {
+  return new FailoverBackend(backends, options);
+}
+
+/** The backend behind `failoverBackend()`. */
+export class FailoverBackend implements Backend {
+  readonly name: string;
+  readonly circuitBreaker = false;
+  readonly capabilities: { readonly algorithms: readonly AlgorithmName[] };
+  private readonly all: readonly FailoverMember[];
+  private readonly roundRobin: boolean;
+  private turn = 0;
+
+  constructor(backends: readonly Backend[], options: FailoverBackendOptions) {
+    const { strategy = 'first-healthy', failbackProbes = 3, failbackInterval = '1s', name = 'failover', clock } = options;
+    oneOf('failoverBackend.strategy', strategy, ['first-healthy', 'round-robin']);
+    if (!Number.isSafeInteger(failbackProbes) || failbackProbes < 1) {
+      throw new RateLimitConfigurationError(
+        'failoverBackend.failbackProbes',
+        failbackProbes,
+        'Give a whole number of at least 1.',
+      );
+    }
+    this.name = name;
+    this.roundRobin = strategy === 'round-robin';
+    this.capabilities = { algorithms: commonAlgorithms(backends) };
+    const failback = {
+      probes: failbackProbes,
+      intervalMs: parseDuration('failoverBackend.failbackInterval', failbackInterval),
+      clock: clock ?? (() => performance.now()),
+    };
+    this.all = backends.map((backend) => new FailoverMember(backend, failback));
+  }
+
+  /** The members behind their guards, in the order given. */
+  get members(): readonly GuardedBackend[] {
+    return this.all.map(({ guard }) => guard);
+  }
+
+  consume(request: ConsumeRequest): MaybePromise<Reply> {
+    return this.decide(request.timeoutMs, (member) => member.consume(request));
+  }
+
+  peek(request: BackendRequest): MaybePromise<Reply> {
+    return this.decide(request.timeoutMs, (member) => member.peek(request));
+  }
+
+  /** Gives back where it was charged; without that knowledge, where a charge would go now. */
+  refund(request: RefundRequest): MaybePromise<void> {
+    const charger = this.all.find(({ guard }) => guard.name === request.backend);
+    if (charger !== undefined) return charger.guard.refund(request);
+    return this.firstOf(this.inOrder(request.timeoutMs), (member) => member.guard.refund(request));
+  }
+
+  /** Forgets on every member that can be reached; fails if none can. */
+  reset(request: BackendRequest): MaybePromise<void> {
+    const outcomes = this.all.map(({ guard }) => outcomeOf(() => guard.reset(request)));
+    return whenAll(outcomes, (errors) => {
+      const bug = errors.find((error) => error !== undefined && !isUnavailable(error));
+      if (bug !== undefined) throw bug as Error;
+      if (errors.every((error) => error !== undefined)) throw this.exhausted(errors);
+    });
+  }
+
+  ping(signal: AbortSignal): MaybePromise<void> {
+    return this.firstOf(this.all, ({ guard }) => guard.ping(signal));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.all.map(({ guard }) => guard.close()));
+  }
+
+  private decide(timeoutMs: number, ask: (member: GuardedBackend) => MaybePromise<Reply>): MaybePromise<Reply> {
+    const order = this.inOrder(timeoutMs);
+    const primary = this.roundRobin ? order[0] : this.all[0];
+    return this.firstOf(order, (member) => {
+      const reply = ask(member.guard);
+      const source = member === primary ? 'primary' : 'fallback';
+      const signed = (one: Reply): Reply => ({ ...one, backend: member.guard.name, source });
+      return isPromise(reply) ? reply.then(signed) : signed(reply);
+    });
+  }
+
+  /** Members in the order of trust: those in service first; the others too, for there may be nobody else. */
+  private inOrder(timeoutMs: number): readonly FailoverMember[] {
+    const inService = this.all.filter((member) => member.inService(timeoutMs));
+    if (this.roundRobin && inService.length > 1) {
+      const first = this.turn++ % inService.length;
+      inService.push(...inService.splice(0, first));
+    }
+    return inService.length === this.all.length
+      ? inService
+      : [...inService, ...this.all.filter((member) => !inService.includes(member))];
+  }
+
+  /** The first answer; a member that is unavailable hands on to the next, any other error ends it. */
+  private firstOf<T>(
+    members: readonly FailoverMember[],
+    ask: (member: FailoverMember) => MaybePromise<T>,
+    errors: readonly unknown[] = [],
+  ): MaybePromise<T> {
+    const [member, ...others] = members;
+    if (member === undefined) throw this.exhausted(errors);
+    const next = (error: unknown): MaybePromise<T> => {
+      if (!isUnavailable(error)) throw error;
+      return this.firstOf(others, ask, [...errors, error]);
+    };
+    try {
+      const answer = ask(member);
+      return isPromise(answer) ? answer.catch(next) : answer;
+    } catch (error) {
+      return next(error);
+    }
+  }
+
+  private exhausted(errors: readonly unknown[]): BackendUnavailableError {
+    const waits = errors.filter(isUnavailable).map(({ retryAfterMs }) => retryAfterMs);
+    const cause = new AggregateError(errors, 'Every member failed');
+    return BackendUnavailableError.of({ backend: this.name, retryAfterMs: Math.min(...waits), cause });
+  }
+}
+
+/** The error of a call, or `undefined` if it went well. */
+function outcomeOf(call: () => MaybePromise<void>): MaybePromise<unknown> {
+  try {
+    const answer = call();
+    return isPromise(answer)
+      ? answer.then(
+          () => undefined,
+          (error: unknown) => error,
+        )
+      : undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+function commonAlgorithms(backends: readonly Backend[]): readonly AlgorithmName[] {
+  if (backends.length < 2) {
+    throw new RateLimitConfigurationError('failoverBackend', backends, 'Give at least two backends.');
+  }
+  const [first, ...others] = backends.map(({ name, capabilities }) => ({
+    name,
+    algorithms: [...(capabilities?.algorithms ?? ALL)].sort(),
+  }));
+  for (const other of others) {
+    if (String(other.algorithms) === String(first?.algorithms)) continue;
+    throw new RateLimitConfigurationError(
+      'failoverBackend',
+      `${first?.name}: ${first?.algorithms.join(', ')}; ${other.name}: ${other.algorithms.join(', ')}`,
+      'Members must offer the same algorithms, or a limit would change its meaning in an outage.',
+    );
+  }
+  return first?.algorithms ?? ALL;
+}

@@ -1,0 +1,194 @@
+import { Breaker } from '../breaker/breaker.js';
+import type { Backend, BackendHealth, BackendRequest, ConsumeRequest, RefundRequest, Reply } from '../contracts/backend.js';
+import type { CircuitBreakerOptions, Permit } from '../contracts/breaker.js';
+import { BackendUnavailableError } from '../contracts/errors.js';
+import type { RateLimitListener } from '../contracts/events.js';
+import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
+import { withDeadline } from './deadline.js';
+import { isInfrastructureError } from './infrastructure.js';
+
+/** What an application gives to the guards of its backends. */
+export interface GuardSettings {
+  /** Options of breakers around backends that bring none of their own. */
+  readonly circuitBreaker: CircuitBreakerOptions | false;
+  readonly timeoutMs: number;
+  /** Hears of failures and outages. */
+  readonly notify: RateLimitListener;
+}
+
+/** Since when, and how often, a backend has failed. */
+interface Outage {
+  readonly sinceMs: number;
+  failures: number;
+}
+
+/** Name under which a backend's breaker stands in the registry. */
+export const breakerName = (backend: string): string => `backend:${backend}`;
+
+/**
+ * A backend behind its deadline and its circuit breaker.
+ *
+ * Infrastructure errors count against the breaker and come out as `BackendUnavailableError`; every other error comes
+ * out as it is, without a verdict on the backend.
+ */
+export class GuardedBackend implements Backend {
+  readonly name: string;
+  private guard: Breaker | null;
+  private closed = true;
+  private notify: RateLimitListener = () => undefined;
+  private outage: Outage | undefined;
+
+  constructor(readonly inner: Backend) {
+    this.name = inner.name;
+    this.guard = inner.circuitBreaker === false ? null : this.breakerWith(inner.circuitBreaker ?? {});
+  }
+
+  /** `null` if the backend is called without one. */
+  get breaker(): Breaker | null {
+    return this.guard;
+  }
+
+  /** Whether calls go through without a doubt. */
+  isClosed(): boolean {
+    return this.closed;
+  }
+
+  /** Joins an application: takes its defaults and tells it of outages. Before the first call. */
+  connect({ circuitBreaker, timeoutMs, notify }: GuardSettings): void {
+    this.notify = notify;
+    const options = this.inner.circuitBreaker ?? circuitBreaker;
+    this.guard = options === false ? null : this.breakerWith({ callTimeout: timeoutMs, ...options });
+    this.inner.onEviction?.((count) => notify({ kind: 'eviction', backend: this.name, count }));
+  }
+
+  consume(request: ConsumeRequest): MaybePromise<Reply> {
+    return this.call(() => this.inner.consume(request), request.timeoutMs);
+  }
+
+  peek(request: BackendRequest): MaybePromise<Reply> {
+    return this.call(() => this.inner.peek(request), request.timeoutMs);
+  }
+
+  refund(request: RefundRequest): MaybePromise<void> {
+    return this.call(() => this.inner.refund(request), request.timeoutMs);
+  }
+
+  reset(request: BackendRequest): MaybePromise<void> {
+    return this.call(() => this.inner.reset(request), request.timeoutMs);
+  }
+
+  /** A live ping: when the circuit is open and a probe is due, it is the probe. */
+  pingWithin(timeoutMs: number): MaybePromise<void> {
+    return this.call(() => this.inner.ping(AbortSignal.timeout(timeoutMs)), timeoutMs);
+  }
+
+  /** What a live ping finds; never rejects. */
+  async health(timeoutMs: number): Promise<BackendHealth['backends'][number]> {
+    const startedMs = performance.now();
+    const found = (healthy: boolean, error?: string): BackendHealth['backends'][number] => ({
+      name: this.name,
+      healthy,
+      latencyMs: Math.round(performance.now() - startedMs),
+      ...(error !== undefined && { error }),
+      breaker: this.guard?.status() ?? null,
+    });
+    try {
+      await this.pingWithin(timeoutMs);
+      return found(true);
+    } catch (error) {
+      return found(false, reasonOf(error));
+    }
+  }
+
+  ping(signal: AbortSignal): MaybePromise<void> {
+    return this.inner.ping(signal);
+  }
+
+  close(): MaybePromise<void> {
+    return this.inner.close();
+  }
+
+  private call<T>(ask: () => MaybePromise<T>, timeoutMs: number): MaybePromise<T> {
+    const permit = this.acquire();
+    let answer: MaybePromise<T>;
+    try {
+      answer = ask();
+    } catch (error) {
+      throw this.failed(permit, error);
+    }
+    if (!isPromise(answer)) {
+      this.succeeded(permit);
+      return answer;
+    }
+    return withDeadline(answer, timeoutMs).then(
+      (value) => {
+        this.succeeded(permit);
+        return value;
+      },
+      (error: unknown) => {
+        throw this.failed(permit, error);
+      },
+    );
+  }
+
+  /** @throws BackendUnavailableError while the circuit is open */
+  private acquire(): Permit | null {
+    if (this.guard === null) return null;
+    const permit = this.guard.tryAcquire();
+    if (permit !== undefined) return permit;
+    const cause = this.guard.rejection();
+    throw BackendUnavailableError.of({ backend: this.name, retryAfterMs: cause.retryAfterMs, cause });
+  }
+
+  private succeeded(permit: Permit | null): void {
+    permit?.success();
+    if (this.outage === undefined) return;
+    const { sinceMs, failures } = this.outage;
+    this.outage = undefined;
+    this.notify({
+      kind: 'outage-ended',
+      backend: this.name,
+      durationMs: Math.round(performance.now() - sinceMs),
+      failures,
+    });
+  }
+
+  /** Passes judgement on a failed call, and returns the error that the caller gets. */
+  private failed(permit: Permit | null, error: unknown): unknown {
+    if (!isInfrastructureError(error)) {
+      permit?.release();
+      return error;
+    }
+    permit?.failure(error);
+    this.reportFailure(error);
+    const cause = error instanceof BackendUnavailableError ? (error.cause ?? error) : error;
+    const retryAfterMs = this.guard?.status().retryAfterMs ?? 0;
+    return BackendUnavailableError.of({ backend: this.name, retryAfterMs, cause });
+  }
+
+  private reportFailure(error: Error): void {
+    const cause = error instanceof BackendUnavailableError && error.cause instanceof Error ? error.cause : error;
+    if (this.outage === undefined) {
+      this.outage = { sinceMs: performance.now(), failures: 0 };
+      this.notify({ kind: 'outage-started', backend: this.name, error: cause });
+    }
+    this.outage.failures += 1;
+    this.notify({ kind: 'backend-failure', backend: this.name, error: cause });
+  }
+
+  private breakerWith(options: CircuitBreakerOptions): Breaker {
+    const breaker = new Breaker({ name: breakerName(this.name), ...options });
+    breaker.onTransition(({ to }) => {
+      this.closed = to === 'closed';
+    });
+    return breaker;
+  }
+}
+
+/** Why a ping failed, without an address: health pages are often public. */
+function reasonOf(error: unknown): string {
+  const cause = error instanceof BackendUnavailableError ? error.cause : error;
+  if (!(cause instanceof Error)) return 'unavailable';
+  const { code } = cause as { code?: unknown };
+  return typeof code === 'string' ? code : cause.name;
+}

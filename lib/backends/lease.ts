@@ -1,0 +1,120 @@
+import type { Charge } from '../contracts/backend.js';
+import type { Decision } from '../contracts/decision.js';
+import { withCost } from './charges.js';
+import type { Outcome, Receipt } from './decider.js';
+
+/**
+ * Units that were charged for work whose real cost is known only at its end.
+ *
+ * A lease of a call that passed without being counted (failure mode `open`, or a limiter that is disabled) tells so in
+ * `decision`, and its other verbs do nothing.
+ */
+export interface Lease extends AsyncDisposable {
+  /** The decision by which it was granted. */
+  readonly decision: Decision;
+  /** Charges more, for each policy. A refusal is a value and charges nothing. */
+  consume(units: number): Promise<Decision>;
+  /**
+   * Corrects the charge by a difference: up, into debt where the quota does not suffice; or down, at most to nothing.
+   * Never throws for want of quota.
+   */
+  adjust(units: number): Promise<void>;
+  /** Keeps what was charged. */
+  settle(): void;
+  /** Gives back all of it; a lease that was settled or released gives nothing back. */
+  release(): Promise<void>;
+  /** Releases, unless settled. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** What a lease charges to. */
+export interface LeaseAccount {
+  charge(charges: readonly Charge[], overdraw: boolean): Promise<Outcome>;
+  refund(charges: readonly Charge[], receipt: Receipt): Promise<void>;
+}
+
+/** What was charged at one time, in one place, and has not been given back. */
+interface Holding {
+  readonly receipt: Receipt;
+  readonly charges: readonly Charge[];
+}
+
+/** The lease behind `BackendService#acquire`. */
+export class BackendLease implements Lease {
+  readonly decision: Decision;
+  private held: readonly Holding[] = [];
+
+  /** @param charges what was granted; later charges go to the same policies and keys */
+  constructor(
+    granted: Outcome,
+    private readonly charges: readonly Charge[],
+    private readonly account: LeaseAccount,
+  ) {
+    this.decision = granted.decision;
+    this.hold(granted, charges);
+  }
+
+  async consume(units: number): Promise<Decision> {
+    if (!Number.isSafeInteger(units) || units < 0) throw unitsError(units, 'a whole number of at least 0');
+    if (this.decision.kind === 'unenforced') return this.decision;
+    return (await this.charge(units, false)).decision;
+  }
+
+  async adjust(units: number): Promise<void> {
+    if (!Number.isSafeInteger(units)) throw unitsError(units, 'a whole number');
+    if (units < 0) await this.giveBack(-units);
+    else if (units > 0 && this.decision.kind !== 'unenforced') await this.charge(units, true);
+  }
+
+  settle(): void {
+    this.held = [];
+  }
+
+  release(): Promise<void> {
+    return this.giveBack(Number.POSITIVE_INFINITY);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release();
+  }
+
+  private async charge(units: number, overdraw: boolean): Promise<Outcome> {
+    const charges = withCost(this.charges, units);
+    const outcome = await this.account.charge(charges, overdraw);
+    this.hold(outcome, charges);
+    return outcome;
+  }
+
+  private hold({ decision, atMs }: Outcome, charges: readonly Charge[]): void {
+    if (decision.kind !== 'allowed') return;
+    // A shadow policy that refused was not charged, and must not be given back.
+    const charged = charges.filter(({ cost }, index) => cost > 0 && decision.policies[index]?.allowed === true);
+    const { source, backend } = decision;
+    if (charged.length > 0) this.held = [...this.held, { receipt: { source, backend, atMs }, charges: charged }];
+  }
+
+  /** Gives back up to so many units of each policy, the latest first: they still count for longest. */
+  private async giveBack(units: number): Promise<void> {
+    const left = new Map(this.charges.map(({ policy }) => [policy.id, units]));
+    const refunds: Holding[] = [];
+    const kept: Holding[] = [];
+    for (const { receipt, charges } of this.held.toReversed()) {
+      const back: Charge[] = [];
+      const rest: Charge[] = [];
+      for (const charge of charges) {
+        const part = Math.min(charge.cost, left.get(charge.policy.id) ?? 0);
+        left.set(charge.policy.id, (left.get(charge.policy.id) ?? 0) - part);
+        if (part > 0) back.push({ ...charge, cost: part });
+        if (part < charge.cost) rest.push({ ...charge, cost: charge.cost - part });
+      }
+      if (back.length > 0) refunds.push({ receipt, charges: back });
+      if (rest.length > 0) kept.unshift({ receipt, charges: rest });
+    }
+    // Before the first wait: a second release in the meantime must find nothing left to give back.
+    this.held = kept;
+    await Promise.all(refunds.map(({ charges, receipt }) => this.account.refund(charges, receipt)));
+  }
+}
+
+const unitsError = (units: unknown, wanted: string): TypeError =>
+  new TypeError(`Units of a lease are ${wanted}; received ${String(units)}.`);

@@ -1,0 +1,54 @@
+import type { BackendRequest, ConsumeRequest, RefundRequest, Reply } from '../contracts/backend.js';
+import type { Policy } from '../contracts/policy.js';
+import { MemoryBackend } from './memory/memory.backend.js';
+
+/** Name of this process as a backend, in decisions. */
+export const LOCAL = 'local';
+
+/**
+ * What stands in for a backend in failure mode `local`: the same policies, counted in this process alone, each at a
+ * share of its limit.
+ */
+export class LocalLimiter {
+  private readonly memory = new MemoryBackend({ name: LOCAL });
+  private readonly scaled = new WeakMap<Policy, Policy>();
+
+  /** @param share part of each limit that this process enforces, above 0 and at most 1 */
+  constructor(private readonly share: number) {}
+
+  consume(request: ConsumeRequest): Reply {
+    return this.memory.consume(this.shared(request));
+  }
+
+  peek(request: BackendRequest): Reply {
+    return this.memory.peek(this.shared(request));
+  }
+
+  refund(request: RefundRequest): void {
+    this.memory.refund(this.shared(request));
+  }
+
+  reset(request: BackendRequest): void {
+    this.memory.reset(this.shared(request));
+  }
+
+  private shared<R extends BackendRequest>(request: R): R {
+    const charges = request.charges.map((charge) => ({ ...charge, policy: this.scale(charge.policy) }));
+    return { ...request, charges };
+  }
+
+  private scale(policy: Policy): Policy {
+    if (this.share === 1) return policy;
+    let scaled = this.scaled.get(policy);
+    if (scaled === undefined) {
+      scaled = { ...policy, limit: this.part(policy.limit), burst: this.part(policy.burst) };
+      this.scaled.set(policy, scaled);
+    }
+    return scaled;
+  }
+
+  /** A share of a limit; at least 1, so that a small limit does not become a refusal of everything. */
+  private part(units: number): number {
+    return units === 0 ? 0 : Math.max(1, Math.floor(units * this.share));
+  }
+}

@@ -1,0 +1,15 @@
+/** A value, or the promise of one. The limiter waits only where it has to: memory decides within the call. */
+export type MaybePromise<T> = T | Promise<T>;
+
+export const isPromise = <T>(value: MaybePromise<T>): value is Promise<T> =>
+  typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
+
+/** Goes on with a value, at once if it is there. */
+export const when = <T, R>(value: MaybePromise<T>, then: (value: T) => MaybePromise<R>): MaybePromise<R> =>
+  isPromise(value) ? value.then(then) : then(value);
+
+/** Goes on with all of several values, at once if all are there. */
+export const whenAll = <T, R>(
+  values: readonly MaybePromise<T>[],
+  then: (values: readonly T[]) => MaybePromise<R>,
+): MaybePromise<R> => (values.some(isPromise) ? Promise.all(values).then(then) : then(values as readonly T[]));

@@ -1,0 +1,48 @@
+import { type ExecutionContext, Inject, Injectable, Scope, type Type } from '@nestjs/common';
+import { ContextIdFactory, ModuleRef } from '@nestjs/core';
+import type { MaybePromise } from '../contracts/maybe-promise.js';
+import { requestOf } from './request.js';
+
+/**
+ * Instances of classes that options and decorators name: the application's own provider where there is one, of any
+ * scope, else one that Nest makes with its dependencies.
+ */
+@Injectable()
+export class Injection {
+  private readonly made = new Map<Type<unknown>, MaybePromise<unknown>>();
+
+  constructor(@Inject(ModuleRef) private readonly moduleRef: ModuleRef) {}
+
+  instanceOf<T>(type: Type<T>, context: ExecutionContext): MaybePromise<T> {
+    const known = this.made.get(type);
+    if (known !== undefined) return known as MaybePromise<T>;
+    switch (this.scopeOf(type)) {
+      case undefined:
+        return this.keep(type, this.moduleRef.create(type));
+      case Scope.DEFAULT:
+        return this.keep(type, this.moduleRef.get(type, { strict: false }));
+      default:
+        return this.moduleRef.resolve(type, ContextIdFactory.getByRequest(requestOf(context) ?? {}), { strict: false });
+    }
+  }
+
+  /** Scope of a provider; `undefined` if the application provides no such class. */
+  private scopeOf(type: Type<unknown>): Scope | undefined {
+    try {
+      return this.moduleRef.introspect(type).scope;
+    } catch {
+      return undefined;
+    }
+  }
+
+  private keep<T>(type: Type<T>, instance: MaybePromise<T>): MaybePromise<T> {
+    this.made.set(type, instance);
+    if (instance instanceof Promise) {
+      instance.then(
+        (one) => this.made.set(type, one),
+        () => this.made.delete(type),
+      );
+    }
+    return instance;
+  }
+}

@@ -1,0 +1,23 @@
+import { violated } from '../backends/decisions.js';
+import type { Decision } from '../contracts/decision.js';
+
+/** Media type of RFC 9457. */
+export const PROBLEM_JSON = 'application/problem+json';
+
+const TYPES = 'https://iana.org/assignments/http-problem-types';
+
+/** The 429 of draft-ietf-httpapi-ratelimit-headers: which quotas are used up. */
+export const quotaExceeded = ({ policies }: Decision, detail?: string): object => ({
+  type: `${TYPES}#quota-exceeded`,
+  title: 'Request cannot be satisfied as assigned quota has been exceeded',
+  status: 429,
+  ...(detail !== undefined && { detail }),
+  'violated-policies': violated(policies).map(({ name }) => name),
+});
+
+/** The 503 of the same draft: no limit could be decided. */
+export const temporaryReducedCapacity = (): object => ({
+  type: `${TYPES}#temporary-reduced-capacity`,
+  title: 'Request cannot be satisfied due to temporary server capacity constraints',
+  status: 503,
+});

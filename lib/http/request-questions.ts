@@ -1,0 +1,115 @@
+import { type ExecutionContext, Inject, Injectable, type Type } from '@nestjs/common';
+import { boundedKey } from '../backends/bounded-key.js';
+import { distinct } from '../backends/charges.js';
+import type { Question } from '../backends/decider.js';
+import { failureModeOf } from '../backends/failure-mode.js';
+import type { Charge } from '../contracts/backend.js';
+import { type MaybePromise, when, whenAll } from '../contracts/maybe-promise.js';
+import type { KeyInput, PolicyFunction, PolicyInput, PolicyResolver } from '../contracts/policy.js';
+import { type CompiledPolicy, isCost } from '../policies/compiled-policy.js';
+import { isDynamic, PolicyCatalog } from '../policies/policy-catalog.js';
+import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
+import { Injection } from './injection.js';
+import { KeyReaders } from './keys/key-reader.js';
+import { RouteCatalog } from './route-catalog.js';
+import type { DynamicPolicy, RoutePlan } from './route-plan.js';
+
+/** What is to be decided about a request, and the policies that it comes from. */
+export interface RequestQuestion extends Question {
+  readonly policies: readonly CompiledPolicy[];
+}
+
+/** Turns a request into the question of what it may consume: its policies, its keys, its costs. */
+@Injectable()
+export class RequestQuestions {
+  constructor(
+    @Inject(RATE_LIMIT_SETTINGS) private readonly settings: RateLimitSettings,
+    @Inject(RouteCatalog) private readonly routes: RouteCatalog,
+    @Inject(PolicyCatalog) private readonly catalog: PolicyCatalog,
+    @Inject(KeyReaders) private readonly keys: KeyReaders,
+    @Inject(Injection) private readonly injection: Injection,
+  ) {}
+
+  /** `undefined` if no limit applies to the call. Answers at once unless something of the application's is awaited. */
+  of(context: ExecutionContext): MaybePromise<RequestQuestion | undefined> {
+    const plan = this.routes.planOf({ type: context.getClass(), handler: context.getHandler() });
+    if (plan.policies.length === 0 && plan.dynamic.length === 0) return undefined;
+    return when(this.settings.skipIf?.(context) ?? false, (skipped) =>
+      skipped ? undefined : when(this.policiesOf(plan, context), (policies) => this.asked(policies, context)),
+    );
+  }
+
+  /** The policies of the plan and of what it asks for, less those that leave this call out. */
+  private policiesOf(plan: RoutePlan, context: ExecutionContext): MaybePromise<readonly CompiledPolicy[]> {
+    if (plan.dynamic.length === 0) return this.withoutSkipped(plan.policies, context);
+    const answers = plan.dynamic.map((dynamic) => this.answerOf(dynamic, context));
+    return whenAll(answers, (found) => this.withoutSkipped([...plan.policies, ...found.flat()], context));
+  }
+
+  private answerOf({ ask, site }: DynamicPolicy, context: ExecutionContext): MaybePromise<readonly CompiledPolicy[]> {
+    const answer = isResolver(ask)
+      ? when(this.injection.instanceOf(ask, context), (resolver) => resolver.resolve(context))
+      : ask(context);
+    return when(answer, (inputs) =>
+      [inputs].flat().map((input, index) => this.catalog.at({ ...site, place: `${site.place}.${index}` }, settled(input))),
+    );
+  }
+
+  private withoutSkipped(
+    policies: readonly CompiledPolicy[],
+    context: ExecutionContext,
+  ): MaybePromise<readonly CompiledPolicy[]> {
+    if (policies.every(({ skipIf }) => skipIf === undefined)) return policies;
+    return whenAll(
+      policies.map(({ skipIf }) => skipIf?.(context) ?? false),
+      (skipped) => policies.filter((_policy, index) => skipped[index] !== true),
+    );
+  }
+
+  private asked(
+    policies: readonly CompiledPolicy[],
+    context: ExecutionContext,
+  ): MaybePromise<RequestQuestion | undefined> {
+    if (policies.length === 0) return undefined;
+    const keys = new Map<KeyInput, MaybePromise<string>>();
+    const charges = policies.map((policy) => this.chargeOf(policy, context, keys));
+    return whenAll(charges, (all) => ({
+      policies,
+      charges: distinct(all),
+      failureMode: failureModeOf(policies, this.settings.failureMode),
+      timeoutMs: this.settings.timeoutMs,
+    }));
+  }
+
+  /** @param keys what has been read for this request: nothing of the application's is asked twice */
+  private chargeOf(
+    { policy, key: own, cost }: CompiledPolicy,
+    context: ExecutionContext,
+    keys: Map<KeyInput, MaybePromise<string>>,
+  ): MaybePromise<Charge> {
+    const input = own ?? this.settings.key;
+    let key = keys.get(input);
+    if (key === undefined) {
+      key = this.keys.of(input)(context);
+      keys.set(input, key);
+    }
+    return when(key, (subject) =>
+      when(typeof cost === 'function' ? cost(context) : cost, (units) => {
+        if (isCost(units)) return { key: boundedKey(subject), policy, cost: units };
+        const given = String(units);
+        throw new TypeError(`The cost of policy '${policy.name}' was ${given}: return a whole number of at least 0.`);
+      }),
+    );
+  }
+}
+
+function isResolver(input: PolicyFunction | Type<PolicyResolver>): input is Type<PolicyResolver> {
+  const { prototype } = input as { prototype?: { resolve?: unknown } };
+  return typeof prototype?.resolve === 'function';
+}
+
+/** @throws TypeError if a dynamic policy answers with another one: that would have to be asked in its turn */
+function settled(input: PolicyInput): Exclude<PolicyInput, PolicyFunction | Type<PolicyResolver>> {
+  if (isDynamic(input)) throw new TypeError('A dynamic policy answered with a function: answer a name, a rate or options.');
+  return input;
+}

@@ -1,0 +1,86 @@
+import { Inject, Injectable, type Type } from '@nestjs/common';
+import { MetadataScanner, ModulesContainer } from '@nestjs/core';
+import { PolicyCatalog } from '../policies/policy-catalog.js';
+import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
+import { type Class, limitsOf, skippedNames } from './route-metadata.js';
+import { type Route, type RoutePlan, RoutePlanner } from './route-plan.js';
+
+/** The plans of all routes: those that decorators mention are made at start-up, so that a wrong one stops it. */
+@Injectable()
+export class RouteCatalog {
+  private readonly plans = new WeakMap<Class, WeakMap<object, RoutePlan>>();
+  private readonly names = new Map<Class, string>();
+  private readonly planner: RoutePlanner;
+
+  constructor(
+    @Inject(RATE_LIMIT_SETTINGS) { apply }: RateLimitSettings,
+    @Inject(PolicyCatalog) catalog: PolicyCatalog,
+    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
+  ) {
+    for (const name of apply) catalog.byName('apply', name);
+    this.planner = new RoutePlanner(catalog, apply, (type) => this.names.get(type) ?? type.name);
+  }
+
+  /** @throws RateLimitConfigurationError for a decorator of any controller or provider that is wrong */
+  prepare(): void {
+    const classes = this.classes();
+    this.nameApart(classes);
+    const scanner = new MetadataScanner();
+    for (const type of classes.keys()) {
+      const { prototype } = type as Type;
+      for (const method of scanner.getAllMethodNames(prototype as object)) {
+        const handler: unknown = Object.getOwnPropertyDescriptor(ownerOf(prototype as object, method), method)?.value;
+        if (typeof handler === 'function' && (mentions(handler) || mentions(type))) this.planOf({ type, handler });
+      }
+    }
+  }
+
+  planOf(route: Route): RoutePlan {
+    let ofClass = this.plans.get(route.type);
+    if (ofClass === undefined) {
+      ofClass = new WeakMap();
+      this.plans.set(route.type, ofClass);
+    }
+    let plan = ofClass.get(route.handler);
+    if (plan === undefined) {
+      plan = this.planner.plan(route);
+      ofClass.set(route.handler, plan);
+    }
+    return plan;
+  }
+
+  /** Every controller and provider class, with the name of its module. */
+  private classes(): Map<Class, string> {
+    const classes = new Map<Class, string>();
+    for (const module of this.modules.values()) {
+      for (const { metatype } of [...module.controllers.values(), ...module.providers.values()]) {
+        if (typeof metatype === 'function' && metatype.prototype !== undefined) {
+          classes.set(metatype as Type, module.name);
+        }
+      }
+    }
+    return classes;
+  }
+
+  /** Classes of one name must not share counters: their modules tell them apart, and then their order. */
+  private nameApart(classes: ReadonlyMap<Class, string>): void {
+    const taken = new Map<string, number>();
+    const types = [...classes.keys()];
+    for (const [type, module] of classes) {
+      if (types.every((other) => other === type || other.name !== type.name)) continue;
+      const name = `${module}/${type.name}`;
+      const count = (taken.get(name) ?? 0) + 1;
+      taken.set(name, count);
+      this.names.set(type, count === 1 ? name : `${name}~${count}`);
+    }
+  }
+}
+
+const mentions = (carrier: object): boolean => limitsOf(carrier).length > 0 || skippedNames(carrier).length > 0;
+
+/** The prototype in the chain that defines a method. */
+function ownerOf(prototype: object, method: string): object {
+  let owner = prototype;
+  while (!Object.hasOwn(owner, method)) owner = Object.getPrototypeOf(owner) as object;
+  return owner;
+}

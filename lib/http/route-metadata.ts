@@ -1,0 +1,60 @@
+import 'reflect-metadata';
+import type { PolicyInput } from '../contracts/policy.js';
+
+/** What one `@RateLimit()` says, and where it stands: the class, and the method if it is on one. */
+export interface DeclaredLimits {
+  readonly policies: readonly PolicyInput[];
+  readonly target: Class;
+  readonly method: string | undefined;
+}
+
+export type Class = abstract new (...args: never[]) => unknown;
+
+/** A function that carries metadata: a handler or a class. */
+export type Carrier = object;
+
+const LIMITS = Symbol.for('nestjs-floodgate:limits');
+const SKIPS = Symbol.for('nestjs-floodgate:skips');
+
+/** Decorates with limits; decorators run from the last to the first, so each goes before those that are there. */
+export const declareLimits = (policies: readonly PolicyInput[]): MethodDecorator & ClassDecorator =>
+  decorate((carrier, target, method) => {
+    const declared: DeclaredLimits = { policies, target, method };
+    Reflect.defineMetadata(LIMITS, [declared, ...ownLimits(carrier)], carrier);
+  });
+
+/** Decorates with names to skip; an empty list skips all. */
+export const declareSkips = (names: readonly string[]): MethodDecorator & ClassDecorator =>
+  decorate((carrier) => {
+    Reflect.defineMetadata(SKIPS, [...ownSkips(carrier), names], carrier);
+  });
+
+/** Limits declared on a handler or a class, in the order in which they are written; a class inherits its parent's. */
+export const limitsOf = (carrier: Carrier): readonly DeclaredLimits[] =>
+  (Reflect.getMetadata(LIMITS, carrier) as readonly DeclaredLimits[] | undefined) ?? [];
+
+/** Whether a handler or a class skips a policy; without a name, whether it skips all. */
+export function skips(carrier: Carrier, name?: string): boolean {
+  const lists = (Reflect.getMetadata(SKIPS, carrier) as readonly (readonly string[])[] | undefined) ?? [];
+  return lists.some((names) => names.length === 0 || (name !== undefined && names.includes(name)));
+}
+
+/** Names that a handler or a class skips. */
+export const skippedNames = (carrier: Carrier): readonly string[] =>
+  ((Reflect.getMetadata(SKIPS, carrier) as readonly (readonly string[])[] | undefined) ?? []).flat();
+
+const ownLimits = (carrier: Carrier): readonly DeclaredLimits[] =>
+  (Reflect.getOwnMetadata(LIMITS, carrier) as readonly DeclaredLimits[] | undefined) ?? [];
+
+const ownSkips = (carrier: Carrier): readonly (readonly string[])[] =>
+  (Reflect.getOwnMetadata(SKIPS, carrier) as readonly (readonly string[])[] | undefined) ?? [];
+
+/** One decorator for methods (metadata on the function, as Nest's own) and for classes. */
+function decorate(
+  declare: (carrier: Carrier, target: Class, method: string | undefined) => void,
+): MethodDecorator & ClassDecorator {
+  return (target: object, method?: string | symbol, descriptor?: PropertyDescriptor): void => {
+    if (method === undefined) declare(target, target as Class, undefined);
+    else declare((descriptor?.value ?? target) as Carrier, target.constructor as Class, String(method));
+  };
+}

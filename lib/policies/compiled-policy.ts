@@ -1,0 +1,178 @@
+import { MAX_PRODUCT } from '../algorithms/algorithm.js';
+import { RateLimitConfigurationError } from '../contracts/errors.js';
+import type {
+  AlgorithmName,
+  CostInput,
+  FailureMode,
+  KeyInput,
+  Policy,
+  PolicyOptions,
+  PolicyScope,
+  SkipFunction,
+} from '../contracts/policy.js';
+import { parseDuration } from './duration.js';
+import { checkKeyInput } from './key-input.js';
+import { aFunction, oneOf, onlyKnown } from './option-checks.js';
+import { formatRate, parseRate, type Rate } from './rate.js';
+
+/** A policy after validation: the quota that backends see, and how it applies to a call. */
+export interface CompiledPolicy {
+  readonly policy: Policy;
+  readonly key: KeyInput | undefined;
+  readonly cost: CostInput;
+  readonly failureMode: FailureMode | undefined;
+  readonly skipIf: SkipFunction | undefined;
+  readonly scope: PolicyScope;
+  readonly message: string | undefined;
+}
+
+const ALGORITHMS: readonly AlgorithmName[] = ['sliding-window', 'fixed-window', 'token-bucket', 'sliding-log'];
+
+const OPTIONS: readonly (keyof PolicyOptions)[] = [
+  'name',
+  'rate',
+  'limit',
+  'window',
+  'algorithm',
+  'burst',
+  'cost',
+  'key',
+  'failureMode',
+  'skipIf',
+  'blockFor',
+  'scope',
+  'mode',
+  'message',
+];
+
+/** A log keeps an entry for each unit; beyond this the window algorithms serve better. */
+const MAX_LOG_LIMIT = 10_000;
+
+const NAME = /^[A-Za-z0-9_.:*-]{1,64}$/;
+
+/**
+ * Validates a policy and works out its quota.
+ *
+ * @param option path of the policy, for errors
+ * @param input options, or a rate
+ * @param identify names the counter, given the policy's explicit name if it has one
+ * @throws RateLimitConfigurationError naming the option, the value and the mend
+ */
+export function compilePolicy(
+  option: string,
+  input: PolicyOptions | string,
+  identify: (explicitName: string | undefined) => string,
+): CompiledPolicy {
+  const options = typeof input === 'string' ? {} : checkedShape(option, input);
+  const rate = typeof input === 'string' ? parseRate(option, input) : rateOf(option, options);
+  const { algorithm = 'sliding-window', mode = 'enforce', scope = 'shared', failureMode, name } = options;
+  oneOf(`${option}.algorithm`, algorithm, ALGORITHMS);
+  oneOf(`${option}.mode`, mode, ['enforce', 'shadow']);
+  oneOf(`${option}.scope`, scope, ['shared', 'route']);
+  if (failureMode !== undefined) oneOf(`${option}.failureMode`, failureMode, ['closed', 'open', 'local']);
+  if (name !== undefined && !NAME.test(name)) {
+    throw new RateLimitConfigurationError(
+      `${option}.name`,
+      name,
+      'Give 1 to 64 letters, digits or any of _ . : * - (a slash would make it a rate).',
+    );
+  }
+  const burst = burstOf(option, options, algorithm, rate);
+  checkProducts(option, algorithm, rate, burst);
+  checkCost(option, options.cost);
+  if (options.key !== undefined) checkKeyInput(`${option}.key`, options.key);
+  if (options.skipIf !== undefined) aFunction(`${option}.skipIf`, options.skipIf);
+  return {
+    policy: {
+      id: `${identify(name)}#${algorithm}`,
+      name: name ?? formatRate(rate),
+      algorithm,
+      ...rate,
+      burst,
+      blockForMs: options.blockFor === undefined ? 0 : parseDuration(`${option}.blockFor`, options.blockFor),
+      mode,
+    },
+    key: options.key,
+    cost: options.cost ?? 1,
+    failureMode,
+    skipIf: options.skipIf,
+    scope,
+    message: options.message,
+  };
+}
+
+/** The same policy with a counter of another identity. */
+export function withId(compiled: CompiledPolicy, id: string): CompiledPolicy {
+  return { ...compiled, policy: { ...compiled.policy, id: `${id}#${compiled.policy.algorithm}` } };
+}
+
+function checkedShape(option: string, input: PolicyOptions): PolicyOptions {
+  if (typeof input !== 'object' || (input as unknown) === null) {
+    throw new RateLimitConfigurationError(option, input, "Give a rate such as '100/m', options, or a policy's name.");
+  }
+  onlyKnown(option, input, OPTIONS);
+  return input;
+}
+
+function rateOf(option: string, { rate, limit, window }: PolicyOptions): Rate {
+  if (rate !== undefined) {
+    if (limit === undefined && window === undefined) return parseRate(`${option}.rate`, rate);
+    throw new RateLimitConfigurationError(option, { rate, limit, window }, 'Give either rate, or limit and window.');
+  }
+  if (limit === undefined || window === undefined) {
+    throw new RateLimitConfigurationError(
+      option,
+      { limit, window },
+      "Give a rate such as '100/m', or both limit and window.",
+    );
+  }
+  if (!Number.isSafeInteger(limit) || limit < 0) {
+    throw new RateLimitConfigurationError(`${option}.limit`, limit, 'Give a whole number of at least 0.');
+  }
+  return { limit, windowMs: parseDuration(`${option}.window`, window) };
+}
+
+function burstOf(option: string, { burst }: PolicyOptions, algorithm: AlgorithmName, { limit }: Rate): number {
+  if (burst === undefined) return limit;
+  if (algorithm !== 'token-bucket') {
+    throw new RateLimitConfigurationError(
+      `${option}.burst`,
+      burst,
+      `Only a token bucket has a burst: set algorithm: 'token-bucket', or leave it out.`,
+    );
+  }
+  if (Number.isSafeInteger(burst) && burst >= 1) return burst;
+  throw new RateLimitConfigurationError(`${option}.burst`, burst, 'Give a whole number of at least 1.');
+}
+
+/** Keeps every product of the arithmetic exact (see `MAX_PRODUCT`). */
+function checkProducts(option: string, algorithm: AlgorithmName, { limit, windowMs }: Rate, burst: number): void {
+  if (algorithm === 'fixed-window') return;
+  if (algorithm === 'sliding-log') {
+    if (limit <= MAX_LOG_LIMIT) return;
+    throw new RateLimitConfigurationError(
+      `${option}.limit`,
+      limit,
+      `A sliding-log keeps an entry for each unit: give at most ${MAX_LOG_LIMIT}, or take 'sliding-window'.`,
+    );
+  }
+  const units = Math.max(limit, burst);
+  if (units * windowMs <= MAX_PRODUCT) return;
+  throw new RateLimitConfigurationError(
+    option,
+    `${units} units x ${windowMs} ms`,
+    `The product must be at most 2^52 for the arithmetic of '${algorithm}' to be exact: shorten the window, count in larger units, or take 'fixed-window'.`,
+  );
+}
+
+function checkCost(option: string, cost: CostInput | undefined): void {
+  if (cost === undefined || typeof cost === 'function' || isCost(cost)) return;
+  throw new RateLimitConfigurationError(
+    `${option}.cost`,
+    cost,
+    'Give a whole number of at least 0, or a function that returns one.',
+  );
+}
+
+/** Whether a value is a number of units: a safe integer of at least 0. */
+export const isCost = (cost: unknown): cost is number => Number.isSafeInteger(cost) && (cost as number) >= 0;

@@ -1,0 +1,33 @@
+import { RateLimitConfigurationError } from '../contracts/errors.js';
+import type { KeyInput } from '../contracts/policy.js';
+
+/** A key that is a value of the request. */
+export interface ValueKey {
+  readonly source: 'header' | 'query' | 'param';
+  readonly name: string;
+}
+
+const WORDS: readonly unknown[] = ['ip', 'user', 'user-or-ip', 'global'];
+
+/** Reads `header:x`, `query:x` or `param:x`; names of headers are in lower case, as Node has them. */
+export function valueKey(input: string): ValueKey | undefined {
+  const [, source, name] = /^(header|query|param):(.+)$/.exec(input) ?? [];
+  if (source === undefined || name === undefined) return undefined;
+  return { source: source as ValueKey['source'], name: source === 'header' ? name.toLowerCase() : name };
+}
+
+/** @throws RateLimitConfigurationError for what is no `KeyInput` */
+export function checkKeyInput(option: string, input: KeyInput): void {
+  if (Array.isArray(input)) {
+    if (input.length === 0) throw new RateLimitConfigurationError(option, input, 'Give at least one key.');
+    (input as readonly KeyInput[]).forEach((one, index) => checkKeyInput(`${option}[${index}]`, one));
+    return;
+  }
+  if (typeof input === 'function' || WORDS.includes(input)) return;
+  if (typeof input === 'string' && valueKey(input) !== undefined) return;
+  throw new RateLimitConfigurationError(
+    option,
+    input,
+    "Give 'ip', 'user', 'user-or-ip', 'global', 'header:<name>', 'query:<name>', 'param:<name>', a function, a class with resolve(), or an array of these.",
+  );
+}

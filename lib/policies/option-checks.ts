@@ -1,0 +1,29 @@
+import { RateLimitConfigurationError } from '../contracts/errors.js';
+
+/** @throws RateLimitConfigurationError if the value is none of those listed */
+export function oneOf<T extends string>(option: string, value: T, allowed: readonly T[]): void {
+  if (allowed.includes(value)) return;
+  const list = allowed.map((one) => `'${one}'`).join(', ');
+  throw new RateLimitConfigurationError(option, value, `Give one of ${list}.`);
+}
+
+/** @throws RateLimitConfigurationError if an object has a property that is not listed: most likely a slip of the pen */
+export function onlyKnown(option: string, value: object, known: readonly string[]): void {
+  const unknown = Object.keys(value).find((key) => !known.includes(key));
+  if (unknown === undefined) return;
+  throw new RateLimitConfigurationError(
+    option === '' ? unknown : `${option}.${unknown}`,
+    (value as Record<string, unknown>)[unknown],
+    `There is no such option. The options are ${known.join(', ')}.`,
+  );
+}
+
+/** @throws RateLimitConfigurationError if the value is no function */
+export function aFunction(option: string, value: unknown): void {
+  if (typeof value !== 'function') throw new RateLimitConfigurationError(option, value, 'Give a function of the call.');
+}
+
+/** @throws RateLimitConfigurationError if the value is neither true nor false */
+export function aBoolean(option: string, value: unknown): void {
+  if (typeof value !== 'boolean') throw new RateLimitConfigurationError(option, value, 'Give true or false.');
+}

@@ -1,0 +1,133 @@
+import type { Type } from '@nestjs/common';
+import type { BackendCapabilities } from '../contracts/backend.js';
+import { RateLimitConfigurationError } from '../contracts/errors.js';
+import type { PolicyFunction, PolicyInput, PolicyOptions, PolicyResolver } from '../contracts/policy.js';
+import { compilePolicy, withId, type CompiledPolicy } from './compiled-policy.js';
+import { looksLikeRate } from './rate.js';
+
+/** A policy that must be asked for on each call. */
+export type DynamicPolicyInput = PolicyFunction | Type<PolicyResolver>;
+
+/** Where a policy is written: what tells its counter apart from those of others. */
+export interface PolicySite {
+  /** Path of the policy, for errors, such as `@RateLimit() of CatsController.find`. */
+  readonly option: string;
+  /** Owner of the counters that are defined here, such as `CatsController.find`. */
+  readonly owner: string;
+  /** Place among the policies that are written here; names the counter of one that has no name. */
+  readonly place: string;
+  /** The route that is called: owner of the counters of named policies with `scope: 'route'`. */
+  readonly route: string;
+}
+
+/** The policies that the module names, and the way from what is written anywhere to what backends see. */
+export class PolicyCatalog {
+  private readonly named = new Map<string, CompiledPolicy>();
+  private readonly inline = new Map<string, CompiledPolicy>();
+  private readonly inlineOptions = new WeakMap<PolicyOptions, CompiledPolicy>();
+
+  /**
+   * @param policies the module's own
+   * @param capabilities what the backend can do
+   * @throws RateLimitConfigurationError if one is wrong; the path of the error starts with `policies.`
+   */
+  constructor(
+    policies: Readonly<Record<string, PolicyInput>>,
+    private readonly capabilities?: BackendCapabilities,
+  ) {
+    for (const [name, input] of Object.entries(policies)) {
+      this.named.set(name, this.possible(`policies.${name}`, compileNamed(name, input)));
+    }
+  }
+
+  /** @throws RateLimitConfigurationError if the module names no such policy */
+  byName(option: string, name: string): CompiledPolicy {
+    const compiled = this.named.get(name);
+    if (compiled !== undefined) return compiled;
+    const known = [...this.named.keys()].map((one) => `'${one}'`).join(', ');
+    const mend =
+      known === '' ? 'The module names no policies: add it to the option policies.' : `The policies are ${known}.`;
+    throw new RateLimitConfigurationError(option, name, `There is no policy of that name. ${mend}`);
+  }
+
+  /** Compiles what a decorator, or a dynamic policy's answer, says. */
+  at(site: PolicySite, input: string | PolicyOptions): CompiledPolicy {
+    if (typeof input === 'string' && !looksLikeRate(input)) {
+      const compiled = this.byName(site.option, input);
+      return compiled.scope === 'route' ? withId(compiled, `${input}@${site.route}`) : compiled;
+    }
+    const compiled = compilePolicy(site.option, input, (name) => {
+      const scope = typeof input === 'string' ? 'shared' : input.scope;
+      const id = `${site.owner}:${name ?? site.place}`;
+      return scope === 'route' ? `${id}@${site.route}` : id;
+    });
+    return this.possible(site.option, compiled);
+  }
+
+  /** Compiles what is handed to `BackendService`: counters of inline policies are named by what they say. */
+  forService(input: PolicyInput): CompiledPolicy {
+    if (typeof input === 'function') {
+      throw new RateLimitConfigurationError(
+        'policies',
+        input,
+        'A dynamic policy needs a request: hand BackendService a name, a rate or options.',
+      );
+    }
+    if (typeof input === 'string') return looksLikeRate(input) ? this.inlineRate(input) : this.byName('policies', input);
+    let compiled = this.inlineOptions.get(input);
+    if (compiled === undefined) {
+      compiled = this.possible('policies', compileInline(input));
+      this.inlineOptions.set(input, compiled);
+    }
+    return compiled;
+  }
+
+  private inlineRate(rate: string): CompiledPolicy {
+    let compiled = this.inline.get(rate);
+    if (compiled === undefined) {
+      compiled = this.possible('policies', compileInline(rate));
+      // Rates are code, not input; should they come from data after all, the memory they take stays bounded.
+      if (this.inline.size >= 1_000) this.inline.clear();
+      this.inline.set(rate, compiled);
+    }
+    return compiled;
+  }
+
+  private possible(option: string, compiled: CompiledPolicy): CompiledPolicy {
+    const { algorithm } = compiled.policy;
+    const offered = this.capabilities?.algorithms;
+    if (offered === undefined || offered.includes(algorithm)) return compiled;
+    throw new RateLimitConfigurationError(
+      `${option}.algorithm`,
+      algorithm,
+      `The backend does not offer it; it offers ${offered.map((one) => `'${one}'`).join(', ')}.`,
+    );
+  }
+}
+
+/** Whether a policy must be asked for on each call. */
+export const isDynamic = (input: PolicyInput): input is DynamicPolicyInput => typeof input === 'function';
+
+function compileNamed(name: string, input: PolicyInput): CompiledPolicy {
+  const option = `policies.${name}`;
+  if (isDynamic(input)) {
+    throw new RateLimitConfigurationError(
+      option,
+      input,
+      'A named policy is a rate or options: write a dynamic policy in @RateLimit().',
+    );
+  }
+  if (looksLikeRate(name)) {
+    throw new RateLimitConfigurationError('policies', name, 'A name with a slash would read as a rate: rename it.');
+  }
+  const options = typeof input === 'string' ? { rate: input } : input;
+  if (options.name !== undefined && options.name !== name) {
+    throw new RateLimitConfigurationError(`${option}.name`, options.name, `Leave it out: the name is '${name}'.`);
+  }
+  return compilePolicy(option, { ...options, name }, () => name);
+}
+
+function compileInline(input: string | PolicyOptions): CompiledPolicy {
+  const compiled = compilePolicy('policies', input, () => '');
+  return withId(compiled, `=${compiled.policy.name}`);
+}

@@ -1,0 +1,46 @@
+import { RateLimitConfigurationError } from '../contracts/errors.js';
+import { inMilliseconds, MAX_DURATION_MS } from './duration.js';
+
+/** Units for each window. */
+export interface Rate {
+  readonly limit: number;
+  readonly windowMs: number;
+}
+
+const RATE = /^\s*(\d+)\s*\/\s*(\d+(?:\.\d+)?)?\s*(ms|s|m|h|d)\s*$/;
+
+/** Whether a string is meant as a rate (`'100/m'`) rather than as a policy's name: names hold no slash. */
+export const looksLikeRate = (text: string): boolean => text.includes('/');
+
+/**
+ * Reads a rate such as `'100/m'`, `'5/15m'` or `'10/250ms'`: units, a slash, and a window.
+ *
+ * @param option path of the option, for the error
+ * @throws RateLimitConfigurationError for anything else
+ */
+export function parseRate(option: string, text: string): Rate {
+  const [, units = '', amount = '1', unit = ''] = RATE.exec(text) ?? [];
+  const rate = { limit: Number(units), windowMs: inMilliseconds(`${amount}${unit}`) };
+  const { limit, windowMs } = rate;
+  const valid = Number.isSafeInteger(limit) && Number.isInteger(windowMs) && windowMs >= 1 && windowMs <= MAX_DURATION_MS;
+  if (units !== '' && valid) return rate;
+  throw new RateLimitConfigurationError(
+    option,
+    text,
+    "Give whole units, a slash and a window of ms, s, m, h or d: '100/m', '5/15m', '10/250ms'.",
+  );
+}
+
+const NAMED_UNITS = [
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['m', 60_000],
+  ['s', 1_000],
+] as const;
+
+/** Writes a rate in its shortest form: 100 per 60,000 ms is `100/m`. */
+export function formatRate({ limit, windowMs }: Rate): string {
+  const [unit, length] = NAMED_UNITS.find(([, ms]) => windowMs % ms === 0) ?? (['ms', 1] as const);
+  const amount = windowMs / length;
+  return `${limit}/${amount === 1 ? '' : amount}${unit}`;
+}

@@ -1,0 +1,153 @@
+import type { ExecutionContext } from '@nestjs/common';
+import { memoryBackend } from './backends/memory/memory.backend.js';
+import { toSettings } from './breaker/breaker.options.js';
+import type { Backend } from './contracts/backend.js';
+import type { CircuitBreakerOptions } from './contracts/breaker.js';
+import { RateLimitConfigurationError } from './contracts/errors.js';
+import type { Duration, FailureMode, KeyInput, PolicyInput } from './contracts/policy.js';
+import { parseDuration } from './policies/duration.js';
+import { checkKeyInput } from './policies/key-input.js';
+import { aBoolean, aFunction, oneOf, onlyKnown } from './policies/option-checks.js';
+
+/**
+ * Which rate-limit headers responses carry: `standard`, as the IETF's draft; `legacy`, the customary `X-RateLimit-`
+ * ones; both; or none.
+ */
+export type HeaderStyle = 'standard' | 'legacy' | 'both' | false;
+
+/** Options of `RateLimitModule`. All have defaults; a wrong one stops the start with its name and the mend. */
+export interface RateLimitModuleOptions {
+  /** Where counters live. Default `memoryBackend()`: in this process. */
+  readonly backend?: Backend;
+  /** Policies by name, for `apply`, decorators and `BackendService`. Default: none. */
+  readonly policies?: Readonly<Record<string, PolicyInput>>;
+  /** Names of policies that every route gets, unless it says otherwise. Default: none. */
+  readonly apply?: readonly string[];
+  /** Who is limited, where a policy does not say. Default `ip`. */
+  readonly key?: KeyInput;
+  /** What a call gets when no backend can decide, where a policy does not say. Default `closed`. */
+  readonly failureMode?: FailureMode;
+  /** Share of each limit that failure mode `local` enforces in this process: above 0, at most 1. Default 1. */
+  readonly localShare?: number;
+  /** Deadline of one call to a backend. Default 250 ms. */
+  readonly timeout?: Duration;
+  /** Options of the breaker around each backend that brings none of its own; `false`: none. */
+  readonly circuitBreaker?: CircuitBreakerOptions | false;
+  /** Rate-limit headers of responses. Default `standard`; `Retry-After` is sent in any case. */
+  readonly headers?: HeaderStyle;
+  /** Bodies of 429 and 503 as RFC 9457 problem details. Default false: Nest's usual bodies. */
+  readonly problemDetails?: boolean;
+  /** Length of the network prefix by which IPv6 addresses are grouped, in bits, 1 to 128. Default 64. */
+  readonly ipv6PrefixBits?: number;
+  /** Leaves calls out of all limits. */
+  readonly skipIf?: (context: ExecutionContext) => boolean | Promise<boolean>;
+  /** False: every call passes as `unenforced`, reason `disabled`. Default true. */
+  readonly enabled?: boolean;
+  /** Whether other modules can inject what this one exports without importing it. Default true. */
+  readonly isGlobal?: boolean;
+  /** Whether `RateLimitGuard` is bound to all routes. Default true. */
+  readonly bindGuard?: boolean;
+  /** Whether the filter that answers 503 is bound to all routes. Default true. */
+  readonly bindFilter?: boolean;
+}
+
+/** Options after validation, with their defaults. @internal */
+export interface RateLimitSettings {
+  readonly backend: Backend;
+  readonly policies: Readonly<Record<string, PolicyInput>>;
+  readonly apply: readonly string[];
+  readonly key: KeyInput;
+  readonly failureMode: FailureMode;
+  readonly localShare: number;
+  readonly timeoutMs: number;
+  readonly circuitBreaker: CircuitBreakerOptions | false;
+  readonly headers: HeaderStyle;
+  readonly problemDetails: boolean;
+  readonly ipv6PrefixBits: number;
+  readonly skipIf: RateLimitModuleOptions['skipIf'];
+  readonly enabled: boolean;
+  readonly bindGuard: boolean;
+  readonly bindFilter: boolean;
+}
+
+/** Token of the options as the application gave them. */
+export const RATE_LIMIT_OPTIONS = Symbol.for('nestjs-floodgate:options');
+
+/** Token of `RateLimitSettings`. @internal */
+export const RATE_LIMIT_SETTINGS = Symbol.for('nestjs-floodgate:settings');
+
+const OPTIONS: readonly (keyof RateLimitModuleOptions)[] = [
+  'backend',
+  'policies',
+  'apply',
+  'key',
+  'failureMode',
+  'localShare',
+  'timeout',
+  'circuitBreaker',
+  'headers',
+  'problemDetails',
+  'ipv6PrefixBits',
+  'skipIf',
+  'enabled',
+  'isGlobal',
+  'bindGuard',
+  'bindFilter',
+];
+
+const VERBS = ['consume', 'peek', 'refund', 'reset', 'ping', 'close'] as const;
+
+/**
+ * Validates the module's options, once, at start-up. Policies are validated by the catalog that is made of them.
+ *
+ * @throws RateLimitConfigurationError naming the option, the value and the mend
+ */
+export function settingsOf(options: RateLimitModuleOptions): RateLimitSettings {
+  onlyKnown('', options, OPTIONS);
+  const settings: RateLimitSettings = {
+    backend: options.backend ?? memoryBackend(),
+    policies: options.policies ?? {},
+    apply: options.apply ?? [],
+    key: options.key ?? 'ip',
+    failureMode: options.failureMode ?? 'closed',
+    localShare: options.localShare ?? 1,
+    timeoutMs: parseDuration('timeout', options.timeout ?? 250),
+    circuitBreaker: options.circuitBreaker ?? {},
+    headers: options.headers ?? 'standard',
+    problemDetails: options.problemDetails ?? false,
+    ipv6PrefixBits: options.ipv6PrefixBits ?? 64,
+    skipIf: options.skipIf,
+    enabled: options.enabled ?? true,
+    bindGuard: options.bindGuard ?? true,
+    bindFilter: options.bindFilter ?? true,
+  };
+  checkValues(settings);
+  return settings;
+}
+
+function checkValues(settings: RateLimitSettings): void {
+  const { backend, policies, apply, localShare, ipv6PrefixBits, headers } = settings;
+  if (typeof backend !== 'object' || VERBS.some((verb) => typeof backend[verb] !== 'function')) {
+    throw new RateLimitConfigurationError('backend', backend, 'Give memoryBackend(), redisBackend({ url }) or another Backend.');
+  }
+  if (typeof policies !== 'object') {
+    throw new RateLimitConfigurationError('policies', policies, "Give an object of names, such as { login: '5/15m' }.");
+  }
+  if (!Array.isArray(apply)) {
+    throw new RateLimitConfigurationError('apply', apply, "Give an array of policies' names, such as ['default'].");
+  }
+  checkKeyInput('key', settings.key);
+  oneOf('failureMode', settings.failureMode, ['closed', 'open', 'local']);
+  if (!(localShare > 0 && localShare <= 1)) {
+    throw new RateLimitConfigurationError('localShare', localShare, 'Give a number above 0 and at most 1.');
+  }
+  if (settings.circuitBreaker !== false) toSettings(settings.circuitBreaker);
+  if (headers !== false) oneOf('headers', headers, ['standard', 'legacy', 'both']);
+  if (!Number.isInteger(ipv6PrefixBits) || ipv6PrefixBits < 1 || ipv6PrefixBits > 128) {
+    throw new RateLimitConfigurationError('ipv6PrefixBits', ipv6PrefixBits, 'Give a whole number from 1 to 128.');
+  }
+  if (settings.skipIf !== undefined) aFunction('skipIf', settings.skipIf);
+  for (const option of ['problemDetails', 'enabled', 'bindGuard', 'bindFilter'] as const) {
+    aBoolean(option, settings[option]);
+  }
+}
