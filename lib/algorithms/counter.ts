@@ -1,5 +1,5 @@
 import type { PolicyStatus } from '../contracts/decision.js';
-import type { AlgorithmName, Policy } from '../contracts/policy.js';
+import type { Policy } from '../contracts/policy.js';
 import type { Algorithm } from './algorithm.js';
 import { fixedWindow, type FixedWindowState } from './fixed-window.js';
 import { slidingLog, type SlidingLogState } from './sliding-log.js';
@@ -16,19 +16,29 @@ export type UsageState = FixedWindowState | SlidingWindowState | TokenBucketStat
 /** What is stored of one policy for one key. */
 export type CounterState = UsageState | BlockedState;
 
-// Each policy's states are of its own algorithm's type: the storage id of a counter carries the algorithm's name.
-const ALGORITHMS: Readonly<Record<AlgorithmName, Algorithm<UsageState>>> = {
-  'fixed-window': fixedWindow as Algorithm<UsageState>,
-  'sliding-window': slidingWindow as Algorithm<UsageState>,
-  'token-bucket': tokenBucket as Algorithm<UsageState>,
-  'sliding-log': slidingLog as Algorithm<UsageState>,
-};
+/** Each policy's states are of its own algorithm's type: the id of a counter carries the algorithm's name. */
+function algorithmOf({ algorithm }: Policy): Algorithm<UsageState> {
+  switch (algorithm) {
+    case 'fixed-window':
+      return fixedWindow as Algorithm<UsageState>;
+    case 'sliding-window':
+      return slidingWindow as Algorithm<UsageState>;
+    case 'token-bucket':
+      return tokenBucket as Algorithm<UsageState>;
+    case 'sliding-log':
+      return slidingLog as Algorithm<UsageState>;
+    default:
+      return algorithm satisfies never;
+  }
+}
 
-const isBlocked = (state: CounterState): state is BlockedState => 'blockedUntilMs' in state;
+// A comparison, since `in` is slow where the states of several algorithms meet.
+const isBlocked = (state: CounterState): state is BlockedState =>
+  (state as Partial<BlockedState>).blockedUntilMs !== undefined;
 
 /** The state as of now; a block that is over is forgotten, and the key finds a fresh quota. */
 export function advance(state: CounterState | undefined, policy: Policy, nowMs: number): CounterState {
-  const algorithm = ALGORITHMS[policy.algorithm];
+  const algorithm = algorithmOf(policy);
   if (state === undefined) return algorithm.advance(undefined, policy, nowMs);
   if (!isBlocked(state)) return algorithm.advance(state, policy, nowMs);
   if (state.blockedUntilMs <= nowMs || policy.blockForMs === 0) return algorithm.advance(undefined, policy, nowMs);
@@ -46,20 +56,20 @@ export function isDisplaced(state: CounterState, policy: Policy, nowMs: number):
   if (policy.limit === 0) return false;
   return isBlocked(state)
     ? state.blockedUntilMs > nowMs + policy.blockForMs
-    : ALGORITHMS[policy.algorithm].isDisplaced(state, policy, nowMs);
+    : algorithmOf(policy).isDisplaced(state, policy, nowMs);
 }
 
 /** Whether this policy, for itself, lets a call of this cost pass. A call that costs nothing always passes. */
 export function admits(state: CounterState, policy: Policy, cost: number, nowMs: number): boolean {
   if (cost === 0) return true;
   if (isBlocked(state) || policy.limit === 0) return false;
-  return ALGORITHMS[policy.algorithm].admits(state, policy, cost, nowMs);
+  return algorithmOf(policy).admits(state, policy, cost, nowMs);
 }
 
 /** The state after a call that passed was charged. */
 export function charge(state: CounterState, policy: Policy, cost: number, nowMs: number): CounterState {
   if (cost === 0 || isBlocked(state) || policy.limit === 0) return state;
-  return ALGORITHMS[policy.algorithm].charge(state, policy, cost, nowMs);
+  return algorithmOf(policy).charge(state, policy, cost, nowMs);
 }
 
 /** The state after this policy refused a call: blocked if the policy says so, and if the call could ever pass. */
@@ -77,7 +87,7 @@ export function refund(
   chargedAtMs?: number,
 ): CounterState {
   if (cost === 0 || isBlocked(state) || policy.limit === 0) return state;
-  return ALGORITHMS[policy.algorithm].refund(state, policy, cost, nowMs, chargedAtMs);
+  return algorithmOf(policy).refund(state, policy, cost, nowMs, chargedAtMs);
 }
 
 /**
@@ -94,9 +104,16 @@ export function statusOf(
   nowMs: number,
 ): PolicyStatus {
   const { name, limit, windowMs, mode } = policy;
-  const retryAfterMs = admitted ? 0 : retryAfter(state, policy, cost, nowMs);
-  const remaining = remainingOf(state, policy, nowMs);
-  return { name, limit, windowMs, allowed: admitted, remaining, resetAfterMs: resetAfterMs(state, policy, nowMs), retryAfterMs, mode };
+  return {
+    name,
+    limit,
+    windowMs,
+    allowed: admitted,
+    remaining: remainingOf(state, policy, nowMs),
+    resetAfterMs: resetAfterMs(state, policy, nowMs),
+    retryAfterMs: admitted ? 0 : retryAfter(state, policy, cost, nowMs),
+    mode,
+  };
 }
 
 /** Whether a stored state tells no more than that of a key never seen, and may be forgotten. */
@@ -107,18 +124,18 @@ export function isFresh(state: CounterState, policy: Policy, nowMs: number): boo
 /** Time until a state as of now is that of a key never seen: for so long it must be kept. */
 export function resetAfterMs(state: CounterState, policy: Policy, nowMs: number): number {
   if (isBlocked(state)) return state.blockedUntilMs - nowMs;
-  return policy.limit === 0 ? 0 : ALGORITHMS[policy.algorithm].resetAfterMs(state, policy, nowMs);
+  return policy.limit === 0 ? 0 : algorithmOf(policy).resetAfterMs(state, policy, nowMs);
 }
 
 function remainingOf(state: CounterState, policy: Policy, nowMs: number): number {
   if (isBlocked(state) || policy.limit === 0) return 0;
-  return Math.max(0, ALGORITHMS[policy.algorithm].remaining(state, policy, nowMs));
+  return Math.max(0, algorithmOf(policy).remaining(state, policy, nowMs));
 }
 
 function retryAfter(state: CounterState, policy: Policy, cost: number, nowMs: number): number | null {
   if (canNeverPass(policy, cost)) return null;
   if (isBlocked(state)) return state.blockedUntilMs - nowMs;
-  return ALGORITHMS[policy.algorithm].retryAfterMs(state, policy, cost, nowMs);
+  return algorithmOf(policy).retryAfterMs(state, policy, cost, nowMs);
 }
 
 /** `burst` is the capacity: it equals `limit` for every algorithm but the token bucket. */

@@ -45,6 +45,8 @@ interface Attempt {
   readonly admitted: boolean;
 }
 
+const mayPass = ({ admitted, charge }: Attempt): boolean => admitted || charge.policy.mode === 'shadow';
+
 /** The backend behind `memoryBackend()`; every verb answers at once. */
 export class MemoryBackend implements Backend {
   readonly name: string;
@@ -63,17 +65,12 @@ export class MemoryBackend implements Backend {
 
   consume({ charges, overdraw = false }: ConsumeRequest): Reply {
     const nowMs = this.now();
-    const attempts: Attempt[] = [];
-    let allowed = true;
-    for (const one of charges) {
-      const attempt = this.attempt(one, overdraw, nowMs);
-      attempts.push(attempt);
-      if (!attempt.admitted && one.policy.mode === 'enforce') allowed = false;
-    }
-    const policies: PolicyStatus[] = [];
-    for (const attempt of attempts) policies.push(this.settle(attempt, allowed, nowMs));
+    const reply =
+      charges.length === 1
+        ? this.consumeOne(charges[0] as Charge, overdraw, nowMs)
+        : this.consumeAll(charges, overdraw, nowMs);
     this.trim(nowMs);
-    return { allowed, nowMs, policies };
+    return reply;
   }
 
   peek({ charges }: BackendRequest): Reply {
@@ -112,6 +109,19 @@ export class MemoryBackend implements Backend {
 
   onEviction(listener: (count: number) => void): void {
     this.evictionListener = listener;
+  }
+
+  private consumeAll(charges: readonly Charge[], overdraw: boolean, nowMs: number): Reply {
+    const attempts = charges.map((one) => this.attempt(one, overdraw, nowMs));
+    const allowed = attempts.every(mayPass);
+    return { allowed, nowMs, policies: attempts.map((one) => this.settle(one, allowed, nowMs)) };
+  }
+
+  /** The same, without the lists: most calls have one policy. */
+  private consumeOne(charge: Charge, overdraw: boolean, nowMs: number): Reply {
+    const attempt = this.attempt(charge, overdraw, nowMs);
+    const allowed = mayPass(attempt);
+    return { allowed, nowMs, policies: [this.settle(attempt, allowed, nowMs)] };
   }
 
   private attempt(charge: Charge, overdraw: boolean, nowMs: number): Attempt {
