@@ -1,0 +1,138 @@
+import { rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { mustRun, run } from './command.js';
+import { InstalledProject, packed, temporary } from './installed-project.js';
+
+const NEST_11 = nest('^11.0.0');
+const NEST_12 = nest('^12.0.0');
+const ENTRIES = ['nestjs-floodgate', 'nestjs-floodgate/redis', 'nestjs-floodgate/terminus', 'nestjs-floodgate/testing'];
+const BIN = join(process.cwd(), 'node_modules/.bin');
+const INSTALL_LIMIT_MS = 180_000;
+
+/** Passes to a script what it needs to fail with. */
+const PRELUDE = `const entries = ${JSON.stringify(ENTRIES)}; const check = (ok, what) => { if (!ok) throw new Error(what); };`;
+
+let tarball: string;
+
+beforeAll(async () => {
+  tarball = await packed(await temporary('tarball'));
+});
+
+afterAll(() => rm(dirname(tarball), { recursive: true, force: true }));
+
+describe('the tarball', () => {
+  test('holds the build, the readme, the licence and the changelog, and nothing else', async () => {
+    const files = (await mustRun(dirname(tarball), 'tar', '-tzf', tarball)).trim().split('\n');
+    const beside = files.map((file) => file.replace(/^package\//, '')).filter((file) => !file.startsWith('dist/'));
+    expect(beside.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']);
+    const strange = files.filter(
+      (file) => file.includes('/dist/') && !/\/dist\/(esm|cjs)\/.*(\.js|\.d\.ts|\.json)$/.test(file),
+    );
+    expect(strange).toEqual([]);
+  });
+
+  test('is clean for publint', async () => {
+    await expect(run(process.cwd(), join(BIN, 'publint'), 'run', tarball, '--strict')).resolves.toMatchObject({
+      code: 0,
+    });
+  });
+
+  test('has the right types for every kind of resolution', async () => {
+    await expect(run(process.cwd(), join(BIN, 'attw'), tarball)).resolves.toMatchObject({ code: 0 });
+  });
+});
+
+describe('on Nest 12 without ioredis and terminus', () => {
+  let project: InstalledProject;
+
+  beforeAll(async () => {
+    project = await InstalledProject.create('bare', tarball, { ...NEST_12.core, ...NEST_12.http });
+  }, INSTALL_LIMIT_MS);
+
+  afterAll(() => project[Symbol.asyncDispose]());
+
+  test.each([
+    ['import', 'mjs', `await import('nestjs-floodgate');`],
+    ['require', 'cjs', `require('nestjs-floodgate');`],
+  ] as const)('the core loads by %s', async (_, kind, source) => {
+    await expect(project.script(kind, source)).resolves.toEqual({ code: 0, output: '' });
+  });
+
+  test('an entry point that needs a missing package names it', async () => {
+    const { code, output } = await project.script('mjs', `await import('nestjs-floodgate/terminus');`);
+    expect(code).not.toBe(0);
+    expect(output).toContain(`Cannot find package '@nestjs/terminus'`);
+  });
+
+  test('an application limits in a Jest ESM project', async () => {
+    await expect(project.jest('limited-app.ts', 'module')).resolves.toMatchObject({ code: 0 });
+  });
+});
+
+describe.each([
+  [
+    'Nest 12, Terminus 12 and ioredis 6',
+    { ...NEST_12.core, ...NEST_12.http, '@nestjs/terminus': '^12.0.0', ioredis: '^6.0.0' },
+  ],
+  [
+    'Nest 11, Terminus 11 and ioredis 5',
+    { ...NEST_11.core, ...NEST_11.http, '@nestjs/terminus': '^11.0.0', ioredis: '^5.0.0' },
+  ],
+])('on %s', (name, dependencies) => {
+  const esmOnly = name.startsWith('Nest 12');
+  let project: InstalledProject;
+
+  beforeAll(async () => {
+    project = await InstalledProject.create('full', tarball, { ...dependencies, '@types/node': '^20.0.0' });
+  }, INSTALL_LIMIT_MS);
+
+  afterAll(() => project[Symbol.asyncDispose]());
+
+  test.each([
+    ['import, one after another', 'mjs', `for (const entry of entries) await import(entry);`],
+    ['parallel imports', 'mjs', `await Promise.all([...entries, ...entries].map((entry) => import(entry)));`],
+    ['parallel imports from CommonJS', 'cjs', `Promise.all([...entries, ...entries].map((entry) => import(entry)));`],
+    ['require', 'cjs', `entries.forEach((entry) => require(entry));`],
+  ] as const)('every entry point loads by %s', async (_, kind, source) => {
+    await expect(project.script(kind, PRELUDE + source)).resolves.toEqual({ code: 0, output: '' });
+  });
+
+  test('there is one copy, whether imported or required', async () => {
+    const source = `${PRELUDE}
+      import { createRequire } from 'node:module';
+      const require = createRequire(import.meta.url);
+      for (const entry of entries) {
+        const [imported, required] = [await import(entry), require(entry)];
+        for (const name of Object.keys(imported)) check(imported[name] === required[name], entry + ': ' + name);
+        check(Object.keys(imported).length > 0, entry + ' is empty');
+      }`;
+    await expect(project.script('mjs', source)).resolves.toEqual({ code: 0, output: '' });
+  });
+
+  const resolutions = [
+    ['node16 from ESM', 'module', { module: 'node16' }],
+    ['nodenext from ESM', 'module', { module: 'nodenext' }],
+    ['nodenext from CommonJS', 'commonjs', { module: 'nodenext' }],
+    ['bundler', 'module', { module: 'esnext', moduleResolution: 'bundler' }],
+    // These cannot import an ESM-only Nest.
+    ['node16 from CommonJS', 'commonjs', { module: 'node16' }],
+    ['node10', 'commonjs', { module: 'commonjs', moduleResolution: 'node10', ignoreDeprecations: '6.0' }],
+  ] as const;
+
+  test.each(esmOnly ? resolutions.slice(0, 4) : resolutions)('types hold under %s', async (_, type, options) => {
+    await expect(project.typeCheck('surface.ts', type, options)).resolves.toEqual([]);
+  });
+
+  if (!esmOnly) {
+    test('an application limits in a Jest CommonJS project', async () => {
+      await expect(project.jest('limited-app.ts', 'commonjs')).resolves.toMatchObject({ code: 0 });
+    });
+  }
+});
+
+function nest(range: string) {
+  return {
+    core: { '@nestjs/common': range, '@nestjs/core': range, 'reflect-metadata': '^0.2.0', rxjs: '^7.1.0' },
+    http: { '@nestjs/platform-express': range, '@nestjs/testing': range },
+  };
+}
