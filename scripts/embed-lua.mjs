@@ -21,7 +21,10 @@ if (stale.length > 0) {
 }
 
 function moduleOf(/** @type {string} */ file, /** @type {string} */ source) {
-  const name = file.replace(/\.lua$/, '').replaceAll('-', '_').toUpperCase();
+  const name = file
+    .replace(/\.lua$/, '')
+    .replaceAll('-', '_')
+    .toUpperCase();
   const literal = source.replaceAll(/[\\`]|\$\{/g, '\\$&');
   return `// Made from ${file} by scripts/embed-lua.mjs: edit that, then run \`npm run lua\`.\n\nexport const ${name}_SCRIPT = \`${literal}\`;\n`;
 }

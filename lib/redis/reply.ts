@@ -1,0 +1,46 @@
+import type { Charge, Reply } from '../contracts/backend.js';
+import type { PolicyStatus } from '../contracts/decision.js';
+
+/** Numbers that the script replies before those of the charges, and for each charge. */
+const HEAD = 2;
+const PER_CHARGE = 4;
+
+/**
+ * Checks and reads a reply of the script.
+ *
+ * @throws TypeError if it is not what the script replies: something between here and Redis is not what it should be
+ */
+export function readReply(raw: unknown, charges: readonly Charge[]): Reply {
+  const numbers = wholeNumbers(raw, HEAD + PER_CHARGE * charges.length);
+  const policies = charges.map((charge, index) => readStatus(numbers, HEAD + PER_CHARGE * index, charge));
+  return { allowed: numbers[1] === 1, nowMs: numbers[0] as number, policies };
+}
+
+function readStatus(numbers: readonly number[], from: number, { policy }: Charge): PolicyStatus {
+  const { name, limit, windowMs, mode } = policy;
+  const retryAfterMs = numbers[from + 3] as number;
+  return {
+    name,
+    limit,
+    windowMs,
+    allowed: numbers[from] === 1,
+    remaining: numbers[from + 1] as number,
+    resetAfterMs: numbers[from + 2] as number,
+    retryAfterMs: retryAfterMs < 0 ? null : retryAfterMs,
+    mode,
+  };
+}
+
+function wholeNumbers(raw: unknown, length: number): readonly number[] {
+  if (!Array.isArray(raw) || raw.length !== length) throw unexpected(raw, `an array of ${length}`);
+  // A client with `stringNumbers` gives numbers as strings.
+  const numbers: readonly number[] = raw.every((item) => typeof item === 'number') ? raw : raw.map(asNumber);
+  if (!numbers.every(Number.isSafeInteger)) throw unexpected(raw, 'whole numbers');
+  return numbers;
+}
+
+const asNumber = (item: unknown): number =>
+  typeof item === 'number' || (typeof item === 'string' && item !== '') ? Number(item) : Number.NaN;
+
+const unexpected = (raw: unknown, wanted: string): TypeError =>
+  new TypeError(`The limiter script replied ${JSON.stringify(raw)?.slice(0, 200)}; expected ${wanted}.`);
