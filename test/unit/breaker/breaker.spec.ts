@@ -218,6 +218,16 @@ describe('a permit', () => {
     expect(breaker.tryAcquire()).toBeUndefined();
   });
 
+  it('of an earlier generation does not free the slot of a probe, even of one made at the same moment', () => {
+    const breaker = tripped();
+    clock.advance(60_000);
+    const earlier = permitOf(breaker);
+    breaker.restore(breaker.snapshot());
+    permitOf(breaker);
+    earlier.release();
+    expect(breaker.tryAcquire()).toBeUndefined();
+  });
+
   it('counts as a failure when isFailure itself throws', () => {
     const breaker = breakerWith({
       isFailure: () => {

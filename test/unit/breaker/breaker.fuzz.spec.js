@@ -1,0 +1,179 @@
+import { Breaker } from '../../../lib/breaker/breaker.js';
+import { manualClock } from '../../support/manual-clock.js';
+import { CHANCE, ReferenceModel } from './reference.model.js';
+const EPISODES = 2_500;
+const OPERATIONS = 500;
+const OUTCOMES = ['success', 'failure', 'ignored', 'release'];
+const ignored = new Error('ignored');
+const down = new Error('down');
+/** Reproducible chance: the seed of a failing episode is in its message. */
+function chanceOf(seed) {
+    let state = seed;
+    return (below) => {
+        state = (state + 0x6d2b79f5) | 0;
+        let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+        mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+        return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+    };
+}
+function someOptions(chance) {
+    return {
+        failureThreshold: 1 + chance(4),
+        recoveryTimeout: 100 + chance(400),
+        resetTimeout: 200 + chance(2_000),
+        halfOpenMaxCalls: 1 + chance(3),
+        successThreshold: 1 + chance(4),
+        backoffMultiplier: 1 + chance(3),
+        backoffMax: 600 + chance(2_000),
+        jitter: chance(2) / 2,
+        callTimeout: chance(2) * (20 + chance(100)),
+        rate: chance(2) === 0 ? undefined : { failureRate: (1 + chance(4)) / 4, minimumCalls: 1 + chance(8), window: 100 + chance(900) },
+    };
+}
+/** In the breaker's own words; `callTimeout` cannot be taken back, so it is changed only where there is one. */
+function inOptions({ rate, callTimeout, ...same }) {
+    return {
+        ...same,
+        ...(callTimeout !== undefined && callTimeout > 0 && { callTimeout }),
+        ...(rate && { trip: { kind: 'rate', ...rate } }),
+    };
+}
+class Episode {
+    clock = manualClock(0);
+    chance;
+    model;
+    breaker;
+    inFlight = [];
+    done = 0;
+    lastOperation = '';
+    constructor(seed) {
+        this.chance = chanceOf(seed);
+        const options = someOptions(this.chance);
+        this.model = new ReferenceModel(options);
+        this.breaker = new Breaker({
+            ...inOptions(options),
+            clock: this.clock,
+            random: () => CHANCE,
+            isFailure: (error) => error !== ignored,
+        });
+    }
+    run() {
+        for (; this.done < OPERATIONS; this.done += 1) {
+            this.operate();
+            this.compare();
+        }
+        this.mustRecover();
+    }
+    operate() {
+        const dice = this.chance(1_000);
+        if (dice < 400)
+            this.acquire();
+        else if (dice < 750)
+            this.settle(this.chance(this.inFlight.length), OUTCOMES[this.chance(4)] ?? 'success');
+        else if (dice < 800)
+            this.settle(this.inFlight.length - 1, 'failure');
+        else if (dice < 975)
+            this.advance(this.chance(3) === 0 ? this.chance(1_500) : this.chance(40));
+        else if (dice < 983)
+            this.act('reset');
+        else if (dice < 986)
+            this.act('forceOpen');
+        else if (dice < 989)
+            this.act('disable');
+        else if (dice < 994)
+            this.act('enable');
+        else
+            this.configure();
+    }
+    acquire() {
+        this.lastOperation = 'acquire';
+        const model = this.model.acquire(this.clock());
+        const real = this.breaker.tryAcquire();
+        if ((real === undefined) !== (model === undefined))
+            throw new Error(`permit ${String(real)}, model ${String(model)}`);
+        if (real !== undefined && this.model.probes() > this.model.options.halfOpenMaxCalls)
+            throw new Error('too many probes');
+        if (real !== undefined && model !== undefined)
+            this.inFlight.push({ real, model });
+        // Some calls are forgotten: their permits are never settled. Others stay to be settled twice.
+        if (this.inFlight.length > 12)
+            this.inFlight.splice(this.chance(this.inFlight.length), 1);
+    }
+    settle(index, outcome) {
+        const call = this.inFlight[index];
+        if (call === undefined)
+            return;
+        this.lastOperation = outcome;
+        this.model.settle(call.model, outcome, this.clock());
+        if (outcome === 'success')
+            call.real.success();
+        else if (outcome === 'release')
+            call.real.release();
+        else
+            call.real.failure(outcome === 'failure' ? down : ignored);
+        if (this.chance(8) !== 0)
+            this.inFlight.splice(index, 1);
+    }
+    advance(ms) {
+        this.lastOperation = `advance ${ms}`;
+        this.clock.advance(ms);
+    }
+    act(verb) {
+        this.lastOperation = verb;
+        this.model[verb](this.clock());
+        this.breaker[verb]();
+    }
+    configure() {
+        this.lastOperation = 'configure';
+        const { rate: _kept, callTimeout, ...fresh } = someOptions(this.chance);
+        const change = this.model.options.callTimeout > 0 && callTimeout > 0 ? { ...fresh, callTimeout } : fresh;
+        this.model.configure(change);
+        this.breaker.configure(inOptions(change));
+    }
+    compare() {
+        const { model } = this;
+        const nowMs = this.clock();
+        const status = this.breaker.status();
+        const same = status.state === model.state &&
+            status.mode === model.mode &&
+            status.tripCount === model.tripCount &&
+            status.lateOutcomes === model.lateOutcomes &&
+            status.failureCount === model.failureCount(nowMs) &&
+            status.retryAfterMs === model.retryAfter(nowMs);
+        if (same)
+            return;
+        expect({ ...status, nextAttemptAt: null }).toMatchObject({
+            state: model.state,
+            mode: model.mode,
+            tripCount: model.tripCount,
+            lateOutcomes: model.lateOutcomes,
+            failureCount: model.failureCount(nowMs),
+            retryAfterMs: model.retryAfter(nowMs),
+        });
+    }
+    /** Whatever happened, and whoever never came back: with a healthy target the circuit closes. */
+    mustRecover() {
+        this.lastOperation = 'recover';
+        this.breaker.enable();
+        for (let attempt = 0; attempt < 20; attempt += 1) {
+            this.clock.advance(10_000);
+            this.breaker.tryAcquire()?.success();
+            if (this.breaker.status().state === 'closed')
+                return;
+        }
+        throw new Error('wedged');
+    }
+}
+describe('a breaker under chance', () => {
+    it(`agrees with the reference after each of ${EPISODES * OPERATIONS} operations, and never wedges`, () => {
+        for (let seed = 1; seed <= EPISODES; seed += 1) {
+            const episode = new Episode(seed);
+            try {
+                episode.run();
+            }
+            catch (error) {
+                throw new Error(`seed ${seed}, operation ${episode.done} (${episode.lastOperation})`, { cause: error });
+            }
+        }
+    });
+});
