@@ -29,7 +29,7 @@ export default {
       comment: 'decorators and guard -> policies -> backends -> breaker and algorithms, never back.',
       severity: 'error',
       from: { path: '^lib/(policies|backends|breaker|observe|algorithms)/' },
-      to: { path: '^lib/(http/|rate-limit\\.)' },
+      to: { path: '^lib/(http/|rate-limit\\.module)' },
     },
     {
       name: 'inner-stages-know-no-outer-one',
