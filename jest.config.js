@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 const suite = {
   testEnvironment: '<rootDir>/test/support/tidy.environment.js',
   extensionsToTreatAsEsm: ['.ts'],
+  moduleFileExtensions: ['ts', 'js', 'mjs', 'cjs', 'json', 'node'],
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/sample-app/dist'],
   moduleNameMapper: {
     '^nestjs-floodgate$': '<rootDir>/lib/index.ts',
