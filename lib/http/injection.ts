@@ -1,5 +1,5 @@
 import { type ExecutionContext, Inject, Injectable, Scope, type Type } from '@nestjs/common';
-import { ContextIdFactory, ModuleRef } from '@nestjs/core';
+import { type ContextId, ContextIdFactory, ModuleRef } from '@nestjs/core';
 import type { MaybePromise } from '../contracts/maybe-promise.js';
 import { requestOf } from './request.js';
 
@@ -10,6 +10,7 @@ import { requestOf } from './request.js';
 @Injectable()
 export class Injection {
   private readonly made = new Map<Type<unknown>, MaybePromise<unknown>>();
+  private readonly contexts = new WeakMap<object, ContextId>();
 
   constructor(@Inject(ModuleRef) private readonly moduleRef: ModuleRef) {}
 
@@ -22,8 +23,20 @@ export class Injection {
       case Scope.DEFAULT:
         return this.keep(type, this.moduleRef.get(type, { strict: false }));
       default:
-        return this.moduleRef.resolve(type, ContextIdFactory.getByRequest(requestOf(context) ?? {}), { strict: false });
+        return this.moduleRef.resolve(type, this.contextOf(requestOf(context) ?? {}), { strict: false });
     }
+  }
+
+  /** The request's own context of injection, one for all that is asked for it; `REQUEST` in it is the request. */
+  private contextOf(request: object): ContextId {
+    let id = this.contexts.get(request);
+    if (id === undefined) {
+      id = ContextIdFactory.getByRequest(request);
+      // Nest gives a request its context for a controller that is request-scoped: only then is it found again.
+      if (ContextIdFactory.getByRequest(request) !== id) this.moduleRef.registerRequestByContextId(request, id);
+      this.contexts.set(request, id);
+    }
+    return id;
   }
 
   /** Scope of a provider; `undefined` if the application provides no such class. */
