@@ -1,0 +1,116 @@
+import type { Backend } from '../contracts/backend.js';
+import type { AlgorithmName } from '../contracts/policy.js';
+import { blockCases } from './cases/block.cases.js';
+import { chargeCases } from './cases/charge.cases.js';
+import { clockCases } from './cases/clock.cases.js';
+import { concurrencyCases } from './cases/concurrency.cases.js';
+import { keyCases } from './cases/key.cases.js';
+import { lifeCases } from './cases/life.cases.js';
+import { liveChangeCases } from './cases/live-change.cases.js';
+import { peekCases } from './cases/peek.cases.js';
+import { refundCases } from './cases/refund.cases.js';
+import { resetCases } from './cases/reset.cases.js';
+import { severalCases } from './cases/several.cases.js';
+import { shadowCases } from './cases/shadow.cases.js';
+import { timeCases } from './cases/time.cases.js';
+import { tokenBucketCases } from './cases/token-bucket.cases.js';
+import { vectorCases } from './cases/vector.cases.js';
+import type { AlgorithmCases, CaseDefinition } from './conformance.case.js';
+import { Subject, type ConformanceClock } from './subject.js';
+
+/** What the suite must know of a backend to try it. */
+export interface ConformanceOptions {
+  /** Shown in the suite's title. */
+  readonly name: string;
+  /**
+   * Makes a backend; called for each case, and closed after it. The store may hold other keys: every case uses keys
+   * and policy ids of its own.
+   */
+  create(): Backend | Promise<Backend>;
+  /**
+   * The store's clock, where a test can set it: cases then are exact to the millisecond, and those are added that
+   * need a clock (decision vectors, a clock that steps back). Without it the suite waits in real time, for about
+   * five seconds in all, and judges by the `nowMs` of the replies.
+   */
+  readonly clock?: ConformanceClock;
+  /** What the backend's `capabilities` claim. Default: every algorithm. */
+  readonly algorithms?: readonly AlgorithmName[];
+}
+
+/** One promise of the contract, ready to be run by any test runner. */
+export interface ConformanceCase {
+  readonly name: string;
+  /** Rejects with an `AssertionError` if the backend does not keep it. */
+  run(): Promise<void>;
+}
+
+/** The part of a test runner that the suite needs: jest, vitest and `node:test` have it. */
+export interface TestRunner {
+  describe(name: string, define: () => void): unknown;
+  it(name: string, run: () => Promise<void>): unknown;
+}
+
+const ALL: readonly AlgorithmName[] = ['sliding-window', 'fixed-window', 'token-bucket', 'sliding-log'];
+
+const FOR_EACH_ALGORITHM: readonly AlgorithmCases[] = [
+  chargeCases,
+  peekCases,
+  refundCases,
+  resetCases,
+  blockCases,
+  liveChangeCases,
+  timeCases,
+  clockCases,
+  concurrencyCases,
+  vectorCases,
+];
+
+const ONCE: readonly (readonly CaseDefinition[])[] = [severalCases, shadowCases, keyCases, lifeCases];
+
+/**
+ * Everything that the contract asks of a backend, as cases for any test runner. A case leaves nothing behind but keys
+ * that expire; cases must run one after the other where the clock is injected.
+ *
+ * @example
+ * for (const { name, run } of backendConformance({ name: 'mine', create: () => new MyBackend() })) it(name, run);
+ */
+export function backendConformance(options: ConformanceOptions): ConformanceCase[] {
+  const algorithms = options.algorithms ?? ALL;
+  const definitions = [
+    ...ONCE.flat(),
+    ...(algorithms.includes('token-bucket') ? tokenBucketCases : []),
+    ...algorithms.flatMap((algorithm) =>
+      FOR_EACH_ALGORITHM.flatMap((cases) =>
+        cases(algorithm).map((definition) => ({ ...definition, name: `${algorithm}: ${definition.name}` })),
+      ),
+    ),
+  ];
+  return definitions
+    .filter(({ needsClock = false }) => !needsClock || options.clock !== undefined)
+    .map((definition) => ({ name: definition.name, run: () => runCase(definition, algorithms, options) }));
+}
+
+/**
+ * Registers the suite with a test runner.
+ *
+ * @example
+ * describeConformance({ describe, it }, { name: 'mine', create: () => new MyBackend() });
+ */
+export function describeConformance(runner: TestRunner, options: ConformanceOptions): void {
+  runner.describe(`${options.name} as a backend`, () => {
+    for (const { name, run } of backendConformance(options)) runner.it(name, run);
+  });
+}
+
+async function runCase(
+  definition: CaseDefinition,
+  algorithms: readonly AlgorithmName[],
+  { create, clock }: ConformanceOptions,
+): Promise<void> {
+  const backend = await create();
+  try {
+    await definition.run(await Subject.of(backend, algorithms, clock));
+  } finally {
+    await backend.close();
+  }
+}
