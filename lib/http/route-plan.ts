@@ -1,3 +1,4 @@
+import { RateLimitConfigurationError } from '../contracts/errors.js';
 import type { PolicyInput } from '../contracts/policy.js';
 import type { CompiledPolicy } from '../policies/compiled-policy.js';
 import { type DynamicPolicyInput, isDynamic, type PolicyCatalog, type PolicySite } from '../policies/policy-catalog.js';
@@ -74,6 +75,9 @@ export class RoutePlanner {
     let count = 0;
     return limits.flatMap(({ policies, target, method }) => {
       const owner = method === undefined ? this.classNames(target) : `${this.classNames(target)}.${method}`;
+      if (policies.length === 0) {
+        throw new RateLimitConfigurationError(`@RateLimit() of ${owner}`, policies, "Give at least one policy, such as '100/m'.");
+      }
       return policies.map((input) => {
         const site = { option: `@RateLimit() of ${owner}`, owner, place: String(count++), route };
         return this.candidate(level, input, site);

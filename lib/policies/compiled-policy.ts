@@ -106,7 +106,8 @@ export function withId(compiled: CompiledPolicy, id: string): CompiledPolicy {
   return { ...compiled, policy: { ...compiled.policy, id: `${id}#${compiled.policy.algorithm}` } };
 }
 
-function checkedShape(option: string, input: PolicyOptions): PolicyOptions {
+/** @throws RateLimitConfigurationError if it is no object, or has an option that does not exist */
+export function checkedShape(option: string, input: PolicyOptions): PolicyOptions {
   if (typeof input !== 'object' || (input as unknown) === null) {
     throw new RateLimitConfigurationError(option, input, "Give a rate such as '100/m', options, or a policy's name.");
   }

@@ -2,7 +2,7 @@ import type { Type } from '@nestjs/common';
 import type { BackendCapabilities } from '../contracts/backend.js';
 import { RateLimitConfigurationError } from '../contracts/errors.js';
 import type { PolicyFunction, PolicyInput, PolicyOptions, PolicyResolver } from '../contracts/policy.js';
-import { compilePolicy, withId, type CompiledPolicy } from './compiled-policy.js';
+import { checkedShape, compilePolicy, withId, type CompiledPolicy } from './compiled-policy.js';
 import { looksLikeRate } from './rate.js';
 
 /** A policy that must be asked for on each call. */
@@ -120,7 +120,7 @@ function compileNamed(name: string, input: PolicyInput): CompiledPolicy {
   if (looksLikeRate(name)) {
     throw new RateLimitConfigurationError('policies', name, 'A name with a slash would read as a rate: rename it.');
   }
-  const options = typeof input === 'string' ? { rate: input } : input;
+  const options = typeof input === 'string' ? { rate: input } : checkedShape(option, input);
   if (options.name !== undefined && options.name !== name) {
     throw new RateLimitConfigurationError(`${option}.name`, options.name, `Leave it out: the name is '${name}'.`);
   }
