@@ -35,7 +35,8 @@ export const tokenBucket: Algorithm<TokenBucketState> = {
 
   admits: (state, { burst, windowMs }, cost) => cost <= burst && state.debt <= (burst - cost) * windowMs,
 
-  retryAfterMs: (state, { burst, limit, windowMs }, cost) => Math.ceil((state.debt - (burst - cost) * windowMs) / limit),
+  retryAfterMs: (state, { burst, limit, windowMs }, cost) =>
+    Math.ceil((state.debt - (burst - cost) * windowMs) / limit),
 
   charge: (state, { windowMs }, cost) => owing(state, Math.min(state.debt + cost * windowMs, MAX_PRODUCT)),
 

@@ -31,6 +31,7 @@ export class Subject {
   /** A window, an hour or more, no border or middle of which is near: a case on a real clock runs within it. */
   calmMs = 0;
   private policies = 0;
+  private clockMs = CLOCK_START_MS;
 
   private constructor(
     readonly backend: Backend,
@@ -67,7 +68,11 @@ export class Subject {
     const reply = await this.backend.consume(request);
     assertReply(reply, charges);
     const enforced = reply.policies.filter(({ mode }) => mode === 'enforce');
-    assert.equal(reply.allowed, enforced.every(({ allowed }) => allowed), 'a call passes if every enforced policy allows it');
+    assert.equal(
+      reply.allowed,
+      enforced.every(({ allowed }) => allowed),
+      'a call passes if every enforced policy allows it',
+    );
     return reply;
   }
 
@@ -79,7 +84,11 @@ export class Subject {
     return verdict(reply);
   }
 
-  async refund(policy: Policy, cost: number, { key = this.key, chargedAtMs = undefined as number | undefined } = {}): Promise<void> {
+  async refund(
+    policy: Policy,
+    cost: number,
+    { key = this.key, chargedAtMs = undefined as number | undefined } = {},
+  ): Promise<void> {
     const request = { charges: [{ policy, key, cost }], timeoutMs: TIMEOUT_MS };
     await this.backend.refund(chargedAtMs === undefined ? request : { ...request, chargedAtMs });
   }
@@ -100,7 +109,14 @@ export class Subject {
   /** Sets the store's clock, in cases that need one. */
   async setClock(nowMs: number): Promise<void> {
     assert.ok(this.clock, 'this case needs an injected clock');
+    this.clockMs = nowMs;
     await this.clock.set(nowMs);
+  }
+
+  /** Lets a few milliseconds pass. */
+  async pass(ms: number): Promise<void> {
+    if (this.clock === undefined) await sleep(ms);
+    else await this.setClock(this.clockMs + ms);
   }
 
   /**
@@ -109,9 +125,9 @@ export class Subject {
    */
   async around(fromMs: number, dueMs: number, probe: () => Promise<{ readonly nowMs: number }>): Promise<void> {
     if (this.clock !== undefined) {
-      await this.clock.set(dueMs - 1);
+      await this.setClock(dueMs - 1);
       await probe();
-      await this.clock.set(dueMs);
+      await this.setClock(dueMs);
       await probe();
       return;
     }

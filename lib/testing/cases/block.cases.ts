@@ -20,6 +20,7 @@ export const blockCases: AlgorithmCases = (algorithm) => [
       const policy = subject.policy({ algorithm, limit: 1, blockForMs: 86_400_000 });
       const first = await subject.untilRefused(policy);
       for (let call = 0; call < 5; call += 1) {
+        await subject.pass(2);
         const again = await subject.consume(policy);
         assert.equal(again.nowMs + (again.retryAfterMs ?? NaN), first.nowMs + 86_400_000);
       }

@@ -51,7 +51,8 @@ export const chargeCases: AlgorithmCases = (algorithm) => [
       const policy = subject.policy({ algorithm, limit: 5 });
       await subject.consume(policy, 4);
       const first = await subject.consume(policy, 2);
-      for (let call = 0; call < 10; call += 1) {
+      for (let call = 0; call < 5; call += 1) {
+        await subject.pass(2);
         const again = await subject.consume(policy, 2);
         assert.deepEqual([again.allowed, again.remaining], [false, 1]);
         assert.equal(again.nowMs + (again.retryAfterMs ?? NaN), first.nowMs + (first.retryAfterMs ?? NaN));

@@ -66,7 +66,8 @@ export const keyCases: readonly CaseDefinition[] = [
       const policy = subject.policy({ limit: 2 });
       for (const key of ODD_KEYS) assert.equal((await subject.consume(policy, 1, { key })).remaining, 1, describe(key));
       for (const key of ODD_KEYS) assert.equal((await subject.consume(policy, 1, { key })).remaining, 0, describe(key));
-      for (const key of ODD_KEYS) assert.equal((await subject.consume(policy, 1, { key })).allowed, false, describe(key));
+      for (const key of ODD_KEYS)
+        assert.equal((await subject.consume(policy, 1, { key })).allowed, false, describe(key));
       for (const key of ODD_KEYS) await subject.reset(policy, key);
       for (const key of ODD_KEYS) assert.equal((await subject.peek(policy, key)).remaining, 2, describe(key));
     },

@@ -53,7 +53,10 @@ export const severalCases: readonly CaseDefinition[] = [
       assert.equal((await subject.consumeAll([mine, theirs])).allowed, true);
       const refused = await subject.consumeAll([mine, theirs]);
       assert.equal(refused.allowed, false);
-      assert.deepEqual(refused.policies.map(({ allowed }) => allowed), [true, false]);
+      assert.deepEqual(
+        refused.policies.map(({ allowed }) => allowed),
+        [true, false],
+      );
       assert.deepEqual(await left(subject, [mine, theirs]), [1, 0]);
     },
   },
@@ -84,9 +87,15 @@ export const severalCases: readonly CaseDefinition[] = [
       }));
       for (const ordered of [charges, [...charges].reverse()]) {
         const { policies } = await subject.consumeAll(ordered);
-        assert.deepEqual(policies.map(({ name }) => name), ordered.map(({ policy }) => policy.name));
+        assert.deepEqual(
+          policies.map(({ name }) => name),
+          ordered.map(({ policy }) => policy.name),
+        );
       }
-      assert.deepEqual(await left(subject, charges), charges.map((_, index) => 8 - index));
+      assert.deepEqual(
+        await left(subject, charges),
+        charges.map((_, index) => 8 - index),
+      );
     },
   },
   {
@@ -97,7 +106,10 @@ export const severalCases: readonly CaseDefinition[] = [
       await subject.consumeAll(charges);
       await subject.consumeAll(charges);
       assert.equal((await subject.consumeAll(charges)).allowed, false);
-      assert.deepEqual(await left(subject, charges), charges.map((_, index) => index));
+      assert.deepEqual(
+        await left(subject, charges),
+        charges.map((_, index) => index),
+      );
     },
   },
   {
@@ -106,7 +118,10 @@ export const severalCases: readonly CaseDefinition[] = [
       const [free, dear] = [charge(subject, 5, { cost: 0 }), charge(subject, 5, { cost: 6 })];
       const reply = await subject.consumeAll([free, dear]);
       assert.equal(reply.allowed, false);
-      assert.deepEqual(reply.policies.map(({ retryAfterMs }) => retryAfterMs), [0, null]);
+      assert.deepEqual(
+        reply.policies.map(({ retryAfterMs }) => retryAfterMs),
+        [0, null],
+      );
       assert.deepEqual(await left(subject, [free, dear]), [5, 5]);
     },
   },
@@ -117,7 +132,10 @@ export const severalCases: readonly CaseDefinition[] = [
       const charges = policies.map((policy) => ({ policy, key: subject.key, cost: 1 }));
       await subject.consumeAll(charges);
       const refused = await subject.consumeAll(charges);
-      assert.deepEqual(refused.policies.map(({ retryAfterMs }) => retryAfterMs), [60_000, 0]);
+      assert.deepEqual(
+        refused.policies.map(({ retryAfterMs }) => retryAfterMs),
+        [60_000, 0],
+      );
       assert.deepEqual(await left(subject, charges), [0, 4]);
     },
   },

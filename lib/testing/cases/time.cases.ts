@@ -3,7 +3,7 @@ import type { AlgorithmCases } from '../conformance.case.js';
 
 /** What the passing of time gives back, and that the backend tells when. */
 export const timeCases: AlgorithmCases = (algorithm) => [
-  ...[1, 2].map((cost) => ({
+  ...([1, 2].map((cost) => ({
     name: `tells the exact retryAfter of a call that costs ${cost}`,
     async run(subject): Promise<void> {
       const policy = subject.policy({ algorithm, limit: 3, windowMs: 130 });
@@ -11,11 +11,15 @@ export const timeCases: AlgorithmCases = (algorithm) => [
       const dueMs = nowMs + (retryAfterMs ?? NaN);
       await subject.around(nowMs, dueMs, async () => {
         const status = await subject.consume(policy, cost);
-        assert.equal(status.allowed, status.nowMs >= dueMs, `at ${status.nowMs - dueMs} ms from the time that was told`);
+        assert.equal(
+          status.allowed,
+          status.nowMs >= dueMs,
+          `at ${status.nowMs - dueMs} ms from the time that was told`,
+        );
         return status;
       });
     },
-  })) satisfies ReturnType<AlgorithmCases>,
+  })) satisfies ReturnType<AlgorithmCases>),
   {
     name: 'tells the exact resetAfter, at which all is as if nobody had called',
     async run(subject) {
