@@ -19,11 +19,12 @@ Reply [now (ms), allowed (1 or 0), and four for each charge: allowed, remaining,
 A key holds FORMAT and the counters of its subject, as MessagePack values in a row, six for each counter:
       id, keptUntil (ms; from then on it is as if never seen), windowMs (0: blocked until keptUntil),
       at, used, rest (what these mean, each algorithm tells)
+It expires GRACE ms after the last of them is over: a clock that steps back by less finds all of them again.
 
 Few functions and tables, since Lua builds them anew for each call; `+ 0` makes a number of a string at half the price.
 ]]
 
-local FORMAT, COUNTER, CHARGE = 1, 6, 9
+local FORMAT, COUNTER, CHARGE, GRACE = 1, 6, 9, 1000
 -- As many values at once as surely fit Lua's stack.
 local CHUNK = 3000
 local MAX_PRODUCT = 4503599627370496
@@ -202,11 +203,11 @@ local function read(key)
   return #values % COUNTER == 1 and values or nil
 end
 
--- Stores the counters that are not over, for as long as the last of them needs.
+-- Stores the counters that are not over for good, for as long as the last of them needs.
 local function write(key, values)
   local size, kept_until = 1, 0
   for slot = 2, #values, COUNTER do
-    if values[slot + 1] > now then
+    if values[slot + 1] + GRACE > now then
       if values[slot + 1] > kept_until then kept_until = values[slot + 1] end
       if slot > size + 1 then
         for offset = 0, COUNTER - 1 do
@@ -222,7 +223,7 @@ local function write(key, values)
   for from = CHUNK + 1, size, CHUNK do
     value = value .. cmsgpack.pack(unpack(values, from, min(size, from + CHUNK - 1)))
   end
-  redis.call('SET', key, value, 'PX', kept_until - now)
+  redis.call('SET', key, value, 'PX', kept_until + GRACE - now)
 end
 
 local verb, count = ARGV[1], (#ARGV - 2) / CHARGE
@@ -267,9 +268,9 @@ for index = 1, count do
     values[slot + 3], values[slot + 4], values[slot + 5] = 0, 0, 0
   end
   local kept_until, stored_ms = values[slot + 1], values[slot + 2]
-  if kept_until > now and verb == 'reset' then
+  if kept_until > 0 and verb == 'reset' then
     values[slot + 1], changed[subject] = 0, true
-  elseif kept_until > now and stored_ms > 0 then
+  elseif stored_ms > 0 then
     c.kept_until, c.stored_ms = kept_until, stored_ms
     c.at, c.used, c.rest = values[slot + 3], values[slot + 4], values[slot + 5]
   elseif kept_until > now and c.block_ms == 0 then
@@ -291,7 +292,7 @@ end
 for index = 1, count do
   local c = charges[index]
   local limit, cost, block_ms = c.limit, c.cost, c.block_ms
-  local stored = subjects[c.subject][c.slot + 1] > now
+  local stored = subjects[c.subject][c.slot + 1] > 0
   local possible = limit > 0 and cost <= c.burst
 
   if verb == 'consume' then
@@ -322,10 +323,11 @@ for index = 1, count do
   reply[place - 1], reply[place] = c.admitted and 1 or 0, remaining > 0 and remaining or 0
   reply[place + 1], reply[place + 2] = reset, retry
 
-  if verb ~= 'peek' and limit > 0 and now + reset > c.kept_until then
+  local outlives = reset > 0 and now + reset > c.kept_until
+  if verb ~= 'peek' and limit > 0 and (outlives or c.kept_until == 0) then
     local values, slot = subjects[c.subject], c.slot
     changed[c.subject] = true
-    values[slot + 1], values[slot + 2] = now + reset, c.blocked_until and 0 or c.window_ms
+    values[slot + 1], values[slot + 2] = reset > 0 and now + reset or 0, c.blocked_until and 0 or c.window_ms
     values[slot + 3], values[slot + 4], values[slot + 5] = c.at, c.used, c.rest
   end
 end

@@ -1,0 +1,79 @@
+import { createHash } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import type { Backend } from '../../lib/contracts/backend.js';
+import { redisBackend } from '../../lib/redis/redis.backend.js';
+import type { RedisClient } from '../../lib/redis/redis-client.js';
+import { LIMITER_SCRIPT } from '../../lib/redis/scripts/limiter.generated.js';
+
+/**
+ * The shipped script, with TIME from the last argument; keys outlive the test, so that only the script's own times
+ * decide. Appends to its reply the last PX that was set (-1: none), and the number of writes.
+ */
+const TIMED_SCRIPT = `
+local server, now, px, writes = redis, tonumber(table.remove(ARGV)), -1, 0
+local redis = setmetatable({
+  call = function(command, key, value, ...)
+    if command == 'TIME' then
+      return { string.format('%d', math.floor(now / 1000)), string.format('%d', now % 1000 * 1000 + 999) }
+    elseif command == 'GET' then
+      return server.call(command, key)
+    end
+    writes = writes + 1
+    if command == 'DEL' then return server.call(command, key) end
+    assert(command == 'SET' and select(1, ...) == 'PX', 'unknown write')
+    px = select(2, ...)
+    assert(px >= 1 and px == math.floor(px), 'PX')
+    return server.call('SET', key, value, 'PX', 600000)
+  end,
+}, { __index = server })
+local function limiter()
+${LIMITER_SCRIPT}
+end
+local reply = limiter()
+if reply.err then return reply end
+reply[#reply + 1] = px
+reply[#reply + 1] = writes
+return reply
+`;
+
+const SHA = createHash('sha1').update(TIMED_SCRIPT).digest('hex');
+
+/** What a call wrote. */
+export interface Trace {
+  /** The last expiry that was set, in ms; -1 if none. */
+  readonly px: number;
+  readonly writes: number;
+}
+
+/** A Redis backend in time of the test's own, as fast as its connection. */
+export interface TimedLimiter {
+  readonly backend: Backend;
+  /** What each call so far wrote, in order. */
+  readonly traces: readonly Trace[];
+}
+
+/** Teaches a server the script. Once before the first `timedLimiter`. */
+export async function loadTimedScript(client: Redis): Promise<void> {
+  await client.script('LOAD', TIMED_SCRIPT);
+}
+
+/** @param clock the server's time, read when a call is sent */
+export function timedLimiter(client: Redis, clock: () => number, keyPrefix: string): TimedLimiter {
+  const traces: Trace[] = [];
+  const timed: RedisClient = {
+    status: 'ready',
+    isCluster: false,
+    async evalsha(_sha, numberOfKeys, ...rest) {
+      const reply = (await client.evalsha(SHA, numberOfKeys, ...rest, String(clock()))) as number[];
+      const [px, writes] = reply.splice(-2) as [number, number];
+      traces.push({ px, writes });
+      return reply;
+    },
+    eval: (script, numberOfKeys, ...rest) => client.eval(script, numberOfKeys, ...rest),
+    set: (...args) => client.set(...args),
+    connect: () => client.connect(),
+    on: (event, listener) => client.on(event, listener),
+    off: (event, listener) => client.off(event, listener),
+  };
+  return { backend: redisBackend({ client: timed, keyPrefix }), traces };
+}
