@@ -113,7 +113,10 @@ async function measureIdle([contender, { make, close }]) {
   const { user, system } = process.cpuUsage(cpu);
   const micros = Number(process.hrtime.bigint() - start) / 1_000;
   breakers.forEach(close);
-  return [contender, { 'bytes each': Math.round(bytes), 'core %': Number((((user + system) / micros) * 100).toFixed(2)) }];
+  return [
+    contender,
+    { 'bytes each': Math.round(bytes), 'core %': Number((((user + system) / micros) * 100).toFixed(2)) },
+  ];
 }
 
 const calls = [];

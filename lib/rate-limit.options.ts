@@ -128,7 +128,11 @@ export function settingsOf(options: RateLimitModuleOptions): RateLimitSettings {
 function checkValues(settings: RateLimitSettings): void {
   const { backend, policies, apply, localShare, ipv6PrefixBits, headers } = settings;
   if (typeof backend !== 'object' || VERBS.some((verb) => typeof backend[verb] !== 'function')) {
-    throw new RateLimitConfigurationError('backend', backend, 'Give memoryBackend(), redisBackend({ url }) or another Backend.');
+    throw new RateLimitConfigurationError(
+      'backend',
+      backend,
+      'Give memoryBackend(), redisBackend({ url }) or another Backend.',
+    );
   }
   if (typeof policies !== 'object') {
     throw new RateLimitConfigurationError('policies', policies, "Give an object of names, such as { login: '5/15m' }.");

@@ -14,7 +14,9 @@ const HASHED = 'sha256:';
  */
 export function boundedKey(key: string): string {
   if (typeof key !== 'string' || key === '') {
-    throw new TypeError(`A rate-limit key must be a string that is not empty; received ${key === '' ? "''" : typeof key}.`);
+    throw new TypeError(
+      `A rate-limit key must be a string that is not empty; received ${key === '' ? "''" : typeof key}.`,
+    );
   }
   if (key.length <= MAX_LENGTH && !key.startsWith(HASHED)) return key;
   return HASHED + createHash('sha256').update(key).digest('base64url');

@@ -10,7 +10,12 @@ interface Moment {
 }
 
 /** A monotonic clock means nothing to another process: a snapshot holds lengths of time and the wall clock. */
-export function takeSnapshot({ state, settings, nowMs, tripCount }: Moment & { readonly tripCount: number }): BreakerSnapshot {
+export function takeSnapshot({
+  state,
+  settings,
+  nowMs,
+  tripCount,
+}: Moment & { readonly tripCount: number }): BreakerSnapshot {
   return {
     version: 1,
     takenAt: Date.now(),

@@ -251,7 +251,8 @@ export class Breaker {
   private succeeded(admission: Admission, startedMs: number): void {
     const { state, settings } = this;
     const { trip } = settings;
-    if (trip.kind === 'consecutive' && state === admission && state.kind === 'closed' && state.tally === undefined) return;
+    if (trip.kind === 'consecutive' && state === admission && state.kind === 'closed' && state.tally === undefined)
+      return;
     const nowMs = settings.clock();
     if (trip.kind === 'slow' && nowMs - startedMs >= trip.slowCallMs) this.verdict(admission, false, nowMs);
     else this.verdict(admission, true, nowMs);

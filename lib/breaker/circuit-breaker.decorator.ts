@@ -98,7 +98,11 @@ function recoveryFor(fallback: CircuitBreakerDecoratorOptions['fallback']): Reco
 function requireFallback(instance: object, fallback: CircuitBreakerDecoratorOptions['fallback']): void {
   if (fallback === undefined || typeof fallback === 'function') return;
   if (typeof (instance as Record<string, unknown>)[fallback] === 'function') return;
-  throw new RateLimitConfigurationError('@CircuitBreaker fallback', fallback, 'Give a function, or the name of a method of this class.');
+  throw new RateLimitConfigurationError(
+    '@CircuitBreaker fallback',
+    fallback,
+    'Give a function, or the name of a method of this class.',
+  );
 }
 
 /** Makes the wrapper pass for the method: its name, its length, its properties and the metadata of decorators below. */

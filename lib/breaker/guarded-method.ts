@@ -63,7 +63,9 @@ export class GuardedMethod {
         return this.observed(call, () => this.method.apply(call.self, call.args) as Observable<unknown>);
       case 'promise': {
         const rejection = Promise.reject(call.breaker.rejection());
-        return this.recovery === undefined ? rejection : rejection.catch((error) => this.recovery?.(call.self, error, call.args));
+        return this.recovery === undefined
+          ? rejection
+          : rejection.catch((error) => this.recovery?.(call.self, error, call.args));
       }
       case 'value': {
         const error = call.breaker.rejection();

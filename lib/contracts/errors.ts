@@ -111,7 +111,9 @@ function describe(value: unknown): string {
       return value.name === '' ? 'a function' : `function ${value.name}`;
     case 'object':
       if (value === null) return 'null';
-      return Array.isArray(value) ? `an array of ${value.length}` : `an object with ${Object.keys(value).join(', ') || 'no keys'}`;
+      return Array.isArray(value)
+        ? `an array of ${value.length}`
+        : `an object with ${Object.keys(value).join(', ') || 'no keys'}`;
     default:
       return String(value);
   }

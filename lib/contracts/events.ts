@@ -46,11 +46,6 @@ export interface EvictionEvent {
 
 /** One typed stream for logs, health, metrics and dashboards. */
 export type RateLimitEvent =
-  | DecisionEvent
-  | BackendFailureEvent
-  | OutageStartedEvent
-  | OutageEndedEvent
-  | BreakerTransitionEvent
-  | EvictionEvent;
+  DecisionEvent | BackendFailureEvent | OutageStartedEvent | OutageEndedEvent | BreakerTransitionEvent | EvictionEvent;
 
 export type RateLimitListener = (event: RateLimitEvent) => void;

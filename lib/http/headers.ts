@@ -28,15 +28,26 @@ export function rateLimitHeaders(decision: Decision, style: HeaderStyle): readon
 
 /** Lists of Structured Fields (RFC 9651) as in draft-ietf-httpapi-ratelimit-headers-10: one member for each policy. */
 const standardHeaders = (policies: readonly PolicyStatus[]): readonly Header[] => [
-  ['RateLimit-Policy', policies.map(({ name, limit, windowMs }) => `"${name}";q=${limit};w=${inSeconds(windowMs)}`).join(', ')],
-  ['RateLimit', policies.map(({ name, remaining, resetAfterMs }) => `"${name}";r=${remaining};t=${inSeconds(resetAfterMs)}`).join(', ')],
+  [
+    'RateLimit-Policy',
+    policies.map(({ name, limit, windowMs }) => `"${name}";q=${limit};w=${inSeconds(windowMs)}`).join(', '),
+  ],
+  [
+    'RateLimit',
+    policies
+      .map(({ name, remaining, resetAfterMs }) => `"${name}";r=${remaining};t=${inSeconds(resetAfterMs)}`)
+      .join(', '),
+  ],
 ];
 
 /** The customary headers, which have room for one policy: the one that is nearest to refusing. */
 function legacyHeaders(policies: readonly PolicyStatus[]): readonly Header[] {
   const [first, ...others] = violated(policies).length > 0 ? violated(policies) : policies;
   if (first === undefined) return [];
-  const { limit, remaining, resetAfterMs } = others.reduce((one, other) => (isTighter(other, one) ? other : one), first);
+  const { limit, remaining, resetAfterMs } = others.reduce(
+    (one, other) => (isTighter(other, one) ? other : one),
+    first,
+  );
   return [
     ['X-RateLimit-Limit', String(limit)],
     ['X-RateLimit-Remaining', String(remaining)],

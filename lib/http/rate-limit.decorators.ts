@@ -36,6 +36,6 @@ export function SkipRateLimit(...names: string[]): MethodDecorator & ClassDecora
  * @example
  * find(@RateLimitDecision() decision: Decision) {}
  */
-export const RateLimitDecision: () => ParameterDecorator = createParamDecorator(
-  (_data: unknown, context): Decision => decisionFor(context),
+export const RateLimitDecision: () => ParameterDecorator = createParamDecorator((_data: unknown, context): Decision =>
+  decisionFor(context),
 );

@@ -51,7 +51,9 @@ export class RequestQuestions {
       ? when(this.injection.instanceOf(ask, context), (resolver) => resolver.resolve(context))
       : ask(context);
     return when(answer, (inputs) =>
-      [inputs].flat().map((input, index) => this.catalog.at({ ...site, place: `${site.place}.${index}` }, settled(input))),
+      [inputs]
+        .flat()
+        .map((input, index) => this.catalog.at({ ...site, place: `${site.place}.${index}` }, settled(input))),
     );
   }
 
@@ -110,6 +112,7 @@ function isResolver(input: PolicyFunction | Type<PolicyResolver>): input is Type
 
 /** @throws TypeError if a dynamic policy answers with another one: that would have to be asked in its turn */
 function settled(input: PolicyInput): Exclude<PolicyInput, PolicyFunction | Type<PolicyResolver>> {
-  if (isDynamic(input)) throw new TypeError('A dynamic policy answered with a function: answer a name, a rate or options.');
+  if (isDynamic(input))
+    throw new TypeError('A dynamic policy answered with a function: answer a name, a rate or options.');
   return input;
 }

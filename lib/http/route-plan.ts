@@ -59,7 +59,9 @@ export class RoutePlanner {
   plan(route: Route): RoutePlan {
     const label = `${this.classNames(route.type)}.${route.handler.name}`;
     const candidates = [
-      ...this.applied.map((name) => this.candidate(Level.Module, name, { option: 'apply', owner: '', place: '', route: label })),
+      ...this.applied.map((name) =>
+        this.candidate(Level.Module, name, { option: 'apply', owner: '', place: '', route: label }),
+      ),
       ...this.declared(Level.Class, limitsOf(route.type), label),
       ...this.declared(Level.Method, limitsOf(route.handler), label),
     ];
@@ -76,7 +78,11 @@ export class RoutePlanner {
     return limits.flatMap(({ policies, target, method }) => {
       const owner = method === undefined ? this.classNames(target) : `${this.classNames(target)}.${method}`;
       if (policies.length === 0) {
-        throw new RateLimitConfigurationError(`@RateLimit() of ${owner}`, policies, "Give at least one policy, such as '100/m'.");
+        throw new RateLimitConfigurationError(
+          `@RateLimit() of ${owner}`,
+          policies,
+          "Give at least one policy, such as '100/m'.",
+        );
       }
       return policies.map((input) => {
         const site = { option: `@RateLimit() of ${owner}`, owner, place: String(count++), route };
@@ -86,7 +92,11 @@ export class RoutePlanner {
   }
 
   private candidate(level: Level, input: PolicyInput, site: PolicySite): Candidate {
-    return { level, name: nameOf(input), policy: isDynamic(input) ? { ask: input, site } : this.catalog.at(site, input) };
+    return {
+      level,
+      name: nameOf(input),
+      policy: isDynamic(input) ? { ask: input, site } : this.catalog.at(site, input),
+    };
   }
 
   private checkSkips({ type, handler }: Route, candidates: readonly Candidate[], label: string): void {

@@ -73,7 +73,8 @@ export class PolicyCatalog {
         'A dynamic policy needs a request: hand BackendService a name, a rate or options.',
       );
     }
-    if (typeof input === 'string') return looksLikeRate(input) ? this.inlineRate(input) : this.byName('policies', input);
+    if (typeof input === 'string')
+      return looksLikeRate(input) ? this.inlineRate(input) : this.byName('policies', input);
     let compiled = this.inlineOptions.get(input);
     if (compiled === undefined) {
       compiled = this.possible('policies', compileInline(input));

@@ -22,7 +22,8 @@ export function parseRate(option: string, text: string): Rate {
   const [, units = '', amount = '1', unit = ''] = RATE.exec(text) ?? [];
   const rate = { limit: Number(units), windowMs: inMilliseconds(`${amount}${unit}`) };
   const { limit, windowMs } = rate;
-  const valid = Number.isSafeInteger(limit) && Number.isInteger(windowMs) && windowMs >= 1 && windowMs <= MAX_DURATION_MS;
+  const valid =
+    Number.isSafeInteger(limit) && Number.isInteger(windowMs) && windowMs >= 1 && windowMs <= MAX_DURATION_MS;
   if (units !== '' && valid) return rate;
   throw new RateLimitConfigurationError(
     option,

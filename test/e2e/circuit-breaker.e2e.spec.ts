@@ -145,25 +145,28 @@ const controllers = { default: DefaultController, request: RequestController };
 
 describe.each(platforms)('@CircuitBreaker on %s', (platform) => {
   describe.each(Object.entries(controllers))('on a controller of %s scope', (path, controller) => {
-    it.each(routes)('guards a route (%s) and leaves its parameters, pipes, status and interceptors as they are', async (route) => {
-      await using app = await start(controller, platform);
-      const registry = app.app.get(CircuitBreakerRegistry);
-      const good = await get(app, `${path}/${route}/7`);
-      expect(good).toEqual({ status: 202, body: { body: 'cat 7' } });
-      expect((await get(app, `${path}/${route}/no-number`)).status).toBe(400);
-      for (let count = 0; count < 3; count += 1) {
-        expect((await get(app, `${path}/${route}/7?fail=missing`)).status).toBe(404);
-      }
-      expect(registry.get(`Routes.${route}`)?.status()).toMatchObject({ state: 'closed', failureCount: 0 });
-      for (let count = 0; count < 2; count += 1) {
-        expect(await get(app, `${path}/${route}/7?fail=down`)).toMatchObject(opened);
-      }
-      expect(registry.get(`Routes.${route}`)?.status().state).toBe('open');
-      // Nothing maps a rejection to its status here; that it comes without the method being run is what counts.
-      expect((await get(app, `${path}/${route}/7`)).status).toBe(500);
-      registry.resetAll();
-      expect(await get(app, `${path}/${route}/7`)).toEqual(good);
-    });
+    it.each(routes)(
+      'guards a route (%s) and leaves its parameters, pipes, status and interceptors as they are',
+      async (route) => {
+        await using app = await start(controller, platform);
+        const registry = app.app.get(CircuitBreakerRegistry);
+        const good = await get(app, `${path}/${route}/7`);
+        expect(good).toEqual({ status: 202, body: { body: 'cat 7' } });
+        expect((await get(app, `${path}/${route}/no-number`)).status).toBe(400);
+        for (let count = 0; count < 3; count += 1) {
+          expect((await get(app, `${path}/${route}/7?fail=missing`)).status).toBe(404);
+        }
+        expect(registry.get(`Routes.${route}`)?.status()).toMatchObject({ state: 'closed', failureCount: 0 });
+        for (let count = 0; count < 2; count += 1) {
+          expect(await get(app, `${path}/${route}/7?fail=down`)).toMatchObject(opened);
+        }
+        expect(registry.get(`Routes.${route}`)?.status().state).toBe('open');
+        // Nothing maps a rejection to its status here; that it comes without the method being run is what counts.
+        expect((await get(app, `${path}/${route}/7`)).status).toBe(500);
+        registry.resetAll();
+        expect(await get(app, `${path}/${route}/7`)).toEqual(good);
+      },
+    );
   });
 });
 

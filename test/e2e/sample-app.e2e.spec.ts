@@ -126,7 +126,8 @@ describe('the sample application on memory', () => {
 
 describe('the sample application on Redis', () => {
   const health = async (app: HttpApp): Promise<unknown> =>
-    ((await ask(app, '/health')).body as { details: { 'rate-limit': { status: string } } }).details['rate-limit'].status;
+    ((await ask(app, '/health')).body as { details: { 'rate-limit': { status: string } } }).details['rate-limit']
+      .status;
 
   it('answers 503 while Redis is dead, and limits again when it is back, without a restart', async () => {
     await using redis = await RedisServer.start();

@@ -15,7 +15,10 @@ export function canonicalAddress(address: string, ipv6PrefixBits: number): strin
   if (isIPv4(address)) return address;
   if (!isIPv6(address)) return undefined;
   const groups = groupsOf(address);
-  return mappedIPv4(groups) ?? `${written(groups.map((group, index) => group & mask(index, ipv6PrefixBits)))}/${ipv6PrefixBits}`;
+  return (
+    mappedIPv4(groups) ??
+    `${written(groups.map((group, index) => group & mask(index, ipv6PrefixBits)))}/${ipv6PrefixBits}`
+  );
 }
 
 /** The eight groups of an address that is known to be well-formed. */

@@ -69,11 +69,16 @@ export class KeyReaders {
 
   private composed(inputs: readonly KeyInput[]): KeyReader {
     const readers = inputs.map((input) => this.of(input));
-    return (context) => whenAll(readers.map((read) => read(context)), joined);
+    return (context) =>
+      whenAll(
+        readers.map((read) => read(context)),
+        joined,
+      );
   }
 
   private ip(request: RequestLike | undefined): string {
-    const address = typeof request?.ip === 'string' ? canonicalAddress(request.ip, this.settings.ipv6PrefixBits) : undefined;
+    const address =
+      typeof request?.ip === 'string' ? canonicalAddress(request.ip, this.settings.ipv6PrefixBits) : undefined;
     if (address !== undefined) return `ip:${address}`;
     this.once('ip', 'A call has no ip address: such calls share one key. Give the policy another key.');
     return 'ip:unknown';

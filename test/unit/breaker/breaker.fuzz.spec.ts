@@ -32,7 +32,9 @@ function someOptions(chance: (below: number) => number): ModelOptions {
     jitter: chance(2) / 2,
     callTimeout: chance(2) * (20 + chance(100)),
     rate:
-      chance(2) === 0 ? undefined : { failureRate: (1 + chance(4)) / 4, minimumCalls: 1 + chance(8), window: 100 + chance(900) },
+      chance(2) === 0
+        ? undefined
+        : { failureRate: (1 + chance(4)) / 4, minimumCalls: 1 + chance(8), window: 100 + chance(900) },
   };
 }
 
@@ -96,8 +98,10 @@ class Episode {
     this.lastOperation = 'acquire';
     const model = this.model.acquire(this.clock());
     const real = this.breaker.tryAcquire();
-    if ((real === undefined) !== (model === undefined)) throw new Error(`permit ${String(real)}, model ${String(model)}`);
-    if (real !== undefined && this.model.probes() > this.model.options.halfOpenMaxCalls) throw new Error('too many probes');
+    if ((real === undefined) !== (model === undefined))
+      throw new Error(`permit ${String(real)}, model ${String(model)}`);
+    if (real !== undefined && this.model.probes() > this.model.options.halfOpenMaxCalls)
+      throw new Error('too many probes');
     if (real !== undefined && model !== undefined) this.inFlight.push({ real, model });
     // Some calls are forgotten: their permits are never settled. Others stay to be settled twice.
     if (this.inFlight.length > 12) this.inFlight.splice(this.chance(this.inFlight.length), 1);

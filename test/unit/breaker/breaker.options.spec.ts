@@ -21,13 +21,17 @@ describe('the options of a breaker', () => {
   });
 
   it('are put into milliseconds', () => {
-    expect(toSettings({ recoveryTimeout: '2s', resetTimeout: '1m', backoffMax: '1h', callTimeout: 250 })).toMatchObject({
-      recoveryTimeoutMs: 2_000,
-      resetTimeoutMs: 60_000,
-      backoffMaxMs: 3_600_000,
-      callTimeoutMs: 250,
-    });
-    expect(toSettings({ trip: { kind: 'slow', slowCall: '1s', slowRate: 0.5, minimumCalls: 3, window: '10s' } }).trip).toEqual({
+    expect(toSettings({ recoveryTimeout: '2s', resetTimeout: '1m', backoffMax: '1h', callTimeout: 250 })).toMatchObject(
+      {
+        recoveryTimeoutMs: 2_000,
+        resetTimeoutMs: 60_000,
+        backoffMaxMs: 3_600_000,
+        callTimeoutMs: 250,
+      },
+    );
+    expect(
+      toSettings({ trip: { kind: 'slow', slowCall: '1s', slowRate: 0.5, minimumCalls: 3, window: '10s' } }).trip,
+    ).toEqual({
       kind: 'slow',
       slowCallMs: 1_000,
       failureRate: 0.5,
@@ -52,7 +56,9 @@ describe('the options of a breaker', () => {
     expect(toSettings({ failureThreshold: 2, isFailure })).toBe(one);
     expect(Object.isFrozen(one)).toBe(true);
     expect(toSettings({ failureThreshold: 2, isFailure: () => true })).not.toBe(one);
-    expect(toSettings({ failureThreshold: 2, trip: { kind: 'rate', failureRate: 1, minimumCalls: 1, window: 1 } })).not.toBe(one);
+    expect(
+      toSettings({ failureThreshold: 2, trip: { kind: 'rate', failureRate: 1, minimumCalls: 1, window: 1 } }),
+    ).not.toBe(one);
   });
 
   const window = { minimumCalls: 1, window: '1s' };

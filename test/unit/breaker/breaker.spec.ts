@@ -50,7 +50,9 @@ describe('execute', () => {
 
   it('awaits what merely has a then', async () => {
     const breaker = breakerWith();
-    const thenable: PromiseLike<string> = { then: (resolved, rejected) => Promise.resolve('built').then(resolved, rejected) };
+    const thenable: PromiseLike<string> = {
+      then: (resolved, rejected) => Promise.resolve('built').then(resolved, rejected),
+    };
     await expect(breaker.execute(() => thenable)).resolves.toBe('built');
   });
 
@@ -557,7 +559,8 @@ describe('a clock that jumps', () => {
 });
 
 describe('snapshots', () => {
-  const throughJson = (snapshot: BreakerSnapshot): BreakerSnapshot => JSON.parse(JSON.stringify(snapshot)) as BreakerSnapshot;
+  const throughJson = (snapshot: BreakerSnapshot): BreakerSnapshot =>
+    JSON.parse(JSON.stringify(snapshot)) as BreakerSnapshot;
 
   it('are plain JSON, and keep a circuit open across a restart', () => {
     const before = tripped();

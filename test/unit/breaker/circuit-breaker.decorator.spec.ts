@@ -1,4 +1,11 @@
-import { ConflictException, Header, HttpCode, Injectable, InternalServerErrorException, SetMetadata } from '@nestjs/common';
+import {
+  ConflictException,
+  Header,
+  HttpCode,
+  Injectable,
+  InternalServerErrorException,
+  SetMetadata,
+} from '@nestjs/common';
 import { EMPTY, firstValueFrom, from, lastValueFrom, NEVER, Observable, of, Subject, throwError } from 'rxjs';
 import { CircuitBreakerRegistry } from '../../../lib/breaker/breaker.registry.js';
 import { CircuitBreaker } from '../../../lib/breaker/circuit-breaker.decorator.js';
@@ -10,7 +17,9 @@ import { expectNoUnhandled } from '../../support/unhandled.js';
 const down = new Error('down');
 
 /** An instance that Nest made, and the registry of its application. */
-async function injected<T extends object>(type: new () => T): Promise<{ instance: T; registry: CircuitBreakerRegistry }> {
+async function injected<T extends object>(
+  type: new () => T,
+): Promise<{ instance: T; registry: CircuitBreakerRegistry }> {
   const module = await Test.createTestingModule({ providers: [type, CircuitBreakerRegistry] }).compile();
   return { instance: module.get(type), registry: module.get(CircuitBreakerRegistry) };
 }
@@ -38,7 +47,10 @@ describe('@CircuitBreaker', () => {
 
     it('takes this and the arguments of each call', async () => {
       const { instance } = await injected(Quotes);
-      await expect(Promise.all([instance.quote('a'), instance.quote('b')])).resolves.toEqual(['quote of a', 'quote of b']);
+      await expect(Promise.all([instance.quote('a'), instance.quote('b')])).resolves.toEqual([
+        'quote of a',
+        'quote of b',
+      ]);
     });
 
     it('opens after failures, and then rejects without making the call', async () => {
@@ -186,7 +198,13 @@ describe('@CircuitBreaker', () => {
 
     it('takes its slot with the subscription and gives it back with the end of it', async () => {
       const { instance, registry } = await injected(Feed);
-      registry.configure('Feed.open', { failureThreshold: 1, recoveryTimeout: 1, backoffMax: 1, jitter: 1, random: () => 1 });
+      registry.configure('Feed.open', {
+        failureThreshold: 1,
+        recoveryTimeout: 1,
+        backoffMax: 1,
+        jitter: 1,
+        random: () => 1,
+      });
       source = throwError(() => down);
       await expect(lastValueFrom(instance.open())).rejects.toBe(down);
       source = new Subject();
