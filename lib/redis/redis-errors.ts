@@ -41,15 +41,11 @@ const REPLY_CODES: ReadonlySet<string> = new Set([
   'UNBLOCKED',
   'NOAUTH',
   'WRONGPASS',
+  'DENIED',
 ]);
 
 /** Texts of replies whose code is only `ERR`. */
-const REPLY_TEXTS = [
-  'max number of clients reached',
-  'Script killed by user',
-  'invalid password',
-  'max number of clients + cluster connections reached',
-];
+const REPLY_TEXTS = ['max number of clients', 'Script killed by user', 'invalid password'];
 
 /** A server before version 7 reports an error from within a script with its own code inside the text. */
 const WITHIN_SCRIPT = /: -([A-Z]+) /;
