@@ -1,28 +1,28 @@
 import {
   type CanActivate,
-  Catch,
   type DynamicModule,
-  type ExceptionFilter,
   Inject,
   Module,
   type ModuleMetadata,
+  type NestModule,
   type OnApplicationShutdown,
   type OnModuleInit,
   type Provider,
   type Type,
 } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD } from '@nestjs/core';
+import { APP_GUARD, ApplicationConfig } from '@nestjs/core';
 import { BackendService } from './backends/backend.service.js';
 import { Decider } from './backends/decider.js';
+import { OutageLog } from './backends/outage-log.js';
 import { CircuitBreakerRegistry } from './breaker/breaker.registry.js';
 import { RateLimitConfigurationError } from './contracts/errors.js';
 import { BackendUnavailableFilter } from './http/backend-unavailable.filter.js';
 import { Injection } from './http/injection.js';
 import { KeyReaders } from './http/keys/key-reader.js';
+import { RateLimitExceededFilter } from './http/rate-limit-exceeded.filter.js';
 import { RateLimitGuard } from './http/rate-limit.guard.js';
 import { RequestQuestions } from './http/request-questions.js';
 import { RouteCatalog } from './http/route-catalog.js';
-import { OutageLog } from './observe/outage-log.js';
 import { RateLimitEvents } from './observe/rate-limit-events.js';
 import { PolicyCatalog } from './policies/policy-catalog.js';
 import {
@@ -57,14 +57,19 @@ export interface RateLimitModuleAsyncOptions extends Pick<ModuleMetadata, 'impor
  * export class AppModule {}
  */
 @Module({})
-export class RateLimitModule implements OnModuleInit, OnApplicationShutdown {
+export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationShutdown {
   constructor(
+    @Inject(RATE_LIMIT_SETTINGS) private readonly settings: RateLimitSettings,
+    @Inject(ApplicationConfig) private readonly application: ApplicationConfig,
+    @Inject(BackendUnavailableFilter) private readonly unavailable: BackendUnavailableFilter,
+    @Inject(RateLimitExceededFilter) private readonly exceeded: RateLimitExceededFilter,
     @Inject(RouteCatalog) private readonly routes: RouteCatalog,
     @Inject(Decider) private readonly decider: Decider,
     @Inject(RateLimitEvents) events: RateLimitEvents,
     @Inject(CircuitBreakerRegistry) registry: CircuitBreakerRegistry,
   ) {
     registry.onTransition((transition) => events.emit({ kind: 'breaker-transition', ...transition }));
+    this.bindFilters();
   }
 
   /**
@@ -80,6 +85,14 @@ export class RateLimitModule implements OnModuleInit, OnApplicationShutdown {
     return { ...moduleWith(asyncOptions(options), options.isGlobal), imports: options.imports ?? [] };
   }
 
+  /**
+   * Binds the filters once more, at the last moment before routes are made: Nest asks the last global filter first, and
+   * one of the application that catches everything would answer an outage with 500.
+   */
+  configure(): void {
+    this.bindFilters();
+  }
+
   /** @throws RateLimitConfigurationError for a decorator that is wrong */
   onModuleInit(): void {
     this.routes.prepare();
@@ -89,6 +102,11 @@ export class RateLimitModule implements OnModuleInit, OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     await this.decider.close();
   }
+
+  /** Providers, not classes: so a test's overrideProvider reaches what is bound. */
+  private bindFilters(): void {
+    if (this.settings.bindFilter) this.application.useGlobalFilters(this.exceeded, this.unavailable);
+  }
 }
 
 function moduleWith(options: Provider[], isGlobal = true): DynamicModule {
@@ -96,7 +114,14 @@ function moduleWith(options: Provider[], isGlobal = true): DynamicModule {
     module: RateLimitModule,
     global: isGlobal,
     providers: [...options, ...PROVIDERS],
-    exports: [BackendService, CircuitBreakerRegistry, RateLimitEvents, RateLimitGuard, BackendUnavailableFilter, ...GUARD_PARTS],
+    exports: [
+      BackendService,
+      CircuitBreakerRegistry,
+      RateLimitEvents,
+      RateLimitGuard,
+      BackendUnavailableFilter,
+      ...GUARD_PARTS,
+    ],
   };
 }
 
@@ -121,29 +146,17 @@ const PROVIDERS: Provider[] = [
   RequestQuestions,
   RateLimitGuard,
   BackendUnavailableFilter,
+  RateLimitExceededFilter,
   {
     // The provider itself is handed on, so that a test's overrideProvider reaches what is bound.
     provide: APP_GUARD,
-    useFactory: ({ bindGuard }: RateLimitSettings, guard: RateLimitGuard): CanActivate => (bindGuard ? guard : NO_GUARD),
+    useFactory: ({ bindGuard }: RateLimitSettings, guard: RateLimitGuard): CanActivate =>
+      bindGuard ? guard : NO_GUARD,
     inject: [RATE_LIMIT_SETTINGS, RateLimitGuard],
-  },
-  {
-    provide: APP_FILTER,
-    useFactory: ({ bindFilter }: RateLimitSettings, filter: BackendUnavailableFilter): ExceptionFilter =>
-      bindFilter ? filter : new NoFilter(),
-    inject: [RATE_LIMIT_SETTINGS, BackendUnavailableFilter],
   },
 ];
 
 const NO_GUARD: CanActivate = { canActivate: () => true };
-
-/** Catches what nobody throws. */
-@Catch(class Nothing {})
-class NoFilter implements ExceptionFilter {
-  catch(): void {
-    // Never called.
-  }
-}
 
 function asyncOptions({ inject = [], useFactory, useClass, useExisting }: RateLimitModuleAsyncOptions): Provider[] {
   if (useFactory !== undefined) return [{ provide: RATE_LIMIT_OPTIONS, useFactory, inject: [...inject] }];

@@ -4,7 +4,6 @@ import type { Decision } from '../contracts/decision.js';
 import { RateLimitConfigurationError } from '../contracts/errors.js';
 import type { MaybePromise } from '../contracts/maybe-promise.js';
 import type { Duration, FailureMode, PolicyInput } from '../contracts/policy.js';
-import { RateLimitExceededException } from '../contracts/rate-limit-exceeded.exception.js';
 import { isCost, type CompiledPolicy } from '../policies/compiled-policy.js';
 import { parseDuration } from '../policies/duration.js';
 import { oneOf } from '../policies/option-checks.js';
@@ -16,6 +15,7 @@ import { Decider, type Outcome, type Question } from './decider.js';
 import { notCounted } from './decisions.js';
 import { failureModeOf } from './failure-mode.js';
 import { BackendLease, type Lease } from './lease.js';
+import { exceeded, type PolicyQuestion } from './policy-question.js';
 
 /** How one call differs from what the policies say. */
 export interface ConsumeOptions {
@@ -103,7 +103,7 @@ export class BackendService {
   async acquire(key: string, policies: Policies, options: ConsumeOptions = {}): Promise<Lease> {
     const question = this.question(key, policies, options);
     const granted = await this.charged(question, options.signal);
-    if (granted.decision.kind === 'limited') throw new RateLimitExceededException(granted.decision);
+    if (granted.decision.kind === 'limited') throw exceeded(question, granted.decision);
     return new BackendLease(granted, question.charges, {
       charge: async (charges, overdraw) => this.charged({ ...question, charges, overdraw }),
       refund: (charges, receipt) => this.decider.refund({ ...question, charges }, receipt),
@@ -151,7 +151,7 @@ export class BackendService {
     for (const { breaker } of this.decider.guards) breaker?.reset();
   }
 
-  private question(key: string, policies: Policies, options: ConsumeOptions): Question {
+  private question(key: string, policies: Policies, options: ConsumeOptions): PolicyQuestion {
     const compiled = [policies].flat().map((input) => this.catalog.forService(input));
     if (compiled.length === 0) {
       throw new RateLimitConfigurationError('policies', policies, 'Give at least one policy.');
@@ -160,6 +160,7 @@ export class BackendService {
     if (failureMode !== undefined) oneOf('failureMode', failureMode, ['closed', 'open', 'local']);
     const bounded = boundedKey(key);
     return {
+      policies: compiled,
       charges: distinct(compiled.map((one) => ({ key: bounded, policy: one.policy, cost: costOf(one, cost) }))),
       failureMode: failureMode ?? failureModeOf(compiled, this.settings.failureMode),
       timeoutMs: timeout === undefined ? this.settings.timeoutMs : parseDuration('timeout', timeout),

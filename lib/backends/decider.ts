@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CircuitBreakerRegistry } from '../breaker/breaker.registry.js';
 import type { Backend, BackendHealth, BackendStatus, Charge, Reply } from '../contracts/backend.js';
 import type { Decision, DecisionSource } from '../contracts/decision.js';
-import { isUnavailable, RateLimitConfigurationError } from '../contracts/errors.js';
+import { isUnavailable } from '../contracts/errors.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
 import type { FailureMode } from '../contracts/policy.js';
 import { RateLimitEvents } from '../observe/rate-limit-events.js';
@@ -53,7 +53,6 @@ export class Decider {
     this.local = new LocalLimiter(localShare);
     this.backend = backend instanceof FailoverBackend ? backend : new GuardedBackend(backend);
     this.guards = this.backend instanceof FailoverBackend ? this.backend.members : [this.backend as GuardedBackend];
-    checkNames(this.guards);
     for (const guard of this.guards) {
       guard.connect({ circuitBreaker, timeoutMs, notify: (event) => this.events.emit(event) });
       if (guard.breaker !== null) registry.adopt(breakerName(guard.name), guard.breaker);
@@ -71,7 +70,10 @@ export class Decider {
     return this.answered(question, 'peek');
   }
 
-  /** Gives units back where they were charged; without a receipt, where they would be charged now. */
+  /**
+   * Gives units back where they were charged; without a receipt, where they would be charged now. What was charged at a
+   * backend that cannot be reached stays charged: given back elsewhere, it would be quota out of nothing.
+   */
   async refund(question: Question, receipt?: Receipt): Promise<void> {
     const request = { ...question, ...(receipt?.atMs != null && { chargedAtMs: receipt.atMs }) };
     if (receipt?.source === 'local') return this.local.refund(request);
@@ -79,7 +81,7 @@ export class Decider {
       await this.backend.refund({ ...request, ...(receipt?.backend != null && { backend: receipt.backend }) });
     } catch (error) {
       if (!isUnavailable(error) || question.failureMode === 'closed') throw error;
-      if (question.failureMode === 'local') this.local.refund(request);
+      if (question.failureMode === 'local' && receipt === undefined) this.local.refund(request);
     }
   }
 
@@ -142,11 +144,4 @@ export class Decider {
     if (this.events.heard) this.events.emit({ kind: 'decision', decision: outcome.decision });
     return outcome;
   }
-}
-
-function checkNames(guards: readonly GuardedBackend[]): void {
-  const names = guards.map(({ name }) => name);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice === undefined) return;
-  throw new RateLimitConfigurationError('backend.name', twice, 'Two backends have this name: give one of them another.');
 }

@@ -18,9 +18,11 @@ export const notCounted = (reason: 'skipped' | 'disabled'): UnenforcedDecision =
 
 const UNKNOWN = { kind: 'unenforced', allowed: true, source: 'none', backend: null, policies: [] } as const;
 
-/** The policies that refuse a call; shadow policies refuse none. */
-export const violated = (policies: readonly PolicyStatus[]): readonly PolicyStatus[] =>
-  policies.filter(({ allowed, mode }) => !allowed && mode === 'enforce');
+/** Whether a policy refuses a call; a shadow policy refuses none. */
+export const refuses = (status: PolicyStatus | undefined): boolean => status?.allowed === false && status.mode === 'enforce';
+
+/** The policies that refuse a call. */
+export const violated = (policies: readonly PolicyStatus[]): readonly PolicyStatus[] => policies.filter(refuses);
 
 /** All policies that refuse must pass, so the longest wait counts; `null` if one of them never passes. */
 function longestWait(policies: readonly PolicyStatus[]): number | null {

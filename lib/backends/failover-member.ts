@@ -10,64 +10,46 @@ export interface Failback {
   readonly clock: Clock;
 }
 
-/** How far a member that is out of service has proved itself. */
-interface Recovery {
-  answered: number;
-  lastPingMs: number;
-  pinging: boolean;
-}
-
 /**
- * A member of a failover, and whether it is in service.
+ * A member of a failover. It is in service while its circuit is closed.
  *
- * It goes out of service when its circuit opens, and comes back after it has answered some pings in a row, apart in
- * time: a backend that flaps stays out. Calls that come meanwhile send the pings, and none of them waits for one.
+ * A circuit that opened closes again once the member has answered some pings in a row, apart in time: a backend that
+ * flaps stays out. Calls that come meanwhile send the pings, and none of them waits for one.
  */
 export class FailoverMember {
   readonly guard: GuardedBackend;
-  private recovery: Recovery | undefined;
+  private pinging = false;
+  private lastPingMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     backend: Backend,
     private readonly failback: Failback,
   ) {
-    this.guard = new GuardedBackend(backend);
+    this.guard = new GuardedBackend(backend, { successThreshold: failback.probes });
   }
 
   inService(timeoutMs: number): boolean {
-    if (this.recovery === undefined) {
-      if (this.guard.isClosed()) return true;
-      this.recovery = { answered: 0, lastPingMs: Number.NEGATIVE_INFINITY, pinging: false };
-    }
-    this.prove(this.recovery, timeoutMs);
-    return this.recovery === undefined;
+    if (!this.guard.isClosed()) this.ping(timeoutMs);
+    return this.guard.isClosed();
   }
 
-  private prove(recovery: Recovery, timeoutMs: number): void {
+  private ping(timeoutMs: number): void {
     const nowMs = this.failback.clock();
-    if (recovery.pinging || nowMs - recovery.lastPingMs < this.failback.intervalMs) return;
-    recovery.pinging = true;
-    recovery.lastPingMs = nowMs;
+    if (this.pinging || nowMs - this.lastPingMs < this.failback.intervalMs) return;
     try {
       const answer = this.guard.pingWithin(timeoutMs);
-      if (!isPromise(answer)) return this.answered(recovery);
-      answer.then(
-        () => this.answered(recovery),
-        () => this.silent(recovery),
-      );
+      this.lastPingMs = nowMs;
+      if (isPromise(answer)) this.await(answer);
     } catch {
-      this.silent(recovery);
+      // The breaker did not let it through, or has heard of the failure: it tells when the next one is due.
     }
   }
 
-  private answered(recovery: Recovery): void {
-    recovery.pinging = false;
-    recovery.answered += 1;
-    if (recovery.answered >= this.failback.probes && this.guard.isClosed()) this.recovery = undefined;
-  }
-
-  private silent(recovery: Recovery): void {
-    recovery.pinging = false;
-    recovery.answered = 0;
+  private await(answer: Promise<void>): void {
+    const settled = (): void => {
+      this.pinging = false;
+    };
+    this.pinging = true;
+    answer.then(settled, settled);
   }
 }

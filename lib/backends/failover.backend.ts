@@ -15,9 +15,12 @@ export interface FailoverBackendOptions {
    * each counts for itself, so together they admit up to the sum of their limits.
    */
   readonly strategy?: 'first-healthy' | 'round-robin';
-  /** Pings in a row that a member must answer before it is used again: at least 1. Default 3. */
+  /**
+   * Pings in a row that a member must answer, once its circuit lets it try, before it is used again: at least 1.
+   * Default 3. Stands above the `successThreshold` of its breaker.
+   */
   readonly failbackProbes?: number;
-  /** Time between two of them. Default 1 s. */
+  /** Time between two of them, at least. Default 1 s. */
   readonly failbackInterval?: Duration;
   /** Default `failover`. */
   readonly name?: string;
@@ -32,7 +35,10 @@ const ALL: readonly AlgorithmName[] = ['sliding-window', 'fixed-window', 'token-
  * fails, and a member that is back is used again only after it has proved itself. Members count apart: a key finds a
  * fresh quota on the member that takes over.
  *
- * @throws RateLimitConfigurationError for fewer than two members, two of one name, or different capabilities
+ * @throws RateLimitConfigurationError for fewer than two members, two of one name, one that is a failover itself, or
+ * different capabilities
+ * @example
+ * failoverBackend([redisBackend({ url }), memoryBackend()])
  */
 export function failoverBackend(backends: readonly Backend[], options: FailoverBackendOptions = {}): Backend {
   return new FailoverBackend(backends, options);
@@ -48,7 +54,13 @@ export class FailoverBackend implements Backend {
   private turn = 0;
 
   constructor(backends: readonly Backend[], options: FailoverBackendOptions) {
-    const { strategy = 'first-healthy', failbackProbes = 3, failbackInterval = '1s', name = 'failover', clock } = options;
+    const {
+      strategy = 'first-healthy',
+      failbackProbes = 3,
+      failbackInterval = '1s',
+      name = 'failover',
+      clock,
+    } = options;
     oneOf('failoverBackend.strategy', strategy, ['first-healthy', 'round-robin']);
     if (!Number.isSafeInteger(failbackProbes) || failbackProbes < 1) {
       throw new RateLimitConfigurationError(
@@ -57,6 +69,7 @@ export class FailoverBackend implements Backend {
         'Give a whole number of at least 1.',
       );
     }
+    checkMembers(backends);
     this.name = name;
     this.roundRobin = strategy === 'round-robin';
     this.capabilities = { algorithms: commonAlgorithms(backends) };
@@ -102,8 +115,15 @@ export class FailoverBackend implements Backend {
     return this.firstOf(this.all, ({ guard }) => guard.ping(signal));
   }
 
-  async close(): Promise<void> {
-    await Promise.all(this.all.map(({ guard }) => guard.close()));
+  /** Closes every member, and fails afterwards if one did. */
+  close(): MaybePromise<void> {
+    return whenAll(
+      this.all.map(({ guard }) => outcomeOf(() => guard.close())),
+      (errors) => {
+        const failed = errors.find((error) => error !== undefined);
+        if (failed !== undefined) throw failed as Error;
+      },
+    );
   }
 
   private decide(timeoutMs: number, ask: (member: GuardedBackend) => MaybePromise<Reply>): MaybePromise<Reply> {
@@ -119,6 +139,7 @@ export class FailoverBackend implements Backend {
 
   /** Members in the order of trust: those in service first; the others too, for there may be nobody else. */
   private inOrder(timeoutMs: number): readonly FailoverMember[] {
+    if (!this.roundRobin && this.all.every(({ guard }) => guard.isClosed())) return this.all;
     const inService = this.all.filter((member) => member.inService(timeoutMs));
     if (this.roundRobin && inService.length > 1) {
       const first = this.turn++ % inService.length;
@@ -171,21 +192,40 @@ function outcomeOf(call: () => MaybePromise<void>): MaybePromise<unknown> {
   }
 }
 
-function commonAlgorithms(backends: readonly Backend[]): readonly AlgorithmName[] {
+function checkMembers(backends: readonly Backend[]): void {
   if (backends.length < 2) {
     throw new RateLimitConfigurationError('failoverBackend', backends, 'Give at least two backends.');
   }
-  const [first, ...others] = backends.map(({ name, capabilities }) => ({
-    name,
-    algorithms: [...(capabilities?.algorithms ?? ALL)].sort(),
-  }));
-  for (const other of others) {
-    if (String(other.algorithms) === String(first?.algorithms)) continue;
+  const names = backends.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) {
+    throw new RateLimitConfigurationError('failoverBackend', twice, 'Two members have this name: give one another.');
+  }
+  const nested = backends.find((backend) => backend instanceof FailoverBackend);
+  if (nested !== undefined) {
     throw new RateLimitConfigurationError(
       'failoverBackend',
-      `${first?.name}: ${first?.algorithms.join(', ')}; ${other.name}: ${other.algorithms.join(', ')}`,
+      nested.name,
+      'List its members here: failovers do not nest.',
+    );
+  }
+}
+
+/** What every member can do, which must be the same. */
+function commonAlgorithms([first, ...others]: readonly Backend[]): readonly AlgorithmName[] {
+  const algorithms = algorithmsOf(first);
+  for (const other of others) {
+    const theirs = algorithmsOf(other);
+    const missing = ALL.filter((name) => algorithms.includes(name) !== theirs.includes(name));
+    if (missing.length === 0) continue;
+    throw new RateLimitConfigurationError(
+      'failoverBackend',
+      `'${first?.name}' and '${other.name}' differ in ${missing.join(', ')}`,
       'Members must offer the same algorithms, or a limit would change its meaning in an outage.',
     );
   }
-  return first?.algorithms ?? ALL;
+  return algorithms;
 }
+
+const algorithmsOf = (backend: Backend | undefined): readonly AlgorithmName[] =>
+  backend?.capabilities?.algorithms ?? ALL;

@@ -1,10 +1,19 @@
 import { Breaker } from '../breaker/breaker.js';
-import type { Backend, BackendHealth, BackendRequest, ConsumeRequest, RefundRequest, Reply } from '../contracts/backend.js';
+import type {
+  Backend,
+  BackendHealth,
+  BackendRequest,
+  ConsumeRequest,
+  RefundRequest,
+  Reply,
+} from '../contracts/backend.js';
 import type { CircuitBreakerOptions, Permit } from '../contracts/breaker.js';
 import { BackendUnavailableError } from '../contracts/errors.js';
 import type { RateLimitListener } from '../contracts/events.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
+import { parseDuration } from '../policies/duration.js';
 import { withDeadline } from './deadline.js';
+import { failureReason } from './failure-reason.js';
 import { isInfrastructureError } from './infrastructure.js';
 
 /** What an application gives to the guards of its backends. */
@@ -35,12 +44,18 @@ export class GuardedBackend implements Backend {
   readonly name: string;
   private guard: Breaker | null;
   private closed = true;
+  /** The backend's own deadline; it holds where it is shorter than the call's. */
+  private callTimeoutMs = Number.POSITIVE_INFINITY;
   private notify: RateLimitListener = () => undefined;
   private outage: Outage | undefined;
 
-  constructor(readonly inner: Backend) {
+  /** @param overrides options that stand above those of the backend and of the application */
+  constructor(
+    readonly inner: Backend,
+    private readonly overrides: CircuitBreakerOptions = {},
+  ) {
     this.name = inner.name;
-    this.guard = inner.circuitBreaker === false ? null : this.breakerWith(inner.circuitBreaker ?? {});
+    this.guard = this.breakerWith(inner.circuitBreaker ?? {});
   }
 
   /** `null` if the backend is called without one. */
@@ -57,29 +72,35 @@ export class GuardedBackend implements Backend {
   connect({ circuitBreaker, timeoutMs, notify }: GuardSettings): void {
     this.notify = notify;
     const options = this.inner.circuitBreaker ?? circuitBreaker;
-    this.guard = options === false ? null : this.breakerWith({ callTimeout: timeoutMs, ...options });
+    this.guard = this.breakerWith(options && { callTimeout: timeoutMs, ...options });
+    this.callTimeoutMs = ownDeadlineMs(options);
     this.inner.onEviction?.((count) => notify({ kind: 'eviction', backend: this.name, count }));
   }
 
   consume(request: ConsumeRequest): MaybePromise<Reply> {
-    return this.call(() => this.inner.consume(request), request.timeoutMs);
+    const bounded = this.bounded(request);
+    return this.call(() => this.inner.consume(bounded), bounded.timeoutMs);
   }
 
   peek(request: BackendRequest): MaybePromise<Reply> {
-    return this.call(() => this.inner.peek(request), request.timeoutMs);
+    const bounded = this.bounded(request);
+    return this.call(() => this.inner.peek(bounded), bounded.timeoutMs);
   }
 
   refund(request: RefundRequest): MaybePromise<void> {
-    return this.call(() => this.inner.refund(request), request.timeoutMs);
+    const bounded = this.bounded(request);
+    return this.call(() => this.inner.refund(bounded), bounded.timeoutMs);
   }
 
   reset(request: BackendRequest): MaybePromise<void> {
-    return this.call(() => this.inner.reset(request), request.timeoutMs);
+    const bounded = this.bounded(request);
+    return this.call(() => this.inner.reset(bounded), bounded.timeoutMs);
   }
 
   /** A live ping: when the circuit is open and a probe is due, it is the probe. */
-  pingWithin(timeoutMs: number): MaybePromise<void> {
-    return this.call(() => this.inner.ping(AbortSignal.timeout(timeoutMs)), timeoutMs);
+  pingWithin(givenMs: number): MaybePromise<void> {
+    const { timeoutMs } = this.bounded({ timeoutMs: givenMs });
+    return this.ping(AbortSignal.timeout(timeoutMs), timeoutMs);
   }
 
   /** What a live ping finds; never rejects. */
@@ -96,16 +117,21 @@ export class GuardedBackend implements Backend {
       await this.pingWithin(timeoutMs);
       return found(true);
     } catch (error) {
-      return found(false, reasonOf(error));
+      return found(false, failureReason(error instanceof BackendUnavailableError ? error.cause : error));
     }
   }
 
-  ping(signal: AbortSignal): MaybePromise<void> {
-    return this.inner.ping(signal);
+  ping(signal: AbortSignal, timeoutMs = Number.POSITIVE_INFINITY): MaybePromise<void> {
+    return this.call(() => this.inner.ping(signal), timeoutMs);
   }
 
   close(): MaybePromise<void> {
     return this.inner.close();
+  }
+
+  /** Within the backend's own deadline, too. */
+  private bounded<R extends { readonly timeoutMs: number }>(request: R): R {
+    return request.timeoutMs <= this.callTimeoutMs ? request : { ...request, timeoutMs: this.callTimeoutMs };
   }
 
   private call<T>(ask: () => MaybePromise<T>, timeoutMs: number): MaybePromise<T> {
@@ -176,8 +202,10 @@ export class GuardedBackend implements Backend {
     this.notify({ kind: 'backend-failure', backend: this.name, error: cause });
   }
 
-  private breakerWith(options: CircuitBreakerOptions): Breaker {
-    const breaker = new Breaker({ name: breakerName(this.name), ...options });
+  private breakerWith(options: CircuitBreakerOptions | false): Breaker | null {
+    this.closed = true;
+    if (options === false) return null;
+    const breaker = new Breaker({ name: breakerName(this.name), ...options, ...this.overrides });
     breaker.onTransition(({ to }) => {
       this.closed = to === 'closed';
     });
@@ -185,10 +213,7 @@ export class GuardedBackend implements Backend {
   }
 }
 
-/** Why a ping failed, without an address: health pages are often public. */
-function reasonOf(error: unknown): string {
-  const cause = error instanceof BackendUnavailableError ? error.cause : error;
-  if (!(cause instanceof Error)) return 'unavailable';
-  const { code } = cause as { code?: unknown };
-  return typeof code === 'string' ? code : cause.name;
+function ownDeadlineMs(options: CircuitBreakerOptions | false): number {
+  if (options === false || options.callTimeout === undefined) return Number.POSITIVE_INFINITY;
+  return parseDuration('circuitBreaker.callTimeout', options.callTimeout);
 }

@@ -1,0 +1,69 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Decider } from './decider.js';
+import { failureReason } from './failure-reason.js';
+import type { RateLimitEvent } from '../contracts/events.js';
+import type { FailureMode } from '../contracts/policy.js';
+import { RateLimitEvents } from '../observe/rate-limit-events.js';
+
+const CONSEQUENCE: Readonly<Record<FailureMode, string>> = {
+  closed: 'limited routes answer 503',
+  open: 'calls pass without limits',
+  local: 'this process enforces the limits by itself',
+};
+
+/** A backend that comes and goes many times a second is worth one warning in this time. */
+const QUIET_MS = 10_000;
+
+/** What was written of a backend. */
+interface Written {
+  readonly warnedMs: number;
+  /** Whether the last line said that it is away. */
+  readonly away: boolean;
+}
+
+/**
+ * Writes one warning when a backend goes away and one line when it is back: not one for each request, and for a backend
+ * that flaps not one for each flap either.
+ */
+@Injectable()
+export class OutageLog {
+  private readonly logger = new Logger('RateLimit');
+  private readonly written = new Map<string, Written>();
+
+  constructor(
+    @Inject(RateLimitEvents) events: RateLimitEvents,
+    @Inject(Decider) private readonly decider: Decider,
+  ) {
+    events.on((event) => this.hear(event));
+  }
+
+  private hear(event: RateLimitEvent): void {
+    // Every failure is heard, not only the first: an outage that began in a quiet time is told when that is over.
+    if (event.kind === 'backend-failure') this.warn(event.backend, event.error);
+    else if (event.kind === 'outage-ended') this.tellReturn(event.backend, event.durationMs, event.failures);
+  }
+
+  private warn(backend: string, error: Error): void {
+    const last = this.written.get(backend);
+    const nowMs = performance.now();
+    if (last !== undefined && (last.away || nowMs - last.warnedMs < QUIET_MS)) return;
+    this.written.set(backend, { warnedMs: nowMs, away: true });
+    this.logger.warn(`Backend '${backend}' is unavailable (${failureReason(error)}). ${this.consequence()}.`);
+  }
+
+  private tellReturn(backend: string, durationMs: number, failures: number): void {
+    const last = this.written.get(backend);
+    if (last?.away !== true) return;
+    this.written.set(backend, { ...last, away: false });
+    this.logger.log(
+      `Backend '${backend}' is back after ${(durationMs / 1_000).toFixed(1)} s; failed calls: ${failures}.`,
+    );
+  }
+
+  private consequence(): string {
+    const { failureMode, backends } = this.decider.status();
+    const left = backends.filter(({ name }) => this.written.get(name)?.away !== true).map(({ name }) => `'${name}'`);
+    if (left.length > 0) return `Meanwhile ${left.join(', ')} counts`;
+    return `Failure mode '${failureMode}': ${CONSEQUENCE[failureMode]}, unless a policy says otherwise`;
+  }
+}

@@ -1,0 +1,254 @@
+import { stat } from 'node:fs/promises';
+import { withDeadline } from '../../../lib/backends/deadline.js';
+import { GuardedBackend } from '../../../lib/backends/guarded-backend.js';
+import { isInfrastructureError } from '../../../lib/backends/infrastructure.js';
+import type { CircuitBreakerOptions } from '../../../lib/contracts/breaker.js';
+import { BackendUnavailableError, CircuitOpenError, DeadlineExceededError } from '../../../lib/contracts/errors.js';
+import type { RateLimitEvent } from '../../../lib/contracts/events.js';
+import { expectNoUnhandled } from '../../support/unhandled.js';
+import { manualClock } from '../../support/manual-clock.js';
+import { oneCall, refused, ScriptedBackend, type ScriptedBackendOptions } from './failover/scripted-backend.js';
+
+/** A backend behind a guard whose breaker trips at the second failure, on a clock that the test moves. */
+function guarded(circuitBreaker: CircuitBreakerOptions | false = {}, scripted: ScriptedBackendOptions = {}) {
+  const clock = manualClock(0);
+  const inner = new ScriptedBackend('store', scripted);
+  const guard = new GuardedBackend(inner);
+  const events: RateLimitEvent[] = [];
+  guard.connect({
+    circuitBreaker: circuitBreaker && {
+      failureThreshold: 2,
+      recoveryTimeout: '10s',
+      jitter: 0,
+      clock,
+      ...circuitBreaker,
+    },
+    timeoutMs: 1_000,
+    notify: (event) => events.push(event),
+  });
+  /** The error of one call. */
+  const failure = async (timeoutMs = 1_000): Promise<unknown> => {
+    try {
+      await guard.consume(oneCall({ timeoutMs }));
+    } catch (error) {
+      return error;
+    }
+    return undefined;
+  };
+  return { clock, inner, guard, events, failure };
+}
+
+describe.each([
+  ['at once', false],
+  ['by promises', true],
+])('a guard around a backend that answers %s', (_how, async) => {
+  it('makes every infrastructure error one unavailable error with its cause', async () => {
+    const { inner, failure } = guarded({}, { async });
+    const cause = (inner.error = refused());
+    expect(await failure()).toMatchObject({ code: 'BACKEND_UNAVAILABLE', backend: 'store', retryAfterMs: 0, cause });
+  });
+
+  it('unwraps what a backend has made unavailable itself', async () => {
+    const { inner, failure } = guarded({}, { async });
+    const cause = refused();
+    inner.error = new BackendUnavailableError({ backend: 'driver', cause });
+    expect(await failure()).toMatchObject({ backend: 'store', cause });
+  });
+
+  it('opens the circuit, and then asks nothing and tells when the next probe is due', async () => {
+    const { inner, failure, clock } = guarded({}, { async });
+    inner.error = refused();
+    await failure();
+    expect(await failure()).toMatchObject({ retryAfterMs: 10_000 });
+    inner.drain();
+    clock.advance(4_000);
+    const rejected = await failure();
+    expect(rejected).toMatchObject({ backend: 'store', retryAfterMs: 6_000 });
+    expect((rejected as BackendUnavailableError).cause).toBeInstanceOf(CircuitOpenError);
+    expect(inner.drain()).toEqual([]);
+  });
+
+  it('lets one call try when a probe is due, and goes on if it succeeds', async () => {
+    const { inner, failure, clock, guard } = guarded({}, { async });
+    inner.error = refused();
+    await failure();
+    await failure();
+    inner.error = undefined;
+    clock.advance(10_000);
+    expect(await failure()).toBeUndefined();
+    expect(guard.isClosed()).toBe(true);
+  });
+
+  it.each([
+    ['a TypeError', new TypeError('a bug')],
+    [
+      'a reply of the wrong type',
+      Object.assign(new Error('WRONGTYPE Operation against a key'), { name: 'ReplyError' }),
+    ],
+    ['what is no error at all', 'oops'],
+  ])('lets %s propagate as it is, without a verdict on the backend', async (_what, bug) => {
+    const { inner, failure, guard, events } = guarded({}, { async });
+    inner.error = bug;
+    for (let call = 0; call < 10; call += 1) expect(await failure()).toBe(bug);
+    expect(guard.breaker!.status()).toMatchObject({ state: 'closed', failureCount: 0 });
+    expect(events).toEqual([]);
+  });
+
+  it('frees the slot of a probe that met a bug', async () => {
+    const { inner, failure, clock } = guarded({}, { async });
+    inner.error = refused();
+    await failure();
+    await failure();
+    clock.advance(10_000);
+    inner.error = new TypeError('a bug');
+    expect(await failure()).toBeInstanceOf(TypeError);
+    inner.error = undefined;
+    expect(await failure()).toBeUndefined();
+  });
+
+  it('tells of each failure, and of an outage once at its start and once at its end', async () => {
+    const { inner, failure, events } = guarded({ failureThreshold: 100 }, { async });
+    await failure();
+    const error = (inner.error = refused());
+    for (let call = 0; call < 3; call += 1) await failure();
+    inner.error = undefined;
+    await failure();
+    await failure();
+    expect(events).toEqual([
+      { kind: 'outage-started', backend: 'store', error },
+      ...Array(3).fill({ kind: 'backend-failure', backend: 'store', error }),
+      { kind: 'outage-ended', backend: 'store', durationMs: expect.any(Number), failures: 3 },
+    ]);
+  });
+
+  it('asks the backend each time where there is no breaker', async () => {
+    const { inner, failure, guard } = guarded(false, { async });
+    inner.error = refused();
+    for (let call = 0; call < 20; call += 1) expect(await failure()).toBeInstanceOf(BackendUnavailableError);
+    expect(inner.asked).toHaveLength(20);
+    expect(guard.breaker).toBeNull();
+    expect(guard.isClosed()).toBe(true);
+  });
+
+  it('keeps quiet about a call that the circuit rejected: it was not made', async () => {
+    const { inner, failure, events } = guarded({}, { async });
+    inner.error = refused();
+    for (let call = 0; call < 50; call += 1) await failure();
+    expect(events.filter(({ kind }) => kind === 'backend-failure')).toHaveLength(2);
+  });
+});
+
+describe('the deadline of a call', () => {
+  it('ends the wait for a backend that never answers, as a failure of it', async () => {
+    const { inner, failure, guard } = guarded();
+    inner.silent = true;
+    expect(await failure(5)).toMatchObject({ code: 'BACKEND_UNAVAILABLE', cause: { code: 'DEADLINE_EXCEEDED' } });
+    expect(guard.breaker!.status().failureCount).toBe(1);
+  });
+
+  it('is what the call says, and the backend is told', async () => {
+    const { inner, failure } = guarded();
+    await failure(777);
+    expect(inner.timeoutMs).toBe(777);
+  });
+
+  it("is the backend's own where that is shorter", async () => {
+    const { inner, failure } = guarded({}, { circuitBreaker: { callTimeout: '5ms' } });
+    inner.silent = true;
+    expect(await failure(60_000)).toMatchObject({ cause: { timeoutMs: 5 } });
+    expect(inner.timeoutMs).toBe(5);
+    expect(await failure(3)).toMatchObject({ cause: { timeoutMs: 3 } });
+  });
+
+  it('holds for pings, and a failure that comes too late is dropped', async () => {
+    const { guard, inner } = guarded();
+    await expectNoUnhandled(async () => {
+      inner.silent = true;
+      expect(await guard.health(5)).toMatchObject({ healthy: false, error: 'DEADLINE_EXCEEDED' });
+      const late = new Promise<never>((_resolve, reject) => setTimeout(() => reject(new Error('late')), 10));
+      await expect(withDeadline(late, 1)).rejects.toBeInstanceOf(DeadlineExceededError);
+      await late.catch(() => undefined);
+    });
+  });
+
+  it('does not take the lateness of a busy process for that of its backend', async () => {
+    const answer = withDeadline(stat('.'), 20);
+    const until = performance.now() + 200;
+    while (performance.now() < until);
+    expect((await answer).isDirectory()).toBe(true);
+  });
+
+  it('may be longer than the longest timer of the platform', async () => {
+    const answer = new Promise<string>((resolve) => setTimeout(() => resolve('done'), 20));
+    expect(await withDeadline(answer, 366 * 86_400_000)).toBe('done');
+  });
+});
+
+describe('health of a guarded backend', () => {
+  it('is a probe when one is due, so that an application without traffic finds out', async () => {
+    const { inner, failure, clock, guard } = guarded();
+    inner.error = refused();
+    await failure();
+    await failure();
+    inner.error = undefined;
+    inner.drain();
+    expect(await guard.health(1_000)).toMatchObject({
+      healthy: false,
+      error: 'CIRCUIT_OPEN',
+      breaker: { state: 'open' },
+    });
+    expect(inner.drain()).toEqual([]);
+    clock.advance(10_000);
+    expect(await guard.health(1_000)).toMatchObject({ healthy: true, breaker: { state: 'closed' } });
+    expect(inner.drain()).toEqual(['ping']);
+  });
+
+  it('never rejects, and names an error by its code or its name, never by a message that may hold an address', async () => {
+    const { inner, guard } = guarded({ failureThreshold: 100 });
+    inner.error = refused();
+    expect(await guard.health(1_000)).toMatchObject({ healthy: false, error: 'ECONNREFUSED' });
+    const cause = Object.assign(new Error('WRONGPASS invalid username-password pair'), { name: 'ReplyError' });
+    inner.error = new BackendUnavailableError({ backend: 'store', cause: new Error('No connection', { cause }) });
+    expect(await guard.health(1_000)).toMatchObject({ healthy: false, error: 'WRONGPASS' });
+    inner.error = new TypeError('redis://secret@host');
+    expect(await guard.health(1_000)).toMatchObject({ healthy: false, error: 'TypeError' });
+  });
+});
+
+describe('a guard that joins another application', () => {
+  it('starts over with a closed circuit', async () => {
+    const { inner, failure, guard } = guarded();
+    inner.error = refused();
+    await failure();
+    await failure();
+    expect(guard.isClosed()).toBe(false);
+    guard.connect({ circuitBreaker: {}, timeoutMs: 1_000, notify: () => undefined });
+    expect(guard.isClosed()).toBe(true);
+    expect(guard.breaker!.status().state).toBe('closed');
+  });
+});
+
+describe('an infrastructure error', () => {
+  const withCode = (code: string) => Object.assign(new Error(code), { code });
+  it.each([
+    withCode('ECONNREFUSED'),
+    withCode('ECONNRESET'),
+    withCode('EPIPE'),
+    withCode('ENOTFOUND'),
+    withCode('EADDRNOTAVAIL'),
+    new DeadlineExceededError(1),
+    new BackendUnavailableError({ backend: 'x' }),
+    new CircuitOpenError('x', 1),
+    AbortSignal.abort().reason as Error,
+    new DOMException('late', 'TimeoutError'),
+  ])('is %p', (error) => {
+    expect(isInfrastructureError(error)).toBe(true);
+  });
+
+  it.each([new TypeError('x'), new Error('x'), withCode('ERR_INVALID_ARG_TYPE'), 'ECONNREFUSED', undefined, null, 7])(
+    'is not %p',
+    (error) => {
+      expect(isInfrastructureError(error)).toBe(false);
+    },
+  );
+});
