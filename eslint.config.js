@@ -15,6 +15,8 @@ export default defineConfig(
       'no-undef': 'off',
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'separate-type-imports' }],
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      // Holds some assertions for unnecessary that the compiler asks for.
+      '@typescript-eslint/no-unnecessary-type-assertion': 'off',
       // What a function that may answer nothing answers.
       '@typescript-eslint/no-invalid-void-type': 'off',
       '@typescript-eslint/no-confusing-void-expression': 'off',

@@ -65,7 +65,7 @@ export class GuardedMethod {
         const rejection = Promise.reject(call.breaker.rejection());
         return this.recovery === undefined
           ? rejection
-          : rejection.catch((error) => this.recovery?.(call.self, error, call.args));
+          : rejection.catch((error: unknown) => this.recovery?.(call.self, error, call.args));
       }
       case 'value': {
         const error = call.breaker.rejection();

@@ -27,9 +27,9 @@ export class RouteCatalog {
     this.nameApart(classes);
     const scanner = new MetadataScanner();
     for (const type of classes.keys()) {
-      const { prototype } = type as Type;
-      for (const method of scanner.getAllMethodNames(prototype as object)) {
-        const handler: unknown = Object.getOwnPropertyDescriptor(ownerOf(prototype as object, method), method)?.value;
+      const prototype = (type as Type).prototype as object;
+      for (const method of scanner.getAllMethodNames(prototype)) {
+        const handler: unknown = Object.getOwnPropertyDescriptor(ownerOf(prototype, method), method)?.value;
         if (typeof handler === 'function' && (mentions(handler) || mentions(type))) this.planOf({ type, handler });
       }
     }
