@@ -75,7 +75,10 @@ export class ScriptedBackend implements Backend {
     this.asked.push(verb);
     this.timeoutMs = timeoutMs;
     if (this.silent) return new Promise<T>(() => undefined);
-    if (this.async) return this.error === undefined ? Promise.resolve(work()) : Promise.reject(this.error);
+    return this.async ? Promise.resolve().then(() => this.outcome(work)) : this.outcome(work);
+  }
+
+  private outcome<T>(work: () => T): T {
     if (this.error !== undefined) throw this.error as Error;
     return work();
   }
