@@ -19,7 +19,8 @@ export const notCounted = (reason: 'skipped' | 'disabled'): UnenforcedDecision =
 const UNKNOWN = { kind: 'unenforced', allowed: true, source: 'none', backend: null, policies: [] } as const;
 
 /** Whether a policy refuses a call; a shadow policy refuses none. */
-export const refuses = (status: PolicyStatus | undefined): boolean => status?.allowed === false && status.mode === 'enforce';
+export const refuses = (status: PolicyStatus | undefined): boolean =>
+  status?.allowed === false && status.mode === 'enforce';
 
 /** The policies that refuse a call. */
 export const violated = (policies: readonly PolicyStatus[]): readonly PolicyStatus[] => policies.filter(refuses);

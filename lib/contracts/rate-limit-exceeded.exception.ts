@@ -10,19 +10,18 @@ export class RateLimitExceededException extends HttpException {
   /**
    * @param decision what was decided, with every policy's status
    * @param message default `Too Many Requests`
-   * @param body replaces Nest's usual body
    */
   constructor(
     readonly decision: LimitedDecision,
     message?: string,
-    body?: object,
   ) {
     const title = 'Too Many Requests';
-    const usual =
+    super(
       message === undefined
         ? HttpException.createBody(null, title, HttpStatus.TOO_MANY_REQUESTS)
-        : HttpException.createBody(message, title, HttpStatus.TOO_MANY_REQUESTS);
-    super(body ?? usual, HttpStatus.TOO_MANY_REQUESTS);
+        : HttpException.createBody(message, title, HttpStatus.TOO_MANY_REQUESTS),
+      HttpStatus.TOO_MANY_REQUESTS,
+    );
     this.message = message ?? title;
   }
 }

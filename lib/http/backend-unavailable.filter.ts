@@ -7,16 +7,20 @@ import {
   ServiceUnavailableException,
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import { type Observable, throwError } from 'rxjs';
 import { BackendUnavailableError, CircuitOpenError } from '../contracts/errors.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
 import { retryAfterHeader } from './headers.js';
-import { PROBLEM_JSON, temporaryReducedCapacity } from './problem-details.js';
+import { temporaryReducedCapacity } from './problem-details.js';
+import { reply, replyWithProblem, setHeaders } from './response.js';
 
 /**
  * Answers 503 with `Retry-After` when a limit cannot be decided, or a circuit is open. The body names neither backend
- * nor breaker. Bound to all routes by the module unless `bindFilter` is false.
+ * nor breaker. Bound to all routes by the module unless `bindFilter` is false, before any global filter of the
+ * application: one that catches everything would turn an outage into a 500.
  *
- * On other transports it hands on a `ServiceUnavailableException`, for the transport's own way with exceptions.
+ * To RPC callers it reports the error as Nest reports its own; on other transports it hands on a
+ * `ServiceUnavailableException`.
  */
 @Injectable()
 @Catch(BackendUnavailableError, CircuitOpenError)
@@ -26,18 +30,23 @@ export class BackendUnavailableFilter implements ExceptionFilter<BackendUnavaila
     @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
   ) {}
 
-  catch(error: BackendUnavailableError | CircuitOpenError, host: ArgumentsHost): void {
+  catch(
+    { retryAfterMs }: BackendUnavailableError | CircuitOpenError,
+    host: ArgumentsHost,
+  ): Observable<never> | undefined {
     const unavailable = new ServiceUnavailableException();
-    if (host.getType() !== 'http') throw unavailable;
-    const { httpAdapter } = this.host;
-    const response: unknown = host.switchToHttp().getResponse();
-    if (httpAdapter.isHeadersSent(response)) {
-      httpAdapter.end(response);
-      return;
+    switch (host.getType()) {
+      case 'http': {
+        const response = host.getArgByIndex<object>(1);
+        setHeaders(this.host, response, [retryAfterHeader(retryAfterMs)]);
+        if (this.settings.problemDetails) replyWithProblem(this.host, response, temporaryReducedCapacity());
+        else reply(this.host, response, unavailable.getStatus(), unavailable.getResponse());
+        return undefined;
+      }
+      case 'rpc':
+        return throwError(() => ({ status: 'error', message: unavailable.message }));
+      default:
+        throw unavailable;
     }
-    httpAdapter.setHeader(response, ...(retryAfterHeader(error.retryAfterMs) as [string, string]));
-    if (this.settings.problemDetails) httpAdapter.setHeader(response, 'Content-Type', PROBLEM_JSON);
-    const body = this.settings.problemDetails ? temporaryReducedCapacity() : unavailable.getResponse();
-    httpAdapter.reply(response, body, unavailable.getStatus());
   }
 }

@@ -1,16 +1,16 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { Decider } from '../backends/decider.js';
-import { notCounted, violated } from '../backends/decisions.js';
-import type { Decision, LimitedDecision } from '../contracts/decision.js';
+import { notCounted } from '../backends/decisions.js';
+import { exceeded, type PolicyQuestion } from '../backends/policy-question.js';
+import type { Decision } from '../contracts/decision.js';
 import { type MaybePromise, when } from '../contracts/maybe-promise.js';
-import { RateLimitExceededException } from '../contracts/rate-limit-exceeded.exception.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
-import { type Header, rateLimitHeaders } from './headers.js';
-import { PROBLEM_JSON, quotaExceeded } from './problem-details.js';
+import { rateLimitHeaders } from './headers.js';
 import { firstSight, keepDecision } from './request-decision.js';
-import { type RequestQuestion, RequestQuestions } from './request-questions.js';
+import { RequestQuestions } from './request-questions.js';
 import { responseOf } from './request.js';
+import { setHeaders } from './response.js';
 
 /**
  * Lets a call pass or not: charges what applies to it, tells of it in response headers, and throws
@@ -41,33 +41,16 @@ export class RateLimitGuard implements CanActivate {
     );
   }
 
-  private answer(context: ExecutionContext, question: RequestQuestion, decision: Decision): true {
-    this.setHeaders(context, rateLimitHeaders(decision, this.settings.headers));
-    if (decision.kind !== 'limited') return this.pass(context, decision);
-    keepDecision(context, decision);
-    throw this.refusal(context, question, decision);
+  private answer(context: ExecutionContext, question: PolicyQuestion, decision: Decision): true {
+    const response = responseOf(context);
+    if (response !== undefined) setHeaders(this.host, response, rateLimitHeaders(decision, this.settings.headers));
+    this.pass(context, decision);
+    if (decision.kind !== 'limited') return true;
+    throw exceeded(question, decision);
   }
 
   private pass(context: ExecutionContext, decision: Decision): true {
     keepDecision(context, decision);
     return true;
-  }
-
-  private refusal(
-    context: ExecutionContext,
-    { policies }: RequestQuestion,
-    decision: LimitedDecision,
-  ): RateLimitExceededException {
-    const names = violated(decision.policies).map(({ name }) => name);
-    const message = policies.find((one) => one.message !== undefined && names.includes(one.policy.name))?.message;
-    if (!this.settings.problemDetails) return new RateLimitExceededException(decision, message);
-    this.setHeaders(context, [['Content-Type', PROBLEM_JSON]]);
-    return new RateLimitExceededException(decision, message, quotaExceeded(decision, message));
-  }
-
-  private setHeaders(context: ExecutionContext, headers: readonly Header[]): void {
-    const response = responseOf(context);
-    if (response === undefined) return;
-    for (const [name, value] of headers) this.host.httpAdapter.setHeader(response, name, value);
   }
 }

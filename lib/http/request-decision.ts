@@ -1,15 +1,11 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { notCounted } from '../backends/decisions.js';
 import type { Decision } from '../contracts/decision.js';
-import { requestOf } from './request.js';
+import { identityOf } from './request.js';
 
-const DECISION = Symbol.for('nestjs-floodgate:decision');
+const decisions = new WeakMap<object, Decision>();
 
 const GUARDED = Symbol.for('nestjs-floodgate:guarded');
-
-interface Decided {
-  [DECISION]?: Decision;
-}
 
 interface Guarded {
   [GUARDED]?: true;
@@ -23,12 +19,14 @@ export function firstSight(context: ExecutionContext): boolean {
   return true;
 }
 
-/** Keeps the decision with its request, where the handler finds it. */
+/** Keeps the decision for the handler to find; beside the call, not in it, since a payload may be frozen. */
 export function keepDecision(context: ExecutionContext, decision: Decision): void {
-  const request = requestOf(context) as Decided | undefined;
-  if (request !== undefined) request[DECISION] = decision;
+  const call = identityOf(context);
+  if (call !== undefined) decisions.set(call, decision);
 }
 
-/** The decision of a request; `unenforced`, reason `skipped`, if the guard made none. */
-export const decisionFor = (context: ExecutionContext): Decision =>
-  (requestOf(context) as Decided | undefined)?.[DECISION] ?? notCounted('skipped');
+/** The decision of a call; `unenforced`, reason `skipped`, if the guard made none. */
+export function decisionFor(context: ExecutionContext): Decision {
+  const call = identityOf(context);
+  return (call && decisions.get(call)) ?? notCounted('skipped');
+}

@@ -1,8 +1,8 @@
 import { type ExecutionContext, Inject, Injectable, type Type } from '@nestjs/common';
 import { boundedKey } from '../backends/bounded-key.js';
 import { distinct } from '../backends/charges.js';
-import type { Question } from '../backends/decider.js';
 import { failureModeOf } from '../backends/failure-mode.js';
+import type { PolicyQuestion } from '../backends/policy-question.js';
 import type { Charge } from '../contracts/backend.js';
 import { type MaybePromise, when, whenAll } from '../contracts/maybe-promise.js';
 import type { KeyInput, PolicyFunction, PolicyInput, PolicyResolver } from '../contracts/policy.js';
@@ -13,11 +13,6 @@ import { Injection } from './injection.js';
 import { KeyReaders } from './keys/key-reader.js';
 import { RouteCatalog } from './route-catalog.js';
 import type { DynamicPolicy, RoutePlan } from './route-plan.js';
-
-/** What is to be decided about a request, and the policies that it comes from. */
-export interface RequestQuestion extends Question {
-  readonly policies: readonly CompiledPolicy[];
-}
 
 /** Turns a request into the question of what it may consume: its policies, its keys, its costs. */
 @Injectable()
@@ -31,7 +26,7 @@ export class RequestQuestions {
   ) {}
 
   /** `undefined` if no limit applies to the call. Answers at once unless something of the application's is awaited. */
-  of(context: ExecutionContext): MaybePromise<RequestQuestion | undefined> {
+  of(context: ExecutionContext): MaybePromise<PolicyQuestion | undefined> {
     const plan = this.routes.planOf({ type: context.getClass(), handler: context.getHandler() });
     if (plan.policies.length === 0 && plan.dynamic.length === 0) return undefined;
     return when(this.settings.skipIf?.(context) ?? false, (skipped) =>
@@ -71,7 +66,7 @@ export class RequestQuestions {
   private asked(
     policies: readonly CompiledPolicy[],
     context: ExecutionContext,
-  ): MaybePromise<RequestQuestion | undefined> {
+  ): MaybePromise<PolicyQuestion | undefined> {
     if (policies.length === 0) return undefined;
     const keys = new Map<KeyInput, MaybePromise<string>>();
     const charges = policies.map((policy) => this.chargeOf(policy, context, keys));

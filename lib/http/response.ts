@@ -1,0 +1,21 @@
+import type { HttpAdapterHost } from '@nestjs/core';
+import type { Header } from './headers.js';
+import { PROBLEM_JSON, type Problem } from './problem-details.js';
+
+/** Sets headers of a response, unless they are on their way already. */
+export function setHeaders({ httpAdapter }: HttpAdapterHost, response: object, headers: readonly Header[]): void {
+  if (httpAdapter.isHeadersSent(response)) return;
+  for (const [name, value] of headers) httpAdapter.setHeader(response, name, value);
+}
+
+/** Answers a request; one that is being answered already is only ended. */
+export function reply({ httpAdapter }: HttpAdapterHost, response: object, status: number, body: unknown): void {
+  if (httpAdapter.isHeadersSent(response)) httpAdapter.end(response);
+  else httpAdapter.reply(response, body, status);
+}
+
+/** Answers a request with problem details, which have a media type of their own. */
+export function replyWithProblem(host: HttpAdapterHost, response: object, problem: Problem): void {
+  setHeaders(host, response, [['Content-Type', PROBLEM_JSON]]);
+  reply(host, response, problem.status, problem);
+}
