@@ -55,6 +55,9 @@ const owing = ({ limit, windowMs, atMs }: TokenBucketState, debt: number): Token
   debt,
 });
 
-/** The same tokens of debt, counted for another window; rounded up, so that a change of the policy gives none away. */
-const carried = (debt: number, from: TokenBucketState, windowMs: number): number =>
-  Math.min(Math.ceil((debt / from.windowMs) * windowMs), MAX_PRODUCT);
+/**
+ * The same tokens of debt, counted for another window; rounded up, so that a change of the policy gives none away. Whole
+ * tokens and the part of one are taken apart, so that the product stays exact.
+ */
+const carried = (debt: number, { windowMs: from }: TokenBucketState, to: number): number =>
+  Math.min(Math.floor(debt / from) * to + Math.ceil(((debt % from) * to) / from), MAX_PRODUCT);

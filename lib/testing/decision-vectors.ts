@@ -232,6 +232,17 @@ const TOKEN_BUCKET: readonly DecisionVector[] = [
       [820, 'consume', 100, [true, 0, 0, 10_000]],
     ],
   },
+  {
+    name: 'a part of a token is carried over a change of window exactly',
+    policy: { algorithm: 'token-bucket', limit: 1, windowMs: 10, burst: 3 },
+    steps: [
+      [0, 'consume', 3, [true, 0, 0, 30]],
+      [8, 'change', { windowMs: 3_600_000 }],
+      [8, 'consume', 1, [false, 0, 720_000, 7_920_000]],
+      [720_007, 'consume', 1, [false, 0, 1, 7_200_001]],
+      [720_008, 'consume', 1, [true, 0, 0, 10_800_000]],
+    ],
+  },
 ];
 
 const SLIDING_LOG: readonly DecisionVector[] = [
