@@ -6,8 +6,10 @@ import { circuitBreaker, ConsecutiveBreaker, handleAll } from 'cockatiel';
 import Opossum from 'opossum';
 import { Breaker } from '../dist/esm/breaker/breaker.js';
 
-const ROUNDS = 31;
-const CALLS = 40_000;
+const ROUNDS = 41;
+/** Length of one contender's turn: by time, for one of them takes longer the more calls it has seen. */
+const TURN_NS = 12_000_000n;
+const BATCH = 100;
 const IDLE = 10_000;
 const NEVER = Number.MAX_SAFE_INTEGER;
 
@@ -54,16 +56,22 @@ const scenarios = [
   { name: 'rejection while open', fn: fail, bare: fail, trips: true },
 ];
 
-async function nanosecondsPerCall(call, count) {
+async function nanosecondsPerCall(call) {
   const start = process.hrtime.bigint();
-  for (let index = 0; index < count; index += 1) {
-    try {
-      await call();
-    } catch {
-      // What is measured is the way to here.
+  let elapsed = 0n;
+  let made = 0;
+  while (elapsed < TURN_NS) {
+    for (let index = 0; index < BATCH; index += 1) {
+      try {
+        await call();
+      } catch {
+        // What is measured is the way to here.
+      }
     }
+    made += BATCH;
+    elapsed = process.hrtime.bigint() - start;
   }
-  return Number(process.hrtime.bigint() - start) / count;
+  return Number(elapsed) / made;
 }
 
 function median(values) {
@@ -80,11 +88,12 @@ async function measure({ name, fn, bare, trips }) {
     calls[contender] = () => call(breaker, fn);
     opened.push(() => close(breaker));
   }
-  const slow = name.includes('anew') ? 4 : 1;
-  for (const call of Object.values(calls)) await nanosecondsPerCall(call, CALLS / 4);
+  for (let round = 0; round < 5; round += 1) {
+    for (const call of Object.values(calls)) await nanosecondsPerCall(call);
+  }
   const times = Object.fromEntries(Object.keys(calls).map((key) => [key, []]));
   for (let round = 0; round < ROUNDS; round += 1) {
-    for (const [key, call] of Object.entries(calls)) times[key].push(await nanosecondsPerCall(call, CALLS / 8 / slow));
+    for (const [key, call] of Object.entries(calls)) times[key].push(await nanosecondsPerCall(call));
   }
   opened.forEach((close) => close());
   const row = { 'bare ns': Math.round(median(times.bare)) };

@@ -79,8 +79,9 @@ export class Breaker {
   ): Promise<T> {
     const caller = options?.signal;
     if (caller?.aborted === true) return Promise.reject(caller.reason as Error);
-    const admission = this.admit();
-    if (admission === undefined) return Promise.reject(this.rejection());
+    const nowMs = this.admissionTime();
+    const admission = this.admit(nowMs);
+    if (admission === undefined) return Promise.reject(this.rejectionAt(nowMs));
     const startedMs = this.startedMs();
     let work: T | PromiseLike<T>;
     try {
@@ -111,14 +112,13 @@ export class Breaker {
 
   /** Leave to make one call, to be settled by the caller; `undefined` when it is rejected (see `rejection`). */
   tryAcquire(): Permit | undefined {
-    const admission = this.admit();
+    const admission = this.admit(this.admissionTime());
     return admission && new Breaker.CallPermit(this, admission, this.startedMs());
   }
 
   /** The error for a call that is rejected now: without a stack, so that it costs little. */
   rejection(): CircuitOpenError {
-    const { state } = this;
-    return CircuitOpenError.of(this.name, state.kind === 'open' ? retryAfterMs(state, this.settings.clock()) : 0);
+    return this.rejectionAt(this.settings.clock());
   }
 
   /** Hears of every transition from now on. Answers the function that ends it. What a listener throws is dropped. */
@@ -236,11 +236,16 @@ export class Breaker {
     }
   };
 
-  private admit(): Admission | undefined {
-    const { state } = this;
-    // The way of every healthy call: no clock is read and nothing is made.
-    if (state.kind === 'closed' || state.kind === 'disabled') return state;
-    const nowMs = this.settings.clock();
+  /** Now, where a call's admission depends on it: the way of every healthy call reads no clock. */
+  private admissionTime(): number {
+    return shownState(this.state) === 'closed' ? 0 : this.settings.clock();
+  }
+
+  private rejectionAt(nowMs: number): CircuitOpenError {
+    return CircuitOpenError.of(this.name, retryAfterMs(this.state, nowMs));
+  }
+
+  private admit(nowMs: number): Admission | undefined {
     this.elapse(nowMs);
     const admission = admit(this.state, nowMs, this.settings);
     if (admission !== undefined && admission !== this.state) this.become(admission, 'due');
