@@ -8,6 +8,7 @@ import { isCost, type CompiledPolicy } from '../policies/compiled-policy.js';
 import { parseDuration } from '../policies/duration.js';
 import { oneOf } from '../policies/option-checks.js';
 import { PolicyCatalog } from '../policies/policy-catalog.js';
+import { checkApart } from '../policies/policy-identity.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
 import { boundedKey } from './bounded-key.js';
 import { distinct } from './charges.js';
@@ -156,6 +157,7 @@ export class BackendService {
     if (compiled.length === 0) {
       throw new RateLimitConfigurationError('policies', policies, 'Give at least one policy.');
     }
+    checkApart('policies', compiled);
     const { failureMode, timeout, cost } = options;
     if (failureMode !== undefined) oneOf('failureMode', failureMode, ['closed', 'open', 'local']);
     const bounded = boundedKey(key);

@@ -1,7 +1,16 @@
 import { type ExecutionContext, Inject, Injectable, Scope, type Type } from '@nestjs/common';
 import { type ContextId, ContextIdFactory, ModuleRef } from '@nestjs/core';
 import type { MaybePromise } from '../contracts/maybe-promise.js';
+import type { KeyResolver, PolicyResolver } from '../contracts/policy.js';
 import { requestOf } from './request.js';
+
+/** Whether a function is a class with `resolve()`, for dependency injection to make. */
+export function isResolverClass<R extends KeyResolver | PolicyResolver>(
+  input: Type<R> | ((context: ExecutionContext) => unknown),
+): input is Type<R> {
+  const { prototype } = input as { prototype?: { resolve?: unknown } };
+  return typeof prototype?.resolve === 'function';
+}
 
 /**
  * Instances of classes that options and decorators name: the application's own provider where there is one, of any

@@ -1,18 +1,17 @@
-import { type ExecutionContext, Inject, Injectable, type Type } from '@nestjs/common';
+import { type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { boundedKey } from '../backends/bounded-key.js';
 import { distinct } from '../backends/charges.js';
 import { failureModeOf } from '../backends/failure-mode.js';
 import type { PolicyQuestion } from '../backends/policy-question.js';
 import type { Charge } from '../contracts/backend.js';
-import { type MaybePromise, when, whenAll } from '../contracts/maybe-promise.js';
-import type { KeyInput, PolicyFunction, PolicyInput, PolicyResolver } from '../contracts/policy.js';
+import { askAll, type MaybePromise, when, whenAll } from '../contracts/maybe-promise.js';
+import type { KeyInput } from '../contracts/policy.js';
 import { type CompiledPolicy, isCost } from '../policies/compiled-policy.js';
-import { isDynamic, PolicyCatalog } from '../policies/policy-catalog.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
-import { Injection } from './injection.js';
+import { Injection, isResolverClass } from './injection.js';
 import { KeyReaders } from './keys/key-reader.js';
 import { RouteCatalog } from './route-catalog.js';
-import type { DynamicPolicy, RoutePlan } from './route-plan.js';
+import { applicable, type Candidate, type RoutePlan, type StaticCandidate } from './route-plan.js';
 
 /** Turns a request into the question of what it may consume: its policies, its keys, its costs. */
 @Injectable()
@@ -20,7 +19,6 @@ export class RequestQuestions {
   constructor(
     @Inject(RATE_LIMIT_SETTINGS) private readonly settings: RateLimitSettings,
     @Inject(RouteCatalog) private readonly routes: RouteCatalog,
-    @Inject(PolicyCatalog) private readonly catalog: PolicyCatalog,
     @Inject(KeyReaders) private readonly keys: KeyReaders,
     @Inject(Injection) private readonly injection: Injection,
   ) {}
@@ -28,7 +26,7 @@ export class RequestQuestions {
   /** `undefined` if no limit applies to the call. Answers at once unless something of the application's is awaited. */
   of(context: ExecutionContext): MaybePromise<PolicyQuestion | undefined> {
     const plan = this.routes.planOf({ type: context.getClass(), handler: context.getHandler() });
-    if (plan.policies.length === 0 && plan.dynamic.length === 0) return undefined;
+    if (plan.candidates.length === 0) return undefined;
     return when(this.settings.skipIf?.(context) ?? false, (skipped) =>
       skipped ? undefined : when(this.policiesOf(plan, context), (policies) => this.asked(policies, context)),
     );
@@ -36,20 +34,18 @@ export class RequestQuestions {
 
   /** The policies of the plan and of what it asks for, less those that leave this call out. */
   private policiesOf(plan: RoutePlan, context: ExecutionContext): MaybePromise<readonly CompiledPolicy[]> {
-    if (plan.dynamic.length === 0) return this.withoutSkipped(plan.policies, context);
-    const answers = plan.dynamic.map((dynamic) => this.answerOf(dynamic, context));
-    return whenAll(answers, (found) => this.withoutSkipped([...plan.policies, ...found.flat()], context));
+    if (plan.policies !== undefined) return this.withoutSkipped(plan.policies, context);
+    const answers = askAll(plan.candidates, (candidate) => this.answerOf(candidate, context));
+    return whenAll(answers, (found) => this.withoutSkipped(applicable(plan.route, found.flat()), context));
   }
 
-  private answerOf({ ask, site }: DynamicPolicy, context: ExecutionContext): MaybePromise<readonly CompiledPolicy[]> {
-    const answer = isResolver(ask)
+  private answerOf(candidate: Candidate, context: ExecutionContext): MaybePromise<readonly StaticCandidate[]> {
+    if (candidate.kind === 'static') return [candidate];
+    const { ask } = candidate;
+    const answer = isResolverClass(ask)
       ? when(this.injection.instanceOf(ask, context), (resolver) => resolver.resolve(context))
       : ask(context);
-    return when(answer, (inputs) =>
-      [inputs]
-        .flat()
-        .map((input, index) => this.catalog.at({ ...site, place: `${site.place}.${index}` }, settled(input))),
-    );
+    return when(answer, (inputs) => this.routes.planner.answered(candidate, [inputs].flat()));
   }
 
   private withoutSkipped(
@@ -58,7 +54,7 @@ export class RequestQuestions {
   ): MaybePromise<readonly CompiledPolicy[]> {
     if (policies.every(({ skipIf }) => skipIf === undefined)) return policies;
     return whenAll(
-      policies.map(({ skipIf }) => skipIf?.(context) ?? false),
+      askAll(policies, ({ skipIf }) => skipIf?.(context) ?? false),
       (skipped) => policies.filter((_policy, index) => skipped[index] !== true),
     );
   }
@@ -69,7 +65,7 @@ export class RequestQuestions {
   ): MaybePromise<PolicyQuestion | undefined> {
     if (policies.length === 0) return undefined;
     const keys = new Map<KeyInput, MaybePromise<string>>();
-    const charges = policies.map((policy) => this.chargeOf(policy, context, keys));
+    const charges = askAll(policies, (policy) => this.chargeOf(policy, context, keys));
     return whenAll(charges, (all) => ({
       policies,
       charges: distinct(all),
@@ -98,16 +94,4 @@ export class RequestQuestions {
       }),
     );
   }
-}
-
-function isResolver(input: PolicyFunction | Type<PolicyResolver>): input is Type<PolicyResolver> {
-  const { prototype } = input as { prototype?: { resolve?: unknown } };
-  return typeof prototype?.resolve === 'function';
-}
-
-/** @throws TypeError if a dynamic policy answers with another one: that would have to be asked in its turn */
-function settled(input: PolicyInput): Exclude<PolicyInput, PolicyFunction | Type<PolicyResolver>> {
-  if (isDynamic(input))
-    throw new TypeError('A dynamic policy answered with a function: answer a name, a rate or options.');
-  return input;
 }

@@ -8,9 +8,9 @@ import { type Route, type RoutePlan, RoutePlanner } from './route-plan.js';
 /** The plans of all routes: those that decorators mention are made at start-up, so that a wrong one stops it. */
 @Injectable()
 export class RouteCatalog {
+  readonly planner: RoutePlanner;
   private readonly plans = new WeakMap<Class, WeakMap<object, RoutePlan>>();
-  private readonly names = new Map<Class, string>();
-  private readonly planner: RoutePlanner;
+  private names: ReadonlyMap<Class, string> = new Map();
 
   constructor(
     @Inject(RATE_LIMIT_SETTINGS) { apply }: RateLimitSettings,
@@ -24,10 +24,10 @@ export class RouteCatalog {
   /** @throws RateLimitConfigurationError for a decorator of any controller or provider that is wrong */
   prepare(): void {
     const classes = this.classes();
-    this.nameApart(classes);
+    this.names = namesApart(classes);
     const scanner = new MetadataScanner();
     for (const type of classes.keys()) {
-      const prototype = (type as Type).prototype as object;
+      const prototype = type.prototype as object;
       for (const method of scanner.getAllMethodNames(prototype)) {
         const handler: unknown = Object.getOwnPropertyDescriptor(ownerOf(prototype, method), method)?.value;
         if (typeof handler === 'function' && (mentions(handler) || mentions(type))) this.planOf({ type, handler });
@@ -50,7 +50,7 @@ export class RouteCatalog {
   }
 
   /** Every controller and provider class, with the name of its module. */
-  private classes(): Map<Class, string> {
+  private classes(): ReadonlyMap<Class, string> {
     const classes = new Map<Class, string>();
     for (const module of this.modules.values()) {
       for (const { metatype } of [...module.controllers.values(), ...module.providers.values()]) {
@@ -61,19 +61,37 @@ export class RouteCatalog {
     }
     return classes;
   }
+}
 
-  /** Classes of one name must not share counters: their modules tell them apart, and then their order. */
-  private nameApart(classes: ReadonlyMap<Class, string>): void {
-    const taken = new Map<string, number>();
-    const types = [...classes.keys()];
-    for (const [type, module] of classes) {
-      if (types.every((other) => other === type || other.name !== type.name)) continue;
-      const name = `${module}/${type.name}`;
-      const count = (taken.get(name) ?? 0) + 1;
-      taken.set(name, count);
-      this.names.set(type, count === 1 ? name : `${name}~${count}`);
+/**
+ * Names for those classes that share theirs, parents included: they must not share counters. Their modules tell them
+ * apart, and then their order.
+ */
+function namesApart(classes: ReadonlyMap<Class, string>): ReadonlyMap<Class, string> {
+  const byName = new Map<string, Map<Class, string>>();
+  for (const [type, module] of classes) {
+    for (const one of lineOf(type)) {
+      const namesakes = byName.get(one.name) ?? new Map<Class, string>();
+      if (!namesakes.has(one)) byName.set(one.name, namesakes.set(one, `${module}/${one.name}`));
     }
   }
+  const names = new Map<Class, string>();
+  const taken = new Map<string, number>();
+  for (const namesakes of byName.values()) {
+    if (namesakes.size === 1) continue;
+    for (const [type, name] of namesakes) {
+      const count = (taken.get(name) ?? 0) + 1;
+      taken.set(name, count);
+      names.set(type, count === 1 ? name : `${name}~${count}`);
+    }
+  }
+  return names;
+}
+
+/** A class and those that it extends. */
+function lineOf(type: Class): readonly Class[] {
+  const parent = Object.getPrototypeOf(type) as Class | null;
+  return parent?.prototype === undefined ? [type] : [type, ...lineOf(parent)];
 }
 
 const mentions = (carrier: object): boolean => limitsOf(carrier).length > 0 || skippedNames(carrier).length > 0;

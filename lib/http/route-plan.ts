@@ -2,29 +2,9 @@ import { RateLimitConfigurationError } from '../contracts/errors.js';
 import type { PolicyInput } from '../contracts/policy.js';
 import type { CompiledPolicy } from '../policies/compiled-policy.js';
 import { type DynamicPolicyInput, isDynamic, type PolicyCatalog, type PolicySite } from '../policies/policy-catalog.js';
+import { checkApart } from '../policies/policy-identity.js';
 import { looksLikeRate } from '../policies/rate.js';
 import { type Class, type DeclaredLimits, limitsOf, skippedNames, skips } from './route-metadata.js';
-
-/** A policy that a route asks for on each call, and where it is written. */
-export interface DynamicPolicy {
-  readonly ask: DynamicPolicyInput;
-  readonly site: PolicySite;
-}
-
-/** What applies to a route: policies in the order of charge, and what asks for more of them. */
-export interface RoutePlan {
-  readonly policies: readonly CompiledPolicy[];
-  readonly dynamic: readonly DynamicPolicy[];
-}
-
-/** Names a class in the ids of its counters; the same in every process of an application. */
-export type ClassNames = (type: Class) => string;
-
-/** A route: a handler, and the class that it is called on. */
-export interface Route {
-  readonly type: Class;
-  readonly handler: object & { readonly name: string };
-}
 
 /** How near to the call a policy is written. */
 enum Level {
@@ -34,11 +14,39 @@ enum Level {
 }
 
 /** A policy that may apply to a route. */
-interface Candidate {
+export interface StaticCandidate {
+  readonly kind: 'static';
   readonly level: Level;
   /** The name by which it can be skipped and replaced; a bare rate has none. */
   readonly name: string | undefined;
-  readonly policy: CompiledPolicy | DynamicPolicy;
+  readonly policy: CompiledPolicy;
+}
+
+/** What must be asked for policies on each call, and where it is written. */
+export interface DynamicCandidate {
+  readonly kind: 'dynamic';
+  readonly level: Level;
+  readonly ask: DynamicPolicyInput;
+  readonly site: PolicySite;
+}
+
+export type Candidate = StaticCandidate | DynamicCandidate;
+
+/** What may apply to a route, in the order of charge. */
+export interface RoutePlan {
+  readonly route: Route;
+  readonly candidates: readonly Candidate[];
+  /** The policies of every call; `undefined` where some must be asked for. */
+  readonly policies: readonly CompiledPolicy[] | undefined;
+}
+
+/** Names a class in the ids of its counters; the same in every process of an application. */
+export type ClassNames = (type: Class) => string;
+
+/** A route: a handler, and the class that it is called on. */
+export interface Route {
+  readonly type: Class;
+  readonly handler: object & { readonly name: string };
 }
 
 /** Works out what applies to the routes of an application. */
@@ -57,64 +65,84 @@ export class RoutePlanner {
    * @throws RateLimitConfigurationError for a policy that is wrong, or a name that is unknown
    */
   plan(route: Route): RoutePlan {
-    const label = `${this.classNames(route.type)}.${route.handler.name}`;
-    const candidates = [
-      ...this.applied.map((name) =>
-        this.candidate(Level.Module, name, { option: 'apply', owner: '', place: '', route: label }),
-      ),
+    const label = `${this.classNames(route.type)}.${methodName(route)}`;
+    const applied = { option: 'apply', owner: '', place: '', route: label };
+    const written = [
+      ...this.applied.map((name) => this.candidate(Level.Module, name, applied)),
       ...this.declared(Level.Class, limitsOf(route.type), label),
       ...this.declared(Level.Method, limitsOf(route.handler), label),
     ];
-    this.checkSkips(route, candidates, label);
-    const kept = candidates.filter((one) => !isSkipped(one, route) && !isReplaced(one, candidates));
-    return {
-      policies: kept.flatMap(({ policy }) => ('ask' in policy ? [] : [policy])),
-      dynamic: kept.flatMap(({ policy }) => ('ask' in policy ? [policy] : [])),
-    };
+    this.checkSkips(route, written, label);
+    const candidates = written.filter((one) => !isSkipped(one, route));
+    const settled = candidates.filter((one) => one.kind === 'static');
+    const policies = settled.length === candidates.length ? applicable(route, settled) : undefined;
+    return { route, candidates, policies };
+  }
+
+  /** What a dynamic policy answered, in its place. */
+  answered({ level, site }: DynamicCandidate, inputs: readonly PolicyInput[]): readonly StaticCandidate[] {
+    return inputs.map((input, index) => {
+      const candidate = this.candidate(level, input, { ...site, place: `${site.place}.${index}` });
+      if (candidate.kind === 'static') return candidate;
+      throw new TypeError('A dynamic policy answered with a function: answer a name, a rate or options.');
+    });
   }
 
   private declared(level: Level, limits: readonly DeclaredLimits[], route: string): readonly Candidate[] {
     let count = 0;
     return limits.flatMap(({ policies, target, method }) => {
       const owner = method === undefined ? this.classNames(target) : `${this.classNames(target)}.${method}`;
+      const option = `@RateLimit() of ${owner}`;
       if (policies.length === 0) {
-        throw new RateLimitConfigurationError(
-          `@RateLimit() of ${owner}`,
-          policies,
-          "Give at least one policy, such as '100/m'.",
-        );
+        throw new RateLimitConfigurationError(option, policies, "Give at least one policy, such as '100/m'.");
       }
-      return policies.map((input) => {
-        const site = { option: `@RateLimit() of ${owner}`, owner, place: String(count++), route };
-        return this.candidate(level, input, site);
-      });
+      return policies.map((input) => this.candidate(level, input, { option, owner, place: String(count++), route }));
     });
   }
 
   private candidate(level: Level, input: PolicyInput, site: PolicySite): Candidate {
-    return {
-      level,
-      name: nameOf(input),
-      policy: isDynamic(input) ? { ask: input, site } : this.catalog.at(site, input),
-    };
+    if (isDynamic(input)) return { kind: 'dynamic', level, ask: input, site };
+    const policy = this.catalog.at(site, input);
+    return { kind: 'static', level, name: nameOf(input), policy };
   }
 
   private checkSkips({ type, handler }: Route, candidates: readonly Candidate[], label: string): void {
+    const names = candidates.map((one) => (one.kind === 'static' ? one.name : undefined));
     for (const name of [...skippedNames(type), ...skippedNames(handler)]) {
-      if (!candidates.some((one) => one.name === name)) this.catalog.byName(`@SkipRateLimit() of ${label}`, name);
+      if (!names.includes(name)) this.catalog.byName(`@SkipRateLimit() of ${label}`, name);
     }
   }
 }
 
-function nameOf(input: PolicyInput): string | undefined {
-  if (typeof input === 'function') return undefined;
+/** Those of the candidates that hold on a route: neither skipped nor replaced by a nearer one of their name. */
+export function applicable(route: Route, candidates: readonly StaticCandidate[]): readonly CompiledPolicy[] {
+  const policies = candidates
+    .filter((one) => !isSkipped(one, route) && !isReplaced(one, candidates))
+    .map(({ policy }) => policy);
+  checkApart(`@RateLimit() of ${route.type.name}.${methodName(route)}`, policies);
+  return policies;
+}
+
+function nameOf(input: string | { readonly name?: string }): string | undefined {
   if (typeof input === 'object') return input.name;
   return looksLikeRate(input) ? undefined : input;
 }
 
 /** A method skips whatever it names, its own included; a class lifts what is written on it and further away. */
-const isSkipped = ({ level, name }: Candidate, { type, handler }: Route): boolean =>
-  skips(handler, name) || (level !== Level.Method && skips(type, name));
+function isSkipped(candidate: Candidate, { type, handler }: Route): boolean {
+  const name = candidate.kind === 'static' ? candidate.name : undefined;
+  return skips(handler, name) || (candidate.level !== Level.Method && skips(type, name));
+}
 
-const isReplaced = ({ level, name }: Candidate, all: readonly Candidate[]): boolean =>
+const isReplaced = ({ level, name }: StaticCandidate, all: readonly StaticCandidate[]): boolean =>
   name !== undefined && all.some((other) => other.name === name && other.level > level);
+
+/** The name under which a class has a handler: a function that wraps it may have lost its own. */
+function methodName({ type, handler }: Route): string {
+  for (let owner = type.prototype as object | null; owner !== null; owner = Object.getPrototypeOf(owner) as object) {
+    const properties = Object.entries(Object.getOwnPropertyDescriptors(owner));
+    const [name] = properties.find(([, { value }]) => value === handler) ?? [];
+    if (name !== undefined) return name;
+  }
+  return handler.name;
+}

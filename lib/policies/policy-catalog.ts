@@ -58,7 +58,8 @@ export class PolicyCatalog {
     }
     const compiled = compilePolicy(site.option, input, (name) => {
       const scope = typeof input === 'string' ? 'shared' : input.scope;
-      const id = `${site.owner}:${name ?? site.place}`;
+      // No name holds an @ or a bracket: what is written in a place never meets what the module names, nor its neighbour.
+      const id = name === undefined ? `@${site.owner}[${site.place}]` : `@${site.owner}:${name}`;
       return scope === 'route' ? `${id}@${site.route}` : id;
     });
     return this.possible(site.option, compiled);

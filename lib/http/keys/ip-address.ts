@@ -11,7 +11,8 @@ const GROUPS = 8;
  * @param ipv6PrefixBits length of the network's prefix, 1 to 128
  * @returns such as `192.0.2.1` or `2001:db8:1:2::/64`; `undefined` if it is no address
  */
-export function canonicalAddress(address: string, ipv6PrefixBits: number): string | undefined {
+export function canonicalAddress(text: string, ipv6PrefixBits: number): string | undefined {
+  const address = withoutPort(text);
   if (isIPv4(address)) return address;
   if (!isIPv6(address)) return undefined;
   const groups = groupsOf(address);
@@ -19,6 +20,12 @@ export function canonicalAddress(address: string, ipv6PrefixBits: number): strin
     mappedIPv4(groups) ??
     `${written(groups.map((group, index) => group & mask(index, ipv6PrefixBits)))}/${ipv6PrefixBits}`
   );
+}
+
+/** Some proxies forward an address with the port that it came from: `192.0.2.1:4711`, `[2001:db8::1]:4711`. */
+function withoutPort(address: string): string {
+  const [, ipv4, ipv6] = /^(?:([\d.]+):\d+|\[(.+)\](?::\d+)?)$/.exec(address) ?? [];
+  return ipv4 ?? ipv6 ?? address;
 }
 
 /** The eight groups of an address that is known to be well-formed. */

@@ -1,9 +1,9 @@
 import { type ExecutionContext, Inject, Injectable, Logger, type Type } from '@nestjs/common';
 import type { KeyFunction, KeyInput, KeyResolver } from '../../contracts/policy.js';
-import { isPromise, type MaybePromise, when, whenAll } from '../../contracts/maybe-promise.js';
+import { askAll, isPromise, type MaybePromise, when, whenAll } from '../../contracts/maybe-promise.js';
 import { type ValueKey, valueKey } from '../../policies/key-input.js';
 import { RATE_LIMIT_SETTINGS } from '../../rate-limit.options.js';
-import { Injection } from '../injection.js';
+import { Injection, isResolverClass } from '../injection.js';
 import { requestOf, type RequestLike } from '../request.js';
 import { canonicalAddress } from './ip-address.js';
 
@@ -59,7 +59,7 @@ export class KeyReaders {
   }
 
   private custom(input: KeyFunction | Type<KeyResolver>): KeyReader {
-    if (!isKeyResolver(input)) return (context) => checked(input, input(context));
+    if (!isResolverClass(input)) return (context) => checked(input, input(context));
     return (context) =>
       checked(
         input,
@@ -71,7 +71,7 @@ export class KeyReaders {
     const readers = inputs.map((input) => this.of(input));
     return (context) =>
       whenAll(
-        readers.map((read) => read(context)),
+        askAll(readers, (read) => read(context)),
         joined,
       );
   }
@@ -97,28 +97,25 @@ export class KeyReaders {
   }
 }
 
-/** Whether a function is a class with `resolve()`, for dependency injection to make. */
-function isKeyResolver(input: KeyFunction | Type<KeyResolver>): input is Type<KeyResolver> {
-  const { prototype } = input as { prototype?: { resolve?: unknown } };
-  return typeof prototype?.resolve === 'function';
-}
-
 /** Keys made of parts: a part that holds the separator must not read as two. */
 const joined = (parts: readonly string[]): string =>
   parts.map((part) => part.replaceAll('%', '%25').replaceAll('|', '%7C')).join('|');
 
 function userOf(request: RequestLike | undefined): string | undefined {
   const user = request?.user as { id?: unknown; sub?: unknown } | null | undefined;
-  const id = user?.id ?? user?.sub;
-  const usable = (typeof id === 'string' && id !== '') || typeof id === 'number' || typeof id === 'bigint';
-  return usable ? `user:${id}` : undefined;
+  const id = [user?.id, user?.sub].find(isIdentity);
+  return id === undefined ? undefined : `user:${id}`;
 }
+
+/** Whether a value tells one user from another: what is missing or went wrong would be the same for many. */
+const isIdentity = (value: unknown): value is string | number | bigint =>
+  (typeof value === 'string' && value !== '') || Number.isFinite(value) || typeof value === 'bigint';
 
 function valueOf(request: RequestLike | undefined, source: ValueKey['source'], name: string): string | undefined {
   const values = { header: request?.headers, query: request?.query, param: request?.params }[source];
   const value = (values as Record<string, unknown> | undefined)?.[name];
-  const text = Array.isArray(value) ? value.filter((one) => typeof one === 'string').join(',') : value;
-  return typeof text === 'string' && text !== '' ? text : undefined;
+  const texts = [value].flat().filter((one) => typeof one === 'string' && one !== '');
+  return texts.length > 0 ? texts.join(',') : undefined;
 }
 
 /** @throws TypeError if a key function or class answers with anything but a text that is not empty */

@@ -1,0 +1,27 @@
+import { RateLimitConfigurationError } from '../contracts/errors.js';
+import type { Policy } from '../contracts/policy.js';
+import type { CompiledPolicy } from './compiled-policy.js';
+
+/**
+ * Checks that no two policies of one call would share a counter though they say different things.
+ *
+ * @param option where the policies are written, for the error
+ * @throws RateLimitConfigurationError naming the policy
+ */
+export function checkApart(option: string, policies: readonly CompiledPolicy[]): void {
+  const byId = new Map<string, Policy>();
+  for (const { policy } of policies) {
+    const other = byId.get(policy.id);
+    if (other !== undefined && !isSameQuota(other, policy)) {
+      throw new RateLimitConfigurationError(
+        option,
+        policy.name,
+        'Two different policies have this name in one place, and would share a counter: give each a name of its own.',
+      );
+    }
+    byId.set(policy.id, policy);
+  }
+}
+
+const isSameQuota = (one: Policy, other: Policy): boolean =>
+  one === other || (Object.keys(one) as (keyof Policy)[]).every((property) => one[property] === other[property]);
