@@ -16,15 +16,15 @@ interface Link extends Counter {
   newer: Link | undefined;
 }
 
-/** Counters looked at for each new one; two clear away faster than any flood of new keys can add. */
+/** Counters looked at for each new one: with two, the look overtakes any flood of new keys. */
 const SWEEP = 2;
 
 /**
  * Counters in a bounded space: at most `maxKeys` of them, the least recently used goes first.
  *
  * No timer clears it. For each new counter two others are looked at, in turn, and what has expired is dropped; so what
- * is expired is gone after at most half as many new counters as there are old ones, and nothing grows while nothing
- * happens. That is done by `trim`, when a decision is complete: what one found stays where it is until then.
+ * is expired is gone after at most as many new counters as there are old ones, and nothing grows while nothing happens.
+ * That is done by `trim`, when a decision is complete: what one found stays where it is until then.
  */
 export class CounterStore {
   private readonly tables = new Map<string, Map<string, Link>>();
