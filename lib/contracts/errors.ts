@@ -30,7 +30,10 @@ export interface BackendFailure {
  * open. Mapped to 503. Backends throw it for infrastructure failures, and for nothing else.
  */
 export class BackendUnavailableError extends FloodgateError {
-  override readonly name = 'BackendUnavailableError';
+  static {
+    this.prototype.name = 'BackendUnavailableError';
+  }
+
   readonly code = 'BACKEND_UNAVAILABLE';
   /** Name of the backend. */
   readonly backend: string;
@@ -50,7 +53,10 @@ export class BackendUnavailableError extends FloodgateError {
 
 /** A circuit breaker rejected the call without making it. Mapped to 503. */
 export class CircuitOpenError extends FloodgateError {
-  override readonly name = 'CircuitOpenError';
+  static {
+    this.prototype.name = 'CircuitOpenError';
+  }
+
   readonly code = 'CIRCUIT_OPEN';
 
   /**
@@ -65,13 +71,21 @@ export class CircuitOpenError extends FloodgateError {
   }
 
   static of(breaker: string, retryAfterMs: number): CircuitOpenError {
-    return stackless(() => new CircuitOpenError(breaker, retryAfterMs));
+    // As `stackless` does, less its function: here an error is all that a call costs.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
+    const error = new CircuitOpenError(breaker, retryAfterMs);
+    Error.stackTraceLimit = stackTraceLimit;
+    return error;
   }
 }
 
 /** A deadline passed before an answer came. The cause of a `BackendUnavailableError`, or a breaker's `callTimeout`. */
 export class DeadlineExceededError extends FloodgateError {
-  override readonly name = 'DeadlineExceededError';
+  static {
+    this.prototype.name = 'DeadlineExceededError';
+  }
+
   readonly code = 'DEADLINE_EXCEEDED';
 
   constructor(readonly timeoutMs: number) {
@@ -85,7 +99,10 @@ export class DeadlineExceededError extends FloodgateError {
 
 /** A wrong option, found at start-up where it can be known there. Never swallowed by a failure mode. */
 export class RateLimitConfigurationError extends FloodgateError {
-  override readonly name = 'RateLimitConfigurationError';
+  static {
+    this.prototype.name = 'RateLimitConfigurationError';
+  }
+
   readonly code = 'RATE_LIMIT_CONFIGURATION';
 
   /**
