@@ -1,6 +1,7 @@
 import {
   type CanActivate,
   type DynamicModule,
+  type FactoryProvider,
   Inject,
   Module,
   type ModuleMetadata,
@@ -40,7 +41,7 @@ export interface RateLimitOptionsFactory {
 
 /** How to make the options of the module when they depend on other providers: one of the three `use…`. */
 export interface RateLimitModuleAsyncOptions extends Pick<ModuleMetadata, 'imports'> {
-  readonly inject?: readonly (string | symbol | Type)[];
+  readonly inject?: NonNullable<FactoryProvider['inject']>;
   // The arguments are what `inject` lists, whose types a signature cannot follow.
   readonly useFactory?: (...args: never[]) => RateLimitModuleOptions | Promise<RateLimitModuleOptions>;
   readonly useClass?: Type<RateLimitOptionsFactory>;

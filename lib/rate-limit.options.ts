@@ -5,9 +5,9 @@ import type { Backend } from './contracts/backend.js';
 import type { CircuitBreakerOptions } from './contracts/breaker.js';
 import { RateLimitConfigurationError } from './contracts/errors.js';
 import type { Duration, FailureMode, KeyInput, PolicyInput } from './contracts/policy.js';
-import { parseDuration } from './policies/duration.js';
+import { MAX_TIMER_MS, parseDuration } from './policies/duration.js';
 import { checkKeyInput } from './policies/key-input.js';
-import { aBoolean, aFunction, oneOf, onlyKnown } from './policies/option-checks.js';
+import { aBoolean, aFunction, anObject, oneOf, onlyKnown } from './policies/option-checks.js';
 
 /**
  * Which rate-limit headers responses carry: `standard`, as the IETF's draft; `legacy`, the customary `X-RateLimit-`
@@ -29,7 +29,7 @@ export interface RateLimitModuleOptions {
   readonly failureMode?: FailureMode;
   /** Share of each limit that failure mode `local` enforces in this process: above 0, at most 1. Default 1. */
   readonly localShare?: number;
-  /** Deadline of one call to a backend. Default 250 ms. */
+  /** Deadline of one call to a backend, at most 24 days. Default 250 ms. */
   readonly timeout?: Duration;
   /** Options of the breaker around each backend that brings none of its own; `false`: none. */
   readonly circuitBreaker?: CircuitBreakerOptions | false;
@@ -103,6 +103,7 @@ const VERBS = ['consume', 'peek', 'refund', 'reset', 'ping', 'close'] as const;
  * @throws RateLimitConfigurationError naming the option, the value and the mend
  */
 export function settingsOf(options: RateLimitModuleOptions): RateLimitSettings {
+  anObject('options', options, "Give an object of options, such as { policies: { login: '5/15m' } }.");
   onlyKnown('', options, OPTIONS);
   const settings: RateLimitSettings = {
     backend: options.backend ?? memoryBackend(),
@@ -111,7 +112,7 @@ export function settingsOf(options: RateLimitModuleOptions): RateLimitSettings {
     key: options.key ?? 'ip',
     failureMode: options.failureMode ?? 'closed',
     localShare: options.localShare ?? 1,
-    timeoutMs: parseDuration('timeout', options.timeout ?? 250),
+    timeoutMs: parseDuration('timeout', options.timeout ?? 250, MAX_TIMER_MS),
     circuitBreaker: options.circuitBreaker ?? {},
     headers: options.headers ?? 'standard',
     problemDetails: options.problemDetails ?? false,
@@ -127,22 +128,20 @@ export function settingsOf(options: RateLimitModuleOptions): RateLimitSettings {
 
 function checkValues(settings: RateLimitSettings): void {
   const { backend, policies, apply, localShare, ipv6PrefixBits, headers } = settings;
-  if (typeof backend !== 'object' || VERBS.some((verb) => typeof backend[verb] !== 'function')) {
+  if (VERBS.some((verb) => typeof backend[verb] !== 'function')) {
     throw new RateLimitConfigurationError(
       'backend',
       backend,
       'Give memoryBackend(), redisBackend({ url }) or another Backend.',
     );
   }
-  if (typeof policies !== 'object') {
-    throw new RateLimitConfigurationError('policies', policies, "Give an object of names, such as { login: '5/15m' }.");
-  }
+  anObject('policies', policies, "Give an object of names, such as { login: '5/15m' }.");
   if (!Array.isArray(apply)) {
     throw new RateLimitConfigurationError('apply', apply, "Give an array of policies' names, such as ['default'].");
   }
   checkKeyInput('key', settings.key);
   oneOf('failureMode', settings.failureMode, ['closed', 'open', 'local']);
-  if (!(localShare > 0 && localShare <= 1)) {
+  if (!(typeof localShare === 'number' && localShare > 0 && localShare <= 1)) {
     throw new RateLimitConfigurationError('localShare', localShare, 'Give a number above 0 and at most 1.');
   }
   if (settings.circuitBreaker !== false) toSettings(settings.circuitBreaker);

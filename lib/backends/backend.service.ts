@@ -2,10 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { BackendHealth, BackendStatus } from '../contracts/backend.js';
 import type { Decision } from '../contracts/decision.js';
 import { RateLimitConfigurationError } from '../contracts/errors.js';
-import type { MaybePromise } from '../contracts/maybe-promise.js';
 import type { Duration, FailureMode, PolicyInput } from '../contracts/policy.js';
 import { isCost, type CompiledPolicy } from '../policies/compiled-policy.js';
-import { parseDuration } from '../policies/duration.js';
+import { MAX_TIMER_MS, parseDuration } from '../policies/duration.js';
 import { oneOf } from '../policies/option-checks.js';
 import { PolicyCatalog } from '../policies/policy-catalog.js';
 import { checkApart } from '../policies/policy-identity.js';
@@ -24,7 +23,7 @@ export interface ConsumeOptions {
   readonly cost?: number;
   /** What this call gets when no backend can decide. Default: the policies', else the module's. */
   readonly failureMode?: FailureMode;
-  /** Deadline of one backend call. Default: the module's. */
+  /** Deadline of one backend call, at most 24 days. Default: the module's. */
   readonly timeout?: Duration;
   /** Ends the wait: the call rejects with the signal's reason, whatever the backend still does. */
   readonly signal?: AbortSignal;
@@ -59,8 +58,11 @@ export class BackendService {
    * if (!decision.allowed) return { retryInMs: decision.retryAfterMs };
    */
   async consume(key: string, policies: Policies, options: ConsumeOptions = {}): Promise<Decision> {
-    const { decision } = await this.charged(this.question(key, policies, options), options.signal);
-    return decision;
+    const question = this.question(key, policies, options);
+    const { signal } = options;
+    signal?.throwIfAborted();
+    const charging = this.charged(question);
+    return (await (signal === undefined ? charging : untilAborted(charging, signal))).decision;
   }
 
   /** What `consume` with cost 0 would answer; nothing is charged. Fails as `consume` does. */
@@ -103,11 +105,13 @@ export class BackendService {
    */
   async acquire(key: string, policies: Policies, options: ConsumeOptions = {}): Promise<Lease> {
     const question = this.question(key, policies, options);
-    const granted = await this.charged(question, options.signal);
-    if (granted.decision.kind === 'limited') throw exceeded(question, granted.decision);
-    return new BackendLease(granted, question.charges, {
-      charge: async (charges, overdraw) => this.charged({ ...question, charges, overdraw }),
-      refund: (charges, receipt) => this.decider.refund({ ...question, charges }, receipt),
+    const { signal } = options;
+    signal?.throwIfAborted();
+    const granting = this.granted(question);
+    if (signal === undefined) return granting;
+    return untilAborted(granting, signal, () => {
+      // Nobody will hold the lease that may still be granted.
+      granting.then((lease) => lease.release()).catch(() => undefined);
     });
   }
 
@@ -152,6 +156,16 @@ export class BackendService {
     for (const { breaker } of this.decider.guards) breaker?.reset();
   }
 
+  /** @throws RateLimitExceededException when the call is limited */
+  private async granted(question: PolicyQuestion): Promise<Lease> {
+    const outcome = await this.charged(question);
+    if (outcome.decision.kind === 'limited') throw exceeded(question, outcome.decision);
+    return new BackendLease(outcome, question.charges, {
+      charge: async (charges, overdraw) => this.charged({ ...question, charges, overdraw }),
+      refund: (charges, receipt) => this.decider.refund({ ...question, charges }, receipt),
+    });
+  }
+
   private question(key: string, policies: Policies, options: ConsumeOptions): PolicyQuestion {
     const compiled = [policies].flat().map((input) => this.catalog.forService(input));
     if (compiled.length === 0) {
@@ -165,15 +179,13 @@ export class BackendService {
       policies: compiled,
       charges: distinct(compiled.map((one) => ({ key: bounded, policy: one.policy, cost: costOf(one, cost) }))),
       failureMode: failureMode ?? failureModeOf(compiled, this.settings.failureMode),
-      timeoutMs: timeout === undefined ? this.settings.timeoutMs : parseDuration('timeout', timeout),
+      timeoutMs: timeout === undefined ? this.settings.timeoutMs : parseDuration('timeout', timeout, MAX_TIMER_MS),
     };
   }
 
-  private async charged(question: Question, signal?: AbortSignal): Promise<Outcome> {
-    signal?.throwIfAborted();
+  private async charged(question: Question): Promise<Outcome> {
     if (!this.settings.enabled) return { decision: notCounted('disabled'), atMs: null };
-    const outcome = this.decider.decide(question);
-    return signal === undefined ? outcome : untilAborted(outcome, signal);
+    return this.decider.decide(question);
   }
 }
 
@@ -186,10 +198,13 @@ function costOf({ cost: own, policy }: CompiledPolicy, given: number | undefined
 }
 
 /** Waits for an outcome, or rejects with the signal's reason as soon as it is aborted. */
-async function untilAborted<T>(outcome: MaybePromise<T>, signal: AbortSignal): Promise<T> {
+async function untilAborted<T>(outcome: Promise<T>, signal: AbortSignal, onAbort?: () => void): Promise<T> {
   let abort = (): void => undefined;
   const aborted = new Promise<never>((_resolve, reject) => {
-    abort = () => reject(signal.reason as Error);
+    abort = () => {
+      reject(signal.reason as Error);
+      onAbort?.();
+    };
     signal.addEventListener('abort', abort, { once: true });
   });
   try {

@@ -1,5 +1,6 @@
 import type { Charge } from '../contracts/backend.js';
 import type { Decision } from '../contracts/decision.js';
+import { isUnavailable } from '../contracts/errors.js';
 import { withCost } from './charges.js';
 import type { Outcome, Receipt } from './decider.js';
 
@@ -19,11 +20,14 @@ export interface Lease extends AsyncDisposable {
    * Never throws for want of quota.
    */
   adjust(units: number): Promise<void>;
-  /** Keeps what was charged. */
+  /** Keeps what was charged, and what still will be: nothing is given back after it. */
   settle(): void;
-  /** Gives back all of it; a lease that was settled or released gives nothing back. */
+  /** Gives back all of it, and what a call in flight still charges; nothing once it was settled or released. */
   release(): Promise<void>;
-  /** Releases, unless settled. */
+  /**
+   * Releases, unless settled. A backend that is out of reach is no error here, where it would hide the block's own: what
+   * it cannot give back lapses with its window.
+   */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -43,6 +47,7 @@ interface Holding {
 export class BackendLease implements Lease {
   readonly decision: Decision;
   private held: readonly Holding[] = [];
+  private state: 'open' | 'settled' | 'released' = 'open';
 
   /** @param charges what was granted; later charges go to the same policies and keys */
   constructor(
@@ -51,7 +56,7 @@ export class BackendLease implements Lease {
     private readonly account: LeaseAccount,
   ) {
     this.decision = granted.decision;
-    this.hold(granted, charges);
+    this.held = holdingsOf(granted, charges);
   }
 
   async consume(units: number): Promise<Decision> {
@@ -67,30 +72,31 @@ export class BackendLease implements Lease {
   }
 
   settle(): void {
+    if (this.state === 'open') this.state = 'settled';
     this.held = [];
   }
 
   release(): Promise<void> {
+    if (this.state === 'open') this.state = 'released';
     return this.giveBack(Number.POSITIVE_INFINITY);
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.release();
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.release();
+    } catch (error) {
+      if (!isUnavailable(error)) throw error;
+    }
   }
 
   private async charge(units: number, overdraw: boolean): Promise<Outcome> {
     const charges = withCost(this.charges, units);
     const outcome = await this.account.charge(charges, overdraw);
-    this.hold(outcome, charges);
+    if (this.state === 'settled') return outcome;
+    this.held = [...this.held, ...holdingsOf(outcome, charges)];
+    // The lease was released while this call was on its way: nobody else would give it back.
+    if (this.state === 'released') await this.giveBack(Number.POSITIVE_INFINITY);
     return outcome;
-  }
-
-  private hold({ decision, atMs }: Outcome, charges: readonly Charge[]): void {
-    if (decision.kind !== 'allowed') return;
-    // A shadow policy that refused was not charged, and must not be given back.
-    const charged = charges.filter(({ cost }, index) => cost > 0 && decision.policies[index]?.allowed === true);
-    const { source, backend } = decision;
-    if (charged.length > 0) this.held = [...this.held, { receipt: { source, backend, atMs }, charges: charged }];
   }
 
   /** Gives back up to so many units of each policy, the latest first: they still count for longest. */
@@ -114,6 +120,15 @@ export class BackendLease implements Lease {
     this.held = kept;
     await Promise.all(refunds.map(({ charges, receipt }) => this.account.refund(charges, receipt)));
   }
+}
+
+/** What an outcome charged, if anything. */
+function holdingsOf({ decision, atMs }: Outcome, charges: readonly Charge[]): readonly Holding[] {
+  if (decision.kind !== 'allowed') return [];
+  // A shadow policy that refused was not charged, and must not be given back.
+  const charged = charges.filter(({ cost }, index) => cost > 0 && decision.policies[index]?.allowed === true);
+  const { source, backend } = decision;
+  return charged.length > 0 ? [{ receipt: { source, backend, atMs }, charges: charged }] : [];
 }
 
 const unitsError = (units: unknown, wanted: string): TypeError =>

@@ -76,7 +76,7 @@ export type SkipFunction = (context: ExecutionContext) => boolean | Promise<bool
  * { rate: '100/15m', key: 'user', algorithm: 'token-bucket', burst: 200 }
  */
 export interface PolicyOptions {
-  /** Its name in headers, events and metrics: letters, digits and `_ - . : / *`, up to 64. Default: its rate. */
+  /** Its name in headers, events and metrics: letters, digits and `_ - . : *`, up to 64. Default: its rate. */
   readonly name?: string;
   /** Units for each window, such as `'100/m'`, `'5/15m'`, `'10/250ms'`. */
   readonly rate?: string;

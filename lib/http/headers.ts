@@ -26,16 +26,21 @@ export function rateLimitHeaders(decision: Decision, style: HeaderStyle): readon
   ];
 }
 
+/** Largest integer of Structured Fields (RFC 9651, 3.3.1): 15 digits. */
+const LARGEST_INTEGER = 999_999_999_999_999;
+
+const integer = (value: number): number => Math.min(value, LARGEST_INTEGER);
+
 /** Lists of Structured Fields (RFC 9651) as in draft-ietf-httpapi-ratelimit-headers-10: one member for each policy. */
 const standardHeaders = (policies: readonly PolicyStatus[]): readonly Header[] => [
   [
     'RateLimit-Policy',
-    policies.map(({ name, limit, windowMs }) => `"${name}";q=${limit};w=${inSeconds(windowMs)}`).join(', '),
+    policies.map(({ name, limit, windowMs }) => `"${name}";q=${integer(limit)};w=${inSeconds(windowMs)}`).join(', '),
   ],
   [
     'RateLimit',
     policies
-      .map(({ name, remaining, resetAfterMs }) => `"${name}";r=${remaining};t=${inSeconds(resetAfterMs)}`)
+      .map(({ name, remaining, resetAfterMs }) => `"${name}";r=${integer(remaining)};t=${inSeconds(resetAfterMs)}`)
       .join(', '),
   ],
 ];

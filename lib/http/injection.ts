@@ -1,5 +1,5 @@
 import { type ExecutionContext, Inject, Injectable, Scope, type Type } from '@nestjs/common';
-import { type ContextId, ContextIdFactory, ModuleRef } from '@nestjs/core';
+import { type ContextId, ContextIdFactory, ModuleRef, ModulesContainer } from '@nestjs/core';
 import type { MaybePromise } from '../contracts/maybe-promise.js';
 import type { KeyResolver, PolicyResolver } from '../contracts/policy.js';
 import { requestOf } from './request.js';
@@ -14,21 +14,24 @@ export function isResolverClass<R extends KeyResolver | PolicyResolver>(
 
 /**
  * Instances of classes that options and decorators name: the application's own provider where there is one, of any
- * scope, else one that Nest makes with its dependencies.
+ * scope, else one that Nest makes as a part of the module of the class that is called.
  */
 @Injectable()
 export class Injection {
   private readonly made = new Map<Type<unknown>, MaybePromise<unknown>>();
   private readonly contexts = new WeakMap<object, ContextId>();
 
-  constructor(@Inject(ModuleRef) private readonly moduleRef: ModuleRef) {}
+  constructor(
+    @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
+    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
+  ) {}
 
   instanceOf<T>(type: Type<T>, context: ExecutionContext): MaybePromise<T> {
     const known = this.made.get(type);
     if (known !== undefined) return known as MaybePromise<T>;
     switch (this.scopeOf(type)) {
       case undefined:
-        return this.keep(type, this.moduleRef.create(type));
+        return this.keep(type, this.injectorOf(context.getClass()).create(type));
       case Scope.DEFAULT:
         return this.keep(type, this.moduleRef.get(type, { strict: false }));
       default:
@@ -46,6 +49,15 @@ export class Injection {
       this.contexts.set(request, id);
     }
     return id;
+  }
+
+  /** The injector of a class's module: what a class may inject there, one that is made for it may inject too. */
+  private injectorOf(type: Type): ModuleRef {
+    for (const { controllers, providers } of this.modules.values()) {
+      if (!controllers.has(type) && !providers.has(type)) continue;
+      return (providers.get(ModuleRef)?.instance as ModuleRef | undefined) ?? this.moduleRef;
+    }
+    return this.moduleRef;
   }
 
   /** Scope of a provider; `undefined` if the application provides no such class. */

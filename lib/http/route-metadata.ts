@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { RateLimitConfigurationError } from '../contracts/errors.js';
 import type { PolicyInput } from '../contracts/policy.js';
 
 /** What one `@RateLimit()` says, and where it stands: the class, and the method if it is on one. */
@@ -54,7 +55,12 @@ function decorate(
   declare: (carrier: Carrier, target: Class, method: string | undefined) => void,
 ): MethodDecorator & ClassDecorator {
   return (target: object, method?: string | symbol, descriptor?: PropertyDescriptor): void => {
-    if (method === undefined) declare(target, target as Class, undefined);
-    else declare((descriptor?.value ?? target) as Carrier, target.constructor as Class, String(method));
+    if (method === undefined) return declare(target, target as Class, undefined);
+    const handler: unknown = descriptor?.value;
+    if (typeof handler !== 'function') {
+      const place = `${target.constructor.name}.${String(method)}`;
+      throw new RateLimitConfigurationError(place, handler, 'Decorate a class or a method: nothing else is called.');
+    }
+    declare(handler, target.constructor as Class, String(method));
   };
 }

@@ -1,10 +1,11 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { RateLimitEvent, RateLimitListener } from '../contracts/events.js';
+import { isPromise } from '../contracts/maybe-promise.js';
 
 /**
  * The typed stream of what the limiter does: decisions, failures of backends, outages, breakers, evictions.
  *
- * Listeners are called in the course of the request, so they should be quick; one that throws harms nobody.
+ * Listeners are called in the course of the request, so they should be quick; one that fails harms nobody.
  *
  * @example
  * events.on((event) => { if (event.kind === 'outage-started') page(event.backend); });
@@ -35,10 +36,16 @@ export class RateLimitEvents {
   emit(event: RateLimitEvent): void {
     for (const listener of this.listeners) {
       try {
-        listener(event);
+        // An async function may stand in for one that returns nothing.
+        const result = listener(event) as unknown;
+        if (isPromise(result)) result.then(undefined, (error: unknown) => this.complain(event, error));
       } catch (error) {
-        this.logger.error(`A listener of '${event.kind}' threw`, error instanceof Error ? error.stack : String(error));
+        this.complain(event, error);
       }
     }
+  }
+
+  private complain({ kind }: RateLimitEvent, error: unknown): void {
+    this.logger.error(`A listener of '${kind}' failed`, error instanceof Error ? error.stack : String(error));
   }
 }

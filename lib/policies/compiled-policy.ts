@@ -12,7 +12,7 @@ import type {
 } from '../contracts/policy.js';
 import { parseDuration } from './duration.js';
 import { checkKeyInput } from './key-input.js';
-import { aFunction, oneOf, onlyKnown } from './option-checks.js';
+import { aFunction, anObject, aText, oneOf, onlyKnown } from './option-checks.js';
 import { formatRate, parseRate, type Rate } from './rate.js';
 
 /** A policy after validation: the quota that backends see, and how it applies to a call. */
@@ -70,7 +70,7 @@ export function compilePolicy(
   oneOf(`${option}.mode`, mode, ['enforce', 'shadow']);
   oneOf(`${option}.scope`, scope, ['shared', 'route']);
   if (failureMode !== undefined) oneOf(`${option}.failureMode`, failureMode, ['closed', 'open', 'local']);
-  if (name !== undefined && !NAME.test(name)) {
+  if (name !== undefined && !(typeof name === 'string' && NAME.test(name))) {
     throw new RateLimitConfigurationError(
       `${option}.name`,
       name,
@@ -82,6 +82,7 @@ export function compilePolicy(
   checkCost(option, options.cost);
   if (options.key !== undefined) checkKeyInput(`${option}.key`, options.key);
   if (options.skipIf !== undefined) aFunction(`${option}.skipIf`, options.skipIf);
+  if (options.message !== undefined) aText(`${option}.message`, options.message);
   return {
     policy: {
       id: `${identify(name)}#${algorithm}`,
@@ -108,9 +109,7 @@ export function withId(compiled: CompiledPolicy, id: string): CompiledPolicy {
 
 /** @throws RateLimitConfigurationError if it is no object, or has an option that does not exist */
 export function checkedShape(option: string, input: PolicyOptions): PolicyOptions {
-  if (typeof input !== 'object' || (input as unknown) === null) {
-    throw new RateLimitConfigurationError(option, input, "Give a rate such as '100/m', options, or a policy's name.");
-  }
+  anObject(option, input, "Give a rate such as '100/m', options, or a policy's name.");
   onlyKnown(option, input, OPTIONS);
   return input;
 }

@@ -5,25 +5,30 @@ const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h:
 
 const DURATION = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/;
 
-/** Longest duration of any option: 366 days, so that products with limits stay exact and no timer overflows unseen. */
-export const MAX_DURATION_MS = 366 * 86_400_000;
+const DAY_MS = 86_400_000;
+
+/** Longest duration of any option: 366 days, so that products with limits stay exact. */
+export const MAX_DURATION_MS = 366 * DAY_MS;
+
+/** Longest delay of a timer, about 24 days: a longer one fires at once. */
+export const MAX_TIMER_MS = 2_147_483_647;
 
 /**
  * Reads a duration option as whole milliseconds.
  *
  * @param option path of the option, for the error
- * @param minimumMs smallest value allowed, in ms; default 1
- * @throws RateLimitConfigurationError for anything but a whole number of ms between `minimumMs` and 366 days
+ * @param maximumMs longest duration allowed; default 366 days
+ * @throws RateLimitConfigurationError for anything but a whole number of ms from 1 to `maximumMs`
  */
-export function parseDuration(option: string, value: Duration, minimumMs = 1): number {
+export function parseDuration(option: string, value: Duration, maximumMs = MAX_DURATION_MS): number {
   const milliseconds = typeof value === 'string' ? inMilliseconds(value) : value;
-  if (Number.isInteger(milliseconds) && milliseconds >= minimumMs && milliseconds <= MAX_DURATION_MS) {
+  if (Number.isInteger(milliseconds) && milliseconds >= 1 && milliseconds <= maximumMs) {
     return milliseconds;
   }
   throw new RateLimitConfigurationError(
     option,
     value,
-    `Give a whole number of milliseconds from ${minimumMs} to ${MAX_DURATION_MS} (366 days), or a string such as '250ms', '60s', '5m', '1h', '1d'.`,
+    `Give a whole number of milliseconds from 1 to ${maximumMs} (${Math.floor(maximumMs / DAY_MS)} days), or a string such as '250ms', '60s', '5m', '1h', '1d'.`,
   );
 }
 

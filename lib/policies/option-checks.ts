@@ -18,6 +18,20 @@ export function onlyKnown(option: string, value: object, known: readonly string[
   );
 }
 
+/** @throws RateLimitConfigurationError if the value is no object, or an array */
+export function anObject(option: string, value: unknown, mend: string): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new RateLimitConfigurationError(option, value, mend);
+  }
+}
+
+/** @throws RateLimitConfigurationError if the value is no text, or an empty one */
+export function aText(option: string, value: unknown): void {
+  if (typeof value !== 'string' || value === '') {
+    throw new RateLimitConfigurationError(option, value, 'Give a text that is not empty.');
+  }
+}
+
 /** @throws RateLimitConfigurationError if the value is no function */
 export function aFunction(option: string, value: unknown): void {
   if (typeof value !== 'function') throw new RateLimitConfigurationError(option, value, 'Give a function of the call.');
