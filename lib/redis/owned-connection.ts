@@ -12,6 +12,7 @@ const QUIT_TIMEOUT_MS = 1_000;
 /** What an application may set otherwise. */
 const DEFAULTS = {
   connectTimeout: 5_000,
+  disconnectTimeout: 500,
   socketTimeout: SOCKET_TIMEOUT_MS,
   retryStrategy: retryDelayMs,
   // A server that became a replica is left for the one that took over, once name or Sentinel points there.

@@ -52,9 +52,17 @@ const WITHIN_SCRIPT = /: -([A-Z]+) /;
 
 /** Whether an error says that Redis cannot serve now, rather than that it was asked wrongly. */
 export function isInfrastructureError(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
+  if (!isError(error)) return false;
   return error.name === 'ReplyError' ? isInfrastructureReply(error.message) : isConnectionError(error);
 }
+
+/** By its shape: a test runner gives the errors of Node another `Error` than its own. */
+const isError = (error: unknown): error is Error =>
+  typeof error === 'object' &&
+  error !== null &&
+  'name' in error &&
+  'message' in error &&
+  typeof error.message === 'string';
 
 function isConnectionError(error: Error): boolean {
   const { code } = error as { code?: unknown };
