@@ -2,9 +2,13 @@ import type { HttpAdapterHost } from '@nestjs/core';
 import type { Header } from './headers.js';
 import { PROBLEM_JSON, type Problem } from './problem-details.js';
 
-/** Sets headers of a response, unless they are on their way already. */
-export function setHeaders({ httpAdapter }: HttpAdapterHost, response: object, headers: readonly Header[]): void {
-  if (httpAdapter.isHeadersSent(response)) return;
+/** Sets headers of a response, unless they are on their way already, or there is no server: none hears them then. */
+export function setHeaders(
+  { httpAdapter }: Partial<HttpAdapterHost>,
+  response: object,
+  headers: readonly Header[],
+): void {
+  if (httpAdapter === undefined || httpAdapter.isHeadersSent(response)) return;
   for (const [name, value] of headers) httpAdapter.setHeader(response, name, value);
 }
 

@@ -111,7 +111,7 @@ describe('a key that is read of a request', () => {
 
   it('warns of each missing key once, and of another once more', () => {
     const all = readers();
-    for (const key of ['header:a', 'header:b', 'header:a'] as const) all.of(key)(httpCall({ headers: {} }));
+    for (const key of ['header:a', 'header:b', 'header:a'] as const) void all.of(key)(httpCall({ headers: {} }));
     expect(warn).toHaveBeenCalledTimes(2);
   });
 
@@ -122,7 +122,9 @@ describe('a key that is read of a request', () => {
         throw new Error('at once');
       },
     ];
-    await expectNoUnhandled(() => expect(async () => read(failing, {})).rejects.toThrow(/later|at once/));
+    await expectNoUnhandled(async () => {
+      await expect(read(failing, {})).rejects.toThrow(/later|at once/);
+    });
   });
 
   it('does not take an address, header or value from the payload of a remote call', () => {
