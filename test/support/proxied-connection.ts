@@ -65,7 +65,8 @@ export class ProxiedConnection {
 
 function resetSocket(socket: Socket | undefined): void {
   if (!socket || socket.destroyed) return;
-  if (socket.connecting) socket.destroy();
+  // A socket that has sent its FIN cannot be reset any more: Node would keep its handle for ever.
+  if (socket.connecting || socket.writableEnded) socket.destroy();
   else socket.resetAndDestroy();
 }
 

@@ -1,0 +1,138 @@
+import { eventually } from '../support/eventually.js';
+import { platforms, type Platform } from '../support/http-app.js';
+import type { Fault, Scene } from './fault.js';
+import { FaultyApp, LIMIT, type Answer } from './faulty-app.js';
+import { FAILURE_THRESHOLD, MODES, optionsOf, type Mode } from './modes.js';
+
+/** What one application did in the course of a fault. */
+export interface Course {
+  readonly mode: Mode;
+  readonly platform: Platform;
+  readonly app: FaultyApp;
+  /** Before it. Empty where the fault was there from the start. */
+  readonly healthy: readonly Answer[];
+  readonly healthBefore: readonly [number, string] | undefined;
+  /** Until the circuit was open. */
+  readonly before: readonly Answer[];
+  /** While it was. */
+  readonly open: readonly Answer[];
+  readonly healthDuring: readonly [number, string];
+  /** Calls that the backend got while the circuit was open, and the probes among them. */
+  readonly callsWhileOpen: number;
+  readonly probesWhileOpen: number;
+  /** Time from the mending until an answer came from the backend again. */
+  readonly recoveryMs: number;
+  readonly healthAfter: readonly [number, string];
+  /** For a fresh key, and for the key that had half of its quota left before. */
+  readonly fresh: readonly Answer[];
+  readonly steady: readonly Answer[];
+}
+
+/** Half of a key's quota. */
+export const HALF = LIMIT / 2;
+
+const MOST_CALLS_UNTIL_OPEN = 3 * FAILURE_THRESHOLD;
+
+let apps = 0;
+
+/** Takes one application for each mode and platform through a fault and back. */
+export async function runFault(fault: Fault, spareUrl: string): Promise<readonly Course[]> {
+  await using scene = await fault.start();
+  if (fault.fromTheStart) await scene.break();
+  await using started = await startAll(scene, spareUrl);
+  const { runs } = started;
+
+  const healthy = fault.fromTheStart
+    ? new Map<Run, Healthy>()
+    : await forAll(runs, async ({ app }) => ({
+        answers: await whenPrimary(app).then(() => app.askTimes(HALF, 'steady')),
+        health: await app.health(),
+      }));
+  if (!fault.fromTheStart) await scene.break();
+
+  // All at once, since a call may last until its deadline; and then one by one, since none should last at all.
+  const before = await forAll(runs, ({ app }) => untilOpen(app));
+  const during = new Map<Run, During>();
+  for (const run of runs) during.set(run, await whileOpen(run.app));
+
+  await scene.mend();
+  const mendedMs = performance.now();
+  const after = await forAll(runs, async ({ app }) => {
+    await whenPrimary(app);
+    const recoveryMs = performance.now() - mendedMs;
+    return {
+      recoveryMs,
+      healthAfter: await app.health(),
+      fresh: await app.askTimes(LIMIT + 2, 'fresh'),
+      steady: await app.askTimes(LIMIT + 2, 'steady'),
+    };
+  });
+  return runs.map((run) => ({
+    ...run,
+    healthy: healthy.get(run)?.answers ?? [],
+    healthBefore: healthy.get(run)?.health,
+    before: before.get(run)!,
+    ...during.get(run)!,
+    ...after.get(run)!,
+  }));
+}
+
+interface Run {
+  readonly mode: Mode;
+  readonly platform: Platform;
+  readonly app: FaultyApp;
+}
+
+interface Healthy {
+  readonly answers: readonly Answer[];
+  readonly health: readonly [number, string];
+}
+
+type During = Pick<Course, 'open' | 'healthDuring' | 'callsWhileOpen' | 'probesWhileOpen'>;
+
+async function startAll(scene: Scene, spareUrl: string): Promise<AsyncDisposable & { readonly runs: readonly Run[] }> {
+  const runs: Run[] = [];
+  for (const platform of platforms) {
+    for (const mode of MODES) {
+      apps += 1;
+      const name = `${mode.replaceAll(' ', '-')}-${platform}-${apps}`;
+      const options = optionsOf(mode, { name, connection: scene.connection(), spareUrl });
+      runs.push({ mode, platform, app: await FaultyApp.start(platform, name, options) });
+    }
+  }
+  const close = async () => void (await Promise.all(runs.map(({ app }) => app.close())));
+  return { runs, [Symbol.asyncDispose]: close };
+}
+
+async function forAll<T>(runs: readonly Run[], work: (run: Run) => Promise<T>): Promise<Map<Run, T>> {
+  return new Map(await Promise.all(runs.map(async (run) => [run, await work(run)] as const)));
+}
+
+/** Asks until the circuit opens. */
+async function untilOpen(app: FaultyApp): Promise<Answer[]> {
+  const answers: Answer[] = [];
+  while (app.circuit !== 'open' && answers.length < MOST_CALLS_UNTIL_OPEN) answers.push(await app.ask('outage'));
+  return answers;
+}
+
+/** Asks for more than the quota while the circuit is open. */
+async function whileOpen(app: FaultyApp): Promise<During> {
+  const [calls, probes] = [app.count('backend-failure'), app.count('half-open')];
+  const open = await app.askTimes(LIMIT + 2, 'outage');
+  const healthDuring = await app.health();
+  return {
+    open,
+    healthDuring,
+    callsWhileOpen: app.count('backend-failure') - calls,
+    probesWhileOpen: app.count('half-open') - probes,
+  };
+}
+
+/** Waits until the backend decides; each time with another key, so that no quota runs out. */
+async function whenPrimary(app: FaultyApp): Promise<void> {
+  let attempt = 0;
+  await eventually(async () => (await app.ask(`poll ${(attempt += 1)}`)).body.source === 'primary', {
+    what: `${app.backend} decides`,
+    timeoutMs: 15_000,
+  });
+}

@@ -1,0 +1,65 @@
+/**
+ * The table of docs/failure-modes.md, made from what the fault suite measured. In JavaScript, since a script writes it
+ * and the tests read it.
+ *
+ * @typedef {object} Cell
+ * @property {string} status HTTP statuses seen during the fault
+ * @property {string} headers which of the limiter's headers the answers had
+ * @property {number} beforeMs slowest answer before the circuit was open
+ * @property {number} openMs median of the answers while it was open
+ * @property {number | null} overNormalMs how much more that is than the median before the fault; null if there was none
+ * @property {number} recoveryMs slowest time from the mending until the backend decided again
+ *
+ * @typedef {object} Row
+ * @property {string} fault
+ * @property {Record<string, Cell>} cells by mode
+ */
+
+const COLUMNS = ['closed', 'open', 'local', 'failover to memory', 'failover to a second Redis'];
+
+/** @param {readonly Row[]} rows */
+export function renderTable(rows) {
+  const line = (/** @type {readonly string[]} */ cells) => `| ${cells.join(' | ')} |`;
+  return [
+    line(['Fault', ...COLUMNS]),
+    line(Array(COLUMNS.length + 1).fill('---')),
+    ...rows.map(({ fault, cells }) => line([fault, ...COLUMNS.map((mode) => renderCell(cells[mode]))])),
+  ].join('\n');
+}
+
+/** @param {Cell | undefined} cell */
+function renderCell(cell) {
+  if (cell === undefined) throw new Error('A mode was not measured');
+  const { status, headers, beforeMs, openMs } = cell;
+  return `${status} · ${headers} · ${Math.round(beforeMs)} → ${openMs.toFixed(1)} ms`;
+}
+
+/** What the table promises, without the milliseconds. @param {string} text */
+export const withoutTimes = (text) => text.replace(/ · \d+ → \d+\.\d ms/g, '');
+
+/**
+ * The row of a fault in a document, as it was rendered.
+ *
+ * @param {string} document
+ * @param {string} fault
+ */
+export const rowIn = (document, fault) => document.split('\n').find((line) => line.startsWith(`| ${fault} | `));
+
+/** Names of the faults in the first table of a document. @param {string} document */
+export const faultsIn = (document) =>
+  document
+    .split('\n')
+    .filter((line) => / · \d+ → \d+\.\d ms/.test(line))
+    .map((line) => line.split(' | ')[0]?.replace(/^\| /, '') ?? '');
+
+/** What the strictest of all cells are. @param {readonly Row[]} rows */
+export function renderSummary(rows) {
+  const cells = rows.flatMap((row) => Object.values(row.cells));
+  const most = (/** @type {readonly number[]} */ values) => Math.max(...values);
+  const overNormal = cells.flatMap(({ overNormalMs }) => (overNormalMs === null ? [] : [overNormalMs]));
+  return [
+    `Slowest answer of all before a circuit was open: ${Math.round(most(cells.map(({ beforeMs }) => beforeMs)))} ms (deadline 250 ms).`,
+    `Largest median over normal once it was open: ${most(overNormal).toFixed(1)} ms.`,
+    `Slowest recovery: ${(most(cells.map(({ recoveryMs }) => recoveryMs)) / 1_000).toFixed(1)} s (one open period here: 1 s).`,
+  ].join('\n');
+}

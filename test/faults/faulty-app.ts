@@ -1,0 +1,155 @@
+import { ConsoleLogger, Controller, Get, Inject } from '@nestjs/common';
+import { HealthCheck, HealthCheckService, TerminusModule, type HealthCheckResult } from '@nestjs/terminus';
+import {
+  BackendService,
+  CircuitBreakerRegistry,
+  RateLimit,
+  RateLimitDecision,
+  RateLimitEvents,
+  RateLimitModule,
+  type Decision,
+  type RateLimitEvent,
+  type RateLimitModuleOptions,
+} from 'nestjs-floodgate';
+import { RateLimitHealthIndicator } from 'nestjs-floodgate/terminus';
+import { startHttpApp, type HttpApp, type Platform } from '../support/http-app.js';
+
+/** Units for each key, in a bucket so slow that none comes back during a test. */
+export const LIMIT = 20;
+
+@Controller()
+class LimitedController {
+  constructor(
+    @Inject(HealthCheckService) private readonly health: HealthCheckService,
+    @Inject(RateLimitHealthIndicator) private readonly rateLimit: RateLimitHealthIndicator,
+  ) {}
+
+  @RateLimit({ name: 'api', limit: LIMIT, window: '10d', algorithm: 'token-bucket', key: 'header:x-client' })
+  @Get('limited')
+  limited(@RateLimitDecision() { kind, source, backend }: Decision): object {
+    return { kind, source, backend };
+  }
+
+  @HealthCheck()
+  @Get('health')
+  check(): Promise<HealthCheckResult> {
+    return this.health.check([() => this.rateLimit.isHealthy('rate-limit')]);
+  }
+}
+
+/** What one request was answered. */
+export interface Answer {
+  readonly status: number;
+  readonly retryAfter: string | null;
+  readonly rateLimit: string | null;
+  /** What the route told of its decision; of a refusal, the body. */
+  readonly body: { readonly kind?: string; readonly source?: string; readonly backend?: string };
+  readonly latencyMs: number;
+}
+
+/** An application with one limited route and a health check. */
+export class FaultyApp implements AsyncDisposable {
+  readonly events: RateLimitEvent[] = [];
+
+  private constructor(
+    private readonly http: HttpApp,
+    /** Name of the backend that fails. */
+    readonly backend: string,
+  ) {
+    http.app.get(RateLimitEvents).on((event) => {
+      if (event.kind !== 'decision') this.events.push(event);
+    });
+  }
+
+  /** @param backend name of the backend that fails: unique in this process, whose log is one for all applications */
+  static async start(platform: Platform, backend: string, options: RateLimitModuleOptions): Promise<FaultyApp> {
+    const module = {
+      imports: [RateLimitModule.forRoot(options), TerminusModule.forRoot({ logger: false })],
+      controllers: [LimitedController],
+      providers: [RateLimitHealthIndicator],
+    };
+    const http = await startHttpApp(platform, module, (app) => app.useLogger(LOG));
+    return new FaultyApp(http, backend);
+  }
+
+  get url(): string {
+    return this.http.url;
+  }
+
+  get service(): BackendService {
+    return this.http.app.get(BackendService);
+  }
+
+  /** State of the circuit around the backend that fails. */
+  get circuit(): string {
+    return this.http.app.get(CircuitBreakerRegistry).get(`backend:${this.backend}`)!.status().state;
+  }
+
+  async ask(client: string): Promise<Answer> {
+    const startedMs = performance.now();
+    const response = await fetch(`${this.url}/limited`, { headers: { 'x-client': `${this.backend} ${client}` } });
+    const body = (await response.json()) as Answer['body'];
+    return {
+      status: response.status,
+      retryAfter: response.headers.get('retry-after'),
+      rateLimit: response.headers.get('ratelimit'),
+      body,
+      latencyMs: performance.now() - startedMs,
+    };
+  }
+
+  /** Asks one after the other. */
+  async askTimes(times: number, client: string): Promise<Answer[]> {
+    const answers: Answer[] = [];
+    for (let call = 0; call < times; call += 1) answers.push(await this.ask(client));
+    return answers;
+  }
+
+  /** HTTP status of `/health` and its word. */
+  async health(): Promise<readonly [number, string]> {
+    const response = await fetch(`${this.url}/health`);
+    const { status } = (await response.json()) as { status: string };
+    return [response.status, status];
+  }
+
+  /** What was logged of the backend that fails, by level. */
+  logged(level: 'warn' | 'log'): readonly string[] {
+    return LOG.lines.filter((line) => line.startsWith(`${level} Backend '${this.backend}'`));
+  }
+
+  /** How often something happened to the backend that fails, or to its breaker. */
+  count(kind: 'backend-failure' | 'outage-started' | 'outage-ended' | 'half-open'): number {
+    return this.events.filter((event) =>
+      event.kind === 'breaker-transition'
+        ? event.breaker === `backend:${this.backend}` && event.to === kind
+        : event.kind === kind && 'backend' in event && event.backend === this.backend,
+    ).length;
+  }
+
+  close(): Promise<void> {
+    return this.http.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/** Nest's log, kept instead of written. */
+class KeptLog extends ConsoleLogger {
+  readonly lines: string[] = [];
+
+  override log(message: unknown): void {
+    this.lines.push(`log ${String(message)}`);
+  }
+
+  override warn(message: unknown): void {
+    this.lines.push(`warn ${String(message)}`);
+  }
+
+  override error(message: unknown): void {
+    this.lines.push(`error ${String(message)}`);
+  }
+}
+
+const LOG = new KeptLog();
