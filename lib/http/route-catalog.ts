@@ -17,7 +17,7 @@ export class RouteCatalog {
     @Inject(PolicyCatalog) catalog: PolicyCatalog,
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
   ) {
-    for (const name of apply) catalog.byName('apply', name);
+    for (const name of apply) catalog.checkKnown('apply', name);
     this.planner = new RoutePlanner(catalog, apply, (type) => this.names.get(type) ?? type.name);
   }
 

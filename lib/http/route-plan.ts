@@ -26,6 +26,8 @@ export interface StaticCandidate {
 export interface DynamicCandidate {
   readonly kind: 'dynamic';
   readonly level: Level;
+  /** The name that the module gives it, which is also that of a single answer; in a decorator it has none. */
+  readonly name: string | undefined;
   readonly ask: DynamicPolicyInput;
   readonly site: PolicySite;
 }
@@ -73,15 +75,16 @@ export class RoutePlanner {
       ...this.declared(Level.Method, limitsOf(route.handler), label),
     ];
     this.checkSkips(route, written, label);
-    const candidates = written.filter((one) => !isSkipped(one, route));
+    const candidates = written.filter((one) => !isSkipped(one, route) && !isReplaced(one, written));
     const settled = candidates.filter((one) => one.kind === 'static');
     const policies = settled.length === candidates.length ? applicable(route, settled) : undefined;
     return { route, candidates, policies };
   }
 
   /** What a dynamic policy answered, in its place. */
-  answered({ level, site }: DynamicCandidate, inputs: readonly PolicyInput[]): readonly StaticCandidate[] {
-    return inputs.map((input, index) => {
+  answered({ level, name, site }: DynamicCandidate, inputs: readonly PolicyInput[]): readonly StaticCandidate[] {
+    const answers = name !== undefined && inputs.length === 1 ? inputs.map((input) => named(name, input)) : inputs;
+    return answers.map((input, index) => {
       const candidate = this.candidate(level, input, { ...site, place: `${site.place}.${index}` });
       if (candidate.kind === 'static') return candidate;
       throw new TypeError('A dynamic policy answered with a function: answer a name, a rate or options.');
@@ -101,15 +104,21 @@ export class RoutePlanner {
   }
 
   private candidate(level: Level, input: PolicyInput, site: PolicySite): Candidate {
-    if (isDynamic(input)) return { kind: 'dynamic', level, ask: input, site };
+    if (isDynamic(input)) return { kind: 'dynamic', level, name: undefined, ask: input, site };
+    const ask = typeof input === 'string' ? this.catalog.dynamicByName(input) : undefined;
+    if (ask !== undefined && typeof input === 'string') {
+      // Counters of the module's own: shared by all routes that use the name.
+      const shared = { ...site, option: `policies.${input}`, owner: `policies.${input}`, place: '0' };
+      return { kind: 'dynamic', level, name: input, ask, site: shared };
+    }
     const policy = this.catalog.at(site, input);
     return { kind: 'static', level, name: nameOf(input), policy };
   }
 
   private checkSkips({ type, handler }: Route, candidates: readonly Candidate[], label: string): void {
-    const names = candidates.map((one) => (one.kind === 'static' ? one.name : undefined));
+    const names = candidates.map((one) => one.name);
     for (const name of [...skippedNames(type), ...skippedNames(handler)]) {
-      if (!names.includes(name)) this.catalog.byName(`@SkipRateLimit() of ${label}`, name);
+      if (!names.includes(name)) this.catalog.checkKnown(`@SkipRateLimit() of ${label}`, name);
     }
   }
 }
@@ -128,13 +137,19 @@ function nameOf(input: string | { readonly name?: string }): string | undefined 
   return looksLikeRate(input) ? undefined : input;
 }
 
-/** A method skips whatever it names, its own included; a class lifts what is written on it and further away. */
-function isSkipped(candidate: Candidate, { type, handler }: Route): boolean {
-  const name = candidate.kind === 'static' ? candidate.name : undefined;
-  return skips(handler, name) || (candidate.level !== Level.Method && skips(type, name));
+/** An answer under the name of the policy that found it, unless it has one of its own. */
+function named(name: string, input: PolicyInput): PolicyInput {
+  if (typeof input === 'string') return looksLikeRate(input) ? { name, rate: input } : input;
+  return typeof input === 'object' ? { name, ...input } : input;
 }
 
-const isReplaced = ({ level, name }: StaticCandidate, all: readonly StaticCandidate[]): boolean =>
+/** A method skips whatever it names, its own included; a class lifts what is written on it and further away. */
+function isSkipped(candidate: Candidate, { type, handler }: Route): boolean {
+  const { level, name } = candidate;
+  return skips(handler, name) || (level !== Level.Method && skips(type, name));
+}
+
+const isReplaced = ({ level, name }: Candidate, all: readonly Candidate[]): boolean =>
   name !== undefined && all.some((other) => other.name === name && other.level > level);
 
 /** The name under which a class has a handler: a function that wraps it may have lost its own. */

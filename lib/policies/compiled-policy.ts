@@ -70,13 +70,7 @@ export function compilePolicy(
   oneOf(`${option}.mode`, mode, ['enforce', 'shadow']);
   oneOf(`${option}.scope`, scope, ['shared', 'route']);
   if (failureMode !== undefined) oneOf(`${option}.failureMode`, failureMode, ['closed', 'open', 'local']);
-  if (name !== undefined && !(typeof name === 'string' && NAME.test(name))) {
-    throw new RateLimitConfigurationError(
-      `${option}.name`,
-      name,
-      'Give 1 to 64 letters, digits or any of _ . : * - (a slash would make it a rate).',
-    );
-  }
+  if (name !== undefined) checkName(`${option}.name`, name);
   const burst = burstOf(option, options, algorithm, rate);
   checkProducts(option, algorithm, rate, burst);
   checkCost(option, options.cost);
@@ -100,6 +94,16 @@ export function compilePolicy(
     scope,
     message: options.message,
   };
+}
+
+/** @throws RateLimitConfigurationError for what is no name of a policy */
+export function checkName(option: string, name: string): void {
+  if (typeof name === 'string' && NAME.test(name)) return;
+  throw new RateLimitConfigurationError(
+    option,
+    name,
+    'Give 1 to 64 letters, digits or any of _ . : * - (a slash would make it a rate).',
+  );
 }
 
 /** The same policy with a counter of another identity. */

@@ -2,7 +2,7 @@ import type { Type } from '@nestjs/common';
 import type { BackendCapabilities } from '../contracts/backend.js';
 import { RateLimitConfigurationError } from '../contracts/errors.js';
 import type { PolicyFunction, PolicyInput, PolicyOptions, PolicyResolver } from '../contracts/policy.js';
-import { checkedShape, compilePolicy, withId, type CompiledPolicy } from './compiled-policy.js';
+import { checkedShape, checkName, compilePolicy, withId, type CompiledPolicy } from './compiled-policy.js';
 import { looksLikeRate } from './rate.js';
 
 /** A policy that must be asked for on each call. */
@@ -23,6 +23,7 @@ export interface PolicySite {
 /** The policies that the module names, and the way from what is written anywhere to what backends see. */
 export class PolicyCatalog {
   private readonly named = new Map<string, CompiledPolicy>();
+  private readonly dynamic = new Map<string, DynamicPolicyInput>();
   private readonly inline = new Map<string, CompiledPolicy>();
   private readonly inlineOptions = new WeakMap<PolicyOptions, CompiledPolicy>();
 
@@ -36,15 +37,31 @@ export class PolicyCatalog {
     private readonly capabilities?: BackendCapabilities,
   ) {
     for (const [name, input] of Object.entries(policies)) {
-      this.named.set(name, this.possible(`policies.${name}`, compileNamed(name, input)));
+      const option = `policies.${name}`;
+      checkName('policies', name);
+      if (isDynamic(input)) this.dynamic.set(name, input);
+      else this.named.set(name, this.possible(option, compileNamed(option, name, input)));
     }
   }
 
-  /** @throws RateLimitConfigurationError if the module names no such policy */
+  /** What the module's policy of this name asks for on each call; `undefined` if it is none of that kind. */
+  dynamicByName(name: string): DynamicPolicyInput | undefined {
+    return this.dynamic.get(name);
+  }
+
+  /** @throws RateLimitConfigurationError if the module names no such policy, of whatever kind */
+  checkKnown(option: string, name: string): void {
+    if (!this.dynamic.has(name)) this.byName(option, name);
+  }
+
+  /** @throws RateLimitConfigurationError if the module names no such policy, or one that needs a request */
   byName(option: string, name: string): CompiledPolicy {
     const compiled = this.named.get(name);
     if (compiled !== undefined) return compiled;
-    const known = [...this.named.keys()].map((one) => `'${one}'`).join(', ');
+    if (this.dynamic.has(name)) {
+      throw new RateLimitConfigurationError(option, name, 'It finds its policies by the request: use it on routes.');
+    }
+    const known = [...this.named.keys(), ...this.dynamic.keys()].map((one) => `'${one}'`).join(', ');
     const mend =
       known === '' ? 'The module names no policies: add it to the option policies.' : `The policies are ${known}.`;
     throw new RateLimitConfigurationError(option, name, `There is no policy of that name. ${mend}`);
@@ -110,18 +127,7 @@ export class PolicyCatalog {
 /** Whether a policy must be asked for on each call. */
 export const isDynamic = (input: PolicyInput): input is DynamicPolicyInput => typeof input === 'function';
 
-function compileNamed(name: string, input: PolicyInput): CompiledPolicy {
-  const option = `policies.${name}`;
-  if (isDynamic(input)) {
-    throw new RateLimitConfigurationError(
-      option,
-      input,
-      'A named policy is a rate or options: write a dynamic policy in @RateLimit().',
-    );
-  }
-  if (looksLikeRate(name)) {
-    throw new RateLimitConfigurationError('policies', name, 'A name with a slash would read as a rate: rename it.');
-  }
+function compileNamed(option: string, name: string, input: string | PolicyOptions): CompiledPolicy {
   const options = typeof input === 'string' ? { rate: input } : checkedShape(option, input);
   if (options.name !== undefined && options.name !== name) {
     throw new RateLimitConfigurationError(`${option}.name`, options.name, `Leave it out: the name is '${name}'.`);

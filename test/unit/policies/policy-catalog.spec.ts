@@ -28,15 +28,26 @@ describe('the module names policies', () => {
     });
   });
 
+  it('and keeps those that need a request for routes', () => {
+    const ask = (): string => '5/m';
+    const dynamic = new PolicyCatalog({ plan: ask });
+    expect(dynamic.dynamicByName('plan')).toBe(ask);
+    expect(thrownBy(() => dynamic.forService('plan'))).toMatchObject({
+      option: 'policies',
+      received: 'plan',
+      mend: expect.stringContaining('use it on routes'),
+    });
+  });
+
   it.each<[string, Record<string, PolicyInput>, string]>([
-    ['policies.login', { login: () => '5/m' }, 'write a dynamic policy in @RateLimit()'],
-    ['policies', { 'a/b': '5/m' }, 'rename it'],
+    ['policies', { 'a/b': '5/m' }, 'a slash would make it a rate'],
+    ['policies', { 'a/b': () => '5/m' }, 'a slash would make it a rate'],
     ['policies.login.name', { login: { name: 'other', rate: '5/m' } }, "the name is 'login'"],
     ['policies.login.rate', { login: 'often' }, 'Give whole units'],
     ['policies.login.rate', { login: 'api' }, 'Give whole units'],
     ['policies.login', { login: null as unknown as string }, 'Give a rate'],
     ['policies.login.name', { login: { name: 5 as unknown as string, rate: '5/m' } }, 'Leave it out'],
-    ['policies.log in.name', { 'log in': '5/m' }, 'letters, digits'],
+    ['policies', { 'log in': '5/m' }, 'letters, digits'],
     ['policies.login.burst', { login: { rate: '5/m', burst: 5 } }, 'Only a token bucket'],
   ])('and refuses at %s what is wrong', (option, policies, mend) => {
     expect(thrownBy(() => new PolicyCatalog(policies))).toMatchObject({
