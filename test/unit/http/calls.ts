@@ -1,5 +1,5 @@
 import type { ExecutionContext } from '@nestjs/common';
-import { ExecutionContextHost } from '@nestjs/core/internal';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 
 /** A handler and its class, to make calls of. */
 export interface Target {
