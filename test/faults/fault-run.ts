@@ -42,12 +42,7 @@ export async function runFault(fault: Fault, spareUrl: string): Promise<readonly
   await using started = await startAll(scene, spareUrl);
   const { runs } = started;
 
-  const healthy = fault.fromTheStart
-    ? new Map<Run, Healthy>()
-    : await forAll(runs, async ({ app }) => ({
-        answers: await whenPrimary(app).then(() => app.askTimes(HALF, 'steady')),
-        health: await app.health(),
-      }));
+  const healthy = fault.fromTheStart ? undefined : await whileHealthy(runs);
   if (!fault.fromTheStart) await scene.break();
 
   // All at once, since a call may last until its deadline; and then one by one, since none should last at all.
@@ -69,15 +64,16 @@ export async function runFault(fault: Fault, spareUrl: string): Promise<readonly
   });
   return runs.map((run) => ({
     ...run,
-    healthy: healthy.get(run)?.answers ?? [],
-    healthBefore: healthy.get(run)?.health,
+    healthy: healthy?.get(run)?.answers ?? [],
+    healthBefore: healthy?.get(run)?.health,
     before: before.get(run)!,
     ...during.get(run)!,
     ...after.get(run)!,
   }));
 }
 
-interface Run {
+/** One application under test. */
+export interface Run {
   readonly mode: Mode;
   readonly platform: Platform;
   readonly app: FaultyApp;
@@ -90,7 +86,11 @@ interface Healthy {
 
 type During = Pick<Course, 'open' | 'healthDuring' | 'callsWhileOpen' | 'probesWhileOpen'>;
 
-async function startAll(scene: Scene, spareUrl: string): Promise<AsyncDisposable & { readonly runs: readonly Run[] }> {
+/** Starts an application for each mode and platform. */
+export async function startAll(
+  scene: Pick<Scene, 'connection'>,
+  spareUrl: string,
+): Promise<AsyncDisposable & { readonly runs: readonly Run[] }> {
   const runs: Run[] = [];
   for (const platform of platforms) {
     for (const mode of MODES) {
@@ -100,12 +100,26 @@ async function startAll(scene: Scene, spareUrl: string): Promise<AsyncDisposable
       runs.push({ mode, platform, app: await FaultyApp.start(platform, name, options) });
     }
   }
-  const close = async () => void (await Promise.all(runs.map(({ app }) => app.close())));
-  return { runs, [Symbol.asyncDispose]: close };
+  return {
+    runs,
+    async [Symbol.asyncDispose]() {
+      await Promise.all(runs.map(({ app }) => app.close()));
+    },
+  };
 }
 
 async function forAll<T>(runs: readonly Run[], work: (run: Run) => Promise<T>): Promise<Map<Run, T>> {
   return new Map(await Promise.all(runs.map(async (run) => [run, await work(run)] as const)));
+}
+
+/** Asks for half of a quota; one application after the other, as while the circuit is open, for a fair comparison. */
+async function whileHealthy(runs: readonly Run[]): Promise<Map<Run, Healthy>> {
+  await forAll(runs, ({ app }) => whenPrimary(app));
+  const healthy = new Map<Run, Healthy>();
+  for (const run of runs) {
+    healthy.set(run, { answers: await run.app.askTimes(HALF, 'steady'), health: await run.app.health() });
+  }
+  return healthy;
 }
 
 /** Asks until the circuit opens. */
@@ -129,7 +143,7 @@ async function whileOpen(app: FaultyApp): Promise<During> {
 }
 
 /** Waits until the backend decides; each time with another key, so that no quota runs out. */
-async function whenPrimary(app: FaultyApp): Promise<void> {
+export async function whenPrimary(app: FaultyApp): Promise<void> {
   let attempt = 0;
   await eventually(async () => (await app.ask(`poll ${(attempt += 1)}`)).body.source === 'primary', {
     what: `${app.backend} decides`,

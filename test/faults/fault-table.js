@@ -17,6 +17,25 @@
 
 const COLUMNS = ['closed', 'open', 'local', 'failover to memory', 'failover to a second Redis'];
 
+/** Every row of the table, from what is seen most to what is seen least. */
+export const FAULT_ORDER = [
+  'Redis crashes (`kill -9`)',
+  'Redis freezes (`SIGSTOP`)',
+  'Redis is down when the application starts',
+  'Redis flaps (up 1 s, down 1 s)',
+  'connections are reset',
+  'the network loses every packet',
+  'the network takes 1 s each way',
+  'the password is wrong (`NOAUTH`)',
+  'memory is full (`OOM`, `noeviction`)',
+  'the server is a replica now (`READONLY`)',
+  'the server lost its master (`MASTERDOWN`)',
+  'Redis loads its data (`LOADING`)',
+  "somebody's script never ends (`BUSY`), until `SCRIPT KILL`",
+  'Sentinel fails over',
+  'a Cluster loses one of its masters (`CLUSTERDOWN`)',
+];
+
 /** @param {readonly Row[]} rows */
 export function renderTable(rows) {
   const line = (/** @type {readonly string[]} */ cells) => `| ${cells.join(' | ')} |`;
@@ -45,7 +64,7 @@ export const withoutTimes = (text) => text.replace(/ · \d+ → \d+\.\d ms/g, ''
  */
 export const rowIn = (document, fault) => document.split('\n').find((line) => line.startsWith(`| ${fault} | `));
 
-/** Names of the faults in the first table of a document. @param {string} document */
+/** Names of the faults in the table of a document. @param {string} document */
 export const faultsIn = (document) =>
   document
     .split('\n')

@@ -1,4 +1,4 @@
-import { ConsoleLogger, Controller, Get, Inject } from '@nestjs/common';
+import { ConsoleLogger, Controller, Get, Inject, type Provider } from '@nestjs/common';
 import { HealthCheck, HealthCheckService, TerminusModule, type HealthCheckResult } from '@nestjs/terminus';
 import {
   BackendService,
@@ -62,11 +62,16 @@ export class FaultyApp implements AsyncDisposable {
   }
 
   /** @param backend name of the backend that fails: unique in this process, whose log is one for all applications */
-  static async start(platform: Platform, backend: string, options: RateLimitModuleOptions): Promise<FaultyApp> {
+  static async start(
+    platform: Platform,
+    backend: string,
+    options: RateLimitModuleOptions,
+    providers: readonly Provider[] = [],
+  ): Promise<FaultyApp> {
     const module = {
       imports: [RateLimitModule.forRoot(options), TerminusModule.forRoot({ logger: false })],
       controllers: [LimitedController],
-      providers: [RateLimitHealthIndicator],
+      providers: [RateLimitHealthIndicator, ...providers],
     };
     const http = await startHttpApp(platform, module, (app) => app.useLogger(LOG));
     return new FaultyApp(http, backend);
@@ -82,7 +87,7 @@ export class FaultyApp implements AsyncDisposable {
 
   /** State of the circuit around the backend that fails. */
   get circuit(): string {
-    return this.http.app.get(CircuitBreakerRegistry).get(`backend:${this.backend}`)!.status().state;
+    return this.http.app.get(CircuitBreakerRegistry).get(`backend:${this.backend}`)?.status().state ?? 'none';
   }
 
   async ask(client: string): Promise<Answer> {

@@ -46,6 +46,7 @@ export const median = (values: readonly number[]): number =>
 
 export const latencies = (answers: readonly Answer[]): number[] => answers.map(({ latencyMs }) => latencyMs);
 
+/** What one mode came to, over both platforms. */
 function cellOf(courses: readonly Course[]): Cell {
   const during = courses.flatMap(({ before, open }) => [...before, ...open]);
   const medians = courses.map(({ healthy, open }) => ({

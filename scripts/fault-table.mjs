@@ -1,0 +1,30 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { FAULT_ORDER, renderSummary, renderTable } from '../test/faults/fault-table.js';
+
+/** Writes what the fault suite measured (`test/faults/measured`) into docs/failure-modes.md, between its markers. */
+
+const DOCUMENT = new URL('../docs/failure-modes.md', import.meta.url);
+const MEASURED = new URL('../test/faults/measured/', import.meta.url);
+
+const files = (await readdir(MEASURED)).filter((name) => name.endsWith('.json'));
+const rows = await Promise.all(files.map(async (name) => JSON.parse(await readFile(new URL(name, MEASURED), 'utf8'))));
+const ordered = FAULT_ORDER.map((fault) => {
+  const row = rows.find((one) => one.fault === fault);
+  if (row === undefined) throw new Error(`Not measured: ${fault}. Run npx jest test/faults first.`);
+  return row;
+});
+
+const document = await readFile(DOCUMENT, 'utf8');
+const written = between(between(document, 'table', renderTable(ordered)), 'summary', renderSummary(ordered));
+await writeFile(DOCUMENT, written);
+
+/**
+ * @param {string} text
+ * @param {string} marker
+ * @param {string} content
+ */
+function between(text, marker, content) {
+  const pattern = new RegExp(`(<!-- measured ${marker} -->\n)[^]*?(\n<!-- end of ${marker} -->)`);
+  if (!pattern.test(text)) throw new Error(`docs/failure-modes.md has no '<!-- measured ${marker} -->'`);
+  return text.replace(pattern, (_all, start, end) => `${start}\n${content}\n${end}`);
+}

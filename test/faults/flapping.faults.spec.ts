@@ -1,0 +1,118 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { platforms } from '../support/http-app.js';
+import { RedisServer } from '../support/redis-server.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+import { expectNoUnhandled } from '../support/unhandled.js';
+import { startAll, whenPrimary, type Run } from './fault-run.js';
+import type { Cell } from './fault-table.js';
+import { LIMIT, type Answer, type FaultyApp } from './faulty-app.js';
+import { headersOf, keep, latencies, median, promisedAndSeen, statusesOf } from './measurements.js';
+import { DEADLINE_MS, MODES } from './modes.js';
+
+const FLAPS = 3;
+const HALF_FLAP_MS = 1_000;
+const PAUSE_MS = 10;
+/** So often, a key with a fresh quota: one for each time that it is up and down. */
+const KEY_MS = 2 * HALF_FLAP_MS;
+const NOISE_MS = 2_000;
+
+interface Flapped extends Run {
+  readonly answers: readonly (readonly Answer[])[];
+  readonly recoveryMs: number;
+}
+
+describe('a Redis that is up for a second and down for a second', () => {
+  let flapped: readonly Flapped[] = [];
+
+  const inEach = (check: (one: Flapped) => unknown) => () => {
+    expect(flapped).toHaveLength(MODES.length * platforms.length);
+    for (const one of flapped) check(one);
+  };
+
+  it('leaves no rejection unhandled, and every application comes back', async () => {
+    flapped = await expectNoUnhandled(flap);
+  }, 60_000);
+
+  it(
+    'is answered as each mode promises, in time',
+    inEach(({ mode, answers }) => {
+      const statuses = mode === 'closed' ? '200, 429, 503' : '200, 429';
+      expect(`${mode}: ${statusesOf(answers.flat())}`).toBe(`${mode}: ${statuses}`);
+      expect(Math.max(...latencies(answers.flat()))).toBeLessThan(2 * DEADLINE_MS + NOISE_MS);
+    }),
+  );
+
+  it(
+    'admits no more than the limit of each place that counts',
+    inEach(({ mode, answers }) => {
+      const places = { closed: 1, open: Number.POSITIVE_INFINITY }[mode as string] ?? 2;
+      for (const ofOneKey of answers) {
+        expect(ofOneKey.filter(({ status }) => status === 200).length).toBeLessThanOrEqual(places * LIMIT);
+      }
+    }),
+  );
+
+  it(
+    'is one warning in the log, not one for each flap',
+    inEach(({ app }) => {
+      expect(app.count('outage-started')).toBeGreaterThanOrEqual(1);
+      expect(app.logged('warn')).toHaveLength(1);
+    }),
+  );
+
+  it('is what the table in the docs says', async () => {
+    const cells = MODES.map((mode) => [mode, cellOf(flapped.filter((one) => one.mode === mode))] as const);
+    const row = { fault: 'Redis flaps (up 1 s, down 1 s)', cells: Object.fromEntries(cells) };
+    await keep(row);
+    const [promised, seen] = await promisedAndSeen(row);
+    expect(seen).toBe(promised);
+  });
+});
+
+async function flap(): Promise<readonly Flapped[]> {
+  await using redis = await RedisServer.start();
+  await using spare = await RedisServer.start();
+  await using proxy = await TcpProxy.start({ target: redis });
+  await using started = await startAll({ connection: () => ({ url: proxy.url }) }, spare.url);
+  const { runs: apps } = started;
+  await Promise.all(apps.map(({ app }) => whenPrimary(app)));
+
+  const stop = new AbortController();
+  const asking = apps.map(({ app }) => askUntil(app, stop.signal));
+  for (let count = 0; count < FLAPS; count += 1) {
+    await delay(HALF_FLAP_MS);
+    await proxy.setMode('reset');
+    await delay(HALF_FLAP_MS);
+    await proxy.setMode('pass');
+  }
+  stop.abort();
+  const answers = await Promise.all(asking);
+  const upMs = performance.now();
+  const recoveries = apps.map(({ app }) => whenPrimary(app).then(() => performance.now() - upMs));
+  const recoveriesMs = await Promise.all(recoveries);
+  return apps.map((one, index) => ({ ...one, answers: answers[index]!, recoveryMs: recoveriesMs[index]! }));
+}
+
+/** Asks again and again; answers by key. */
+async function askUntil(app: FaultyApp, signal: AbortSignal): Promise<Answer[][]> {
+  const startedMs = performance.now();
+  const answers: Answer[][] = [];
+  while (!signal.aborted) {
+    const key = Math.floor((performance.now() - startedMs) / KEY_MS);
+    (answers[key] ??= []).push(await app.ask(`flap ${key}`));
+    await delay(PAUSE_MS);
+  }
+  return answers.filter((ofOneKey) => ofOneKey !== undefined);
+}
+
+function cellOf(flapped: readonly Flapped[]): Cell {
+  const all = flapped.flatMap(({ answers }) => answers.flat());
+  return {
+    status: statusesOf(all),
+    headers: headersOf(all),
+    beforeMs: Math.max(...latencies(all)),
+    openMs: median(latencies(all)),
+    overNormalMs: null,
+    recoveryMs: Math.max(...flapped.map(({ recoveryMs }) => recoveryMs)),
+  };
+}

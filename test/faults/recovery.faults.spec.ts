@@ -1,0 +1,90 @@
+import { failoverBackend, memoryBackend } from 'nestjs-floodgate';
+import { redisBackend } from 'nestjs-floodgate/redis';
+import { platforms } from '../support/http-app.js';
+import { RedisServer } from '../support/redis-server.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+import { whenPrimary } from './fault-run.js';
+import { FaultyApp } from './faulty-app.js';
+import { statusesOf } from './measurements.js';
+
+/** One that a test does not wait for. */
+const HOUR = { recoveryTimeout: '1h', jitter: 0 };
+
+describe.each(platforms)('while the circuit is open, on %s', (platform) => {
+  it('the server hears nothing at all, and a reset brings it back at once', async () => {
+    await using redis = await RedisServer.start();
+    const name = `full-${platform}`;
+    await using app = await FaultyApp.start(platform, name, {
+      backend: redisBackend({ url: redis.url, name }),
+      circuitBreaker: HOUR,
+    });
+    await whenPrimary(app);
+    await redis.exec('CONFIG', 'SET', 'maxmemory', '1');
+    while (app.circuit !== 'open') await app.ask('someone');
+    const rejected = await rejectedCalls(redis);
+    const answers = await app.askTimes(50, 'someone');
+    expect(statusesOf(answers)).toBe('503');
+    expect(answers.every(({ retryAfter }) => Number(retryAfter) > 3_500)).toBe(true);
+    expect(await rejectedCalls(redis)).toBe(rejected);
+    await redis.exec('CONFIG', 'SET', 'maxmemory', '0');
+    expect((await app.ask('someone')).status).toBe(503);
+    app.service.resetCircuitBreaker();
+    expect(await app.ask('someone')).toMatchObject({ status: 200, body: { source: 'primary' } });
+  });
+
+  it('not a byte goes to a server that does not answer', async () => {
+    await using redis = await RedisServer.start();
+    await using proxy = await TcpProxy.start({ target: redis });
+    const name = `stalled-${platform}`;
+    await using app = await FaultyApp.start(platform, name, {
+      backend: redisBackend({ url: proxy.url, name }),
+      circuitBreaker: HOUR,
+      timeout: 50,
+    });
+    await whenPrimary(app);
+    await proxy.setMode('stall');
+    while (app.circuit !== 'open') await app.ask('someone');
+    const { bytesFromClients } = proxy;
+    expect(statusesOf(await app.askTimes(50, 'someone'))).toBe('503');
+    expect(proxy.bytesFromClients).toBe(bytesFromClients);
+    await proxy.setMode('pass');
+  });
+
+  it("a reset brings a failover's first member back at once", async () => {
+    await using redis = await RedisServer.start();
+    const name = `first-${platform}`;
+    await using app = await FaultyApp.start(platform, name, {
+      backend: failoverBackend([redisBackend({ url: redis.url, name }), memoryBackend()]),
+      circuitBreaker: HOUR,
+    });
+    await whenPrimary(app);
+    await redis.exec('CONFIG', 'SET', 'maxmemory', '1');
+    while (app.circuit !== 'open') await app.ask('someone');
+    await redis.exec('CONFIG', 'SET', 'maxmemory', '0');
+    expect((await app.ask('someone')).body).toMatchObject({ source: 'fallback', backend: 'memory' });
+    app.service.resetCircuitBreaker();
+    expect((await app.ask('someone')).body).toMatchObject({ source: 'primary', backend: name });
+  });
+
+  it('health checks alone find out that it is back', async () => {
+    await using redis = await RedisServer.start();
+    const name = `idle-${platform}`;
+    await using app = await FaultyApp.start(platform, name, {
+      backend: redisBackend({ url: redis.url, name }),
+      circuitBreaker: { recoveryTimeout: 200, backoffMultiplier: 1, jitter: 0 },
+    });
+    await whenPrimary(app);
+    await redis.exec('CONFIG', 'SET', 'maxmemory', '1');
+    const words = [];
+    while (words.at(-1) !== 'error') words.push((await app.health())[1]);
+    await redis.exec('CONFIG', 'SET', 'maxmemory', '0');
+    while (words.at(-1) !== 'ok') words.push((await app.health())[1]);
+    expect(app.circuit).toBe('closed');
+  });
+});
+
+/** Calls of the limiter that the server refused. */
+async function rejectedCalls(redis: RedisServer): Promise<number> {
+  const stats = String(await redis.exec('INFO', 'commandstats'));
+  return Number(/^cmdstat_evalsha:.*rejected_calls=(\d+)/m.exec(stats)?.[1] ?? 0);
+}
