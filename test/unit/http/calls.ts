@@ -28,13 +28,15 @@ export function httpCall(request: object = {}, target?: Target): ExecutionContex
   return callOf('http', [{ ip: '192.0.2.1', ...request }, fakeResponse(), () => undefined], target);
 }
 
-/** A response that keeps its headers. */
+/** A response that keeps its headers, as Express and Fastify set them. */
 export interface FakeResponse {
   readonly headers: Record<string, string>;
   header(name: string, value: string): void;
+  set(name: string, value: string): void;
 }
 
 export function fakeResponse(): FakeResponse {
   const headers: Record<string, string> = {};
-  return { headers, header: (name, value) => void (headers[name] = value) };
+  const header = (name: string, value: string): void => void (headers[name] = value);
+  return { headers, header, set: header };
 }
