@@ -1,4 +1,5 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { format, resolveConfig } from 'prettier';
 import { FAULT_ORDER, renderSummary, renderTable } from '../test/faults/fault-table.js';
 
 /** Writes what the fault suite measured (`test/faults/measured`) into docs/failure-modes.md, between its markers. */
@@ -6,17 +7,30 @@ import { FAULT_ORDER, renderSummary, renderTable } from '../test/faults/fault-ta
 const DOCUMENT = new URL('../docs/failure-modes.md', import.meta.url);
 const MEASURED = new URL('../test/faults/measured/', import.meta.url);
 
+/** @import { Row } from '../test/faults/fault-table.js' */
+
 const files = (await readdir(MEASURED)).filter((name) => name.endsWith('.json'));
-const rows = await Promise.all(files.map(async (name) => JSON.parse(await readFile(new URL(name, MEASURED), 'utf8'))));
+const rows = await Promise.all(files.map(read));
 const ordered = FAULT_ORDER.map((fault) => {
   const row = rows.find((one) => one.fault === fault);
-  if (row === undefined) throw new Error(`Not measured: ${fault}. Run npx jest test/faults first.`);
+  if (row === undefined) throw new Error(`Not measured: ${fault}. Run npm test -- test/faults first.`);
   return row;
 });
 
 const document = await readFile(DOCUMENT, 'utf8');
 const written = between(between(document, 'table', renderTable(ordered)), 'summary', renderSummary(ordered));
-await writeFile(DOCUMENT, written);
+const config = await resolveConfig(DOCUMENT);
+await writeFile(DOCUMENT, await format(written, { ...config, parser: 'markdown' }));
+
+/**
+ * @param {string} name
+ * @returns {Promise<Row>}
+ */
+async function read(name) {
+  /** @type {unknown} */
+  const row = JSON.parse(await readFile(new URL(name, MEASURED), 'utf8'));
+  return /** @type {Row} */ (row);
+}
 
 /**
  * @param {string} text
@@ -24,7 +38,10 @@ await writeFile(DOCUMENT, written);
  * @param {string} content
  */
 function between(text, marker, content) {
-  const pattern = new RegExp(`(<!-- measured ${marker} -->\n)[^]*?(\n<!-- end of ${marker} -->)`);
+  const pattern = new RegExp(`(<!-- measured ${marker} -->\n)[^]*?(<!-- end of ${marker} -->)`);
   if (!pattern.test(text)) throw new Error(`docs/failure-modes.md has no '<!-- measured ${marker} -->'`);
-  return text.replace(pattern, (_all, start, end) => `${start}\n${content}\n${end}`);
+  return text.replace(
+    pattern,
+    (_all, /** @type {string} */ start, /** @type {string} */ end) => `${start}\n${content}\n\n${end}`,
+  );
 }

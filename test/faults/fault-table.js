@@ -56,20 +56,27 @@ function renderCell(cell) {
 /** What the table promises, without the milliseconds. @param {string} text */
 export const withoutTimes = (text) => text.replace(/ · \d+ → \d+\.\d ms/g, '');
 
+/** The rows of measured tables in a document, however wide their columns are. @param {string} document */
+const rowsIn = (document) =>
+  document
+    .split('\n')
+    .filter((line) => / · \d+ → \d+\.\d ms/.test(line))
+    .map((line) => line.split('|').map((cell) => cell.trim()));
+
 /**
  * The row of a fault in a document, as it was rendered.
  *
  * @param {string} document
  * @param {string} fault
  */
-export const rowIn = (document, fault) => document.split('\n').find((line) => line.startsWith(`| ${fault} | `));
+export const rowIn = (document, fault) =>
+  rowsIn(document)
+    .find((cells) => cells[1] === fault)
+    ?.join(' | ')
+    .trim();
 
 /** Names of the faults in the table of a document. @param {string} document */
-export const faultsIn = (document) =>
-  document
-    .split('\n')
-    .filter((line) => / · \d+ → \d+\.\d ms/.test(line))
-    .map((line) => line.split(' | ')[0]?.replace(/^\| /, '') ?? '');
+export const faultsIn = (document) => rowsIn(document).map((cells) => cells[1]);
 
 /** What the strictest of all cells are. @param {readonly Row[]} rows */
 export function renderSummary(rows) {
