@@ -5,7 +5,6 @@ import {
   Controller,
   type ExceptionFilter,
   Get,
-  type INestApplication,
   Inject,
   Injectable,
   Module,
@@ -198,7 +197,7 @@ describe.each(platforms)('RateLimitModule on %s', (platform) => {
     for (const [builder, status] of replaced) {
       const module = await builder.compile();
       const adapter = platform === 'express' ? new ExpressAdapter() : new FastifyAdapter();
-      const app = module.createNestApplication<INestApplication>(adapter, { logger: false });
+      const app = module.createNestApplication(adapter, { logger: false });
       await app.listen(0, '127.0.0.1');
       try {
         expect((await fetch(`${await app.getUrl()}/cats`)).status).toBe(status);
