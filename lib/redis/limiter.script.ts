@@ -44,40 +44,64 @@ function invocation(
   charges: readonly Charge[],
 ): { readonly keys: readonly string[]; readonly parameters: readonly string[] } {
   const keys: string[] = [];
-  const parameters = [verb.kind, modifierOf(verb)];
+  const parameters = verbParameters(verb);
   for (const { key, policy, cost } of charges) {
     const subject = subjectKey(keyPrefix, key);
     let number = keys.indexOf(subject) + 1;
     if (number === 0) number = keys.push(subject);
-    parameters.push(String(number), ...parametersOf(policy), String(cost));
+    const { counter, modifiers } = policyParameters(policy);
+    parameters.push(...counter, String(cost), number === 1 ? modifiers : modifiersOf(policy, number));
   }
   return { keys, parameters };
 }
 
-function modifierOf(verb: Verb): string {
+function verbParameters(verb: Verb): string[] {
   switch (verb.kind) {
     case 'consume':
-      return verb.overdraw ? '1' : '0';
+      return [verb.overdraw ? 'overdraw' : 'consume'];
     case 'refund':
-      return String(verb.chargedAtMs ?? -1);
+      return ['refund', String(verb.chargedAtMs ?? -1)];
     case 'peek':
     case 'reset':
-      return '';
+      return [verb.kind];
   }
 }
 
-/** Policies outlive calls: what they send is made once. */
-const known = new WeakMap<Policy, readonly string[]>();
+/** What the script is told of a policy with each call. */
+interface PolicyParameters {
+  readonly counter: readonly string[];
+  /** For the first subject of a call. */
+  readonly modifiers: string;
+}
 
-function parametersOf(policy: Policy): readonly string[] {
+/** Policies outlive calls: what they send is made once. */
+const known = new WeakMap<Policy, PolicyParameters>();
+
+function policyParameters(policy: Policy): PolicyParameters {
   let parameters = known.get(policy);
   if (parameters === undefined) {
-    const { id, algorithm, limit, windowMs, burst, blockForMs, mode } = policy;
-    const enforced = mode === 'enforce' ? 1 : 0;
-    parameters = [id, ALGORITHMS[algorithm], ...[limit, windowMs, burst, blockForMs, enforced].map(String)];
+    const { algorithm, limit, windowMs, burst, blockForMs, mode } = policy;
+    const isPlain = burst === limit && blockForMs === 0 && mode === 'enforce';
+    parameters = {
+      counter: [storageId(policy), ALGORITHMS[algorithm], String(limit), String(windowMs)],
+      modifiers: isPlain ? '' : modifiersOf(policy, 1),
+    };
     known.set(policy, parameters);
   }
   return parameters;
+}
+
+const modifiersOf = ({ burst, blockForMs, mode }: Policy, subject: number): string =>
+  `${subject} ${burst} ${blockForMs} ${mode === 'enforce' ? 1 : 0}`;
+
+/**
+ * Names a counter in its key, where short names save memory: the algorithm that ends a policy's id shrinks to its first
+ * letter, and is added where it is missing, since states of two algorithms must never be mistaken for each other.
+ */
+function storageId({ id, algorithm }: Policy): string {
+  const [letter = ''] = ALGORITHMS[algorithm];
+  const ending = `#${algorithm}`;
+  return id.endsWith(ending) ? `${id.slice(0, -ending.length)}#${letter}` : `${id}:${letter}`;
 }
 
 const isUnknownScript = (error: unknown): boolean => error instanceof Error && error.message.startsWith('NOSCRIPT');

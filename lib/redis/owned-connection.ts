@@ -46,6 +46,7 @@ export class OwnedConnection {
     this.client = typeof server === 'string' ? new Redis(server, options) : new Redis(options);
     // Without a listener ioredis prints every failed attempt. Callers hear of the outage by their own failures.
     this.client.on('error', (error: Error) => (this.lastError = error));
+    this.client.on('close', () => this.forgetSocketTimeout());
   }
 
   /** Lets pending answers come in, for a moment, and disconnects. */
@@ -57,6 +58,13 @@ export class OwnedConnection {
       clearTimeout(timer);
     }
     this.client.disconnect();
+  }
+
+  /** ioredis 5 keeps the timer of a socket that closed, and would cut with it the connection that is made next. */
+  private forgetSocketTimeout(): void {
+    const timed = this.client as unknown as { socketTimeoutTimer?: NodeJS.Timeout | undefined };
+    clearTimeout(timed.socketTimeoutTimer);
+    timed.socketTimeoutTimer = undefined;
   }
 }
 

@@ -1,9 +1,10 @@
 import type { Charge, Reply } from '../contracts/backend.js';
 import type { PolicyStatus } from '../contracts/decision.js';
+import type { Policy } from '../contracts/policy.js';
 
 /** Numbers that the script replies before those of the charges, and for each charge. */
-const HEAD = 2;
-const PER_CHARGE = 4;
+const HEAD = 1;
+const PER_CHARGE = 3;
 
 /**
  * Checks and reads a reply of the script.
@@ -12,20 +13,20 @@ const PER_CHARGE = 4;
  */
 export function readReply(raw: unknown, charges: readonly Charge[]): Reply {
   const numbers = wholeNumbers(raw, HEAD + PER_CHARGE * charges.length);
-  const policies = charges.map((charge, index) => readStatus(numbers, HEAD + PER_CHARGE * index, charge));
-  return { allowed: numbers[1] === 1, nowMs: numbers[0] as number, policies };
+  const policies = charges.map(({ policy }, index) => readStatus(numbers, HEAD + PER_CHARGE * index, policy));
+  const allowed = policies.every((status) => status.allowed || status.mode === 'shadow');
+  return { allowed, nowMs: numbers[0] as number, policies };
 }
 
-function readStatus(numbers: readonly number[], from: number, { policy }: Charge): PolicyStatus {
-  const { name, limit, windowMs, mode } = policy;
-  const retryAfterMs = numbers[from + 3] as number;
+function readStatus(numbers: readonly number[], from: number, { name, limit, windowMs, mode }: Policy): PolicyStatus {
+  const retryAfterMs = numbers[from + 2] as number;
   return {
     name,
     limit,
     windowMs,
-    allowed: numbers[from] === 1,
-    remaining: numbers[from + 1] as number,
-    resetAfterMs: numbers[from + 2] as number,
+    allowed: retryAfterMs === 0,
+    remaining: numbers[from] as number,
+    resetAfterMs: numbers[from + 1] as number,
     retryAfterMs: retryAfterMs < 0 ? null : retryAfterMs,
     mode,
   };

@@ -22,12 +22,16 @@ interface Counter {
 /** How long a counter outlives its last unit. */
 const GRACE_MS = 1_000;
 
+/** An expiry is set this part of itself ahead, so that it need not be set with each call. */
+const SLACK = 16;
+
 /**
  * What the script must decide, and what it must write, from the pure functions and the rules of storage: a key holds
  * the counters of a subject, is written only when one of them changes, and expires after the last of them.
  */
 export class ReferenceLimiter {
   private readonly subjects = new Map<string, Map<string, Counter>>();
+  private readonly expiresAtMs = new Map<string, number>();
   private readonly written = new Set<string>();
   lastTrace: Trace = { px: -1, writes: 0 };
 
@@ -110,8 +114,13 @@ export class ReferenceLimiter {
       const counters = this.subjects.get(key);
       if (!this.written.has(key) || counters === undefined) continue;
       for (const [id, { keptUntilMs }] of counters) if (keptUntilMs + GRACE_MS <= nowMs) counters.delete(id);
-      const livesMs = [...counters.values()].map(({ keptUntilMs }) => keptUntilMs + GRACE_MS - nowMs);
-      if (livesMs.length > 0) px = Math.max(...livesMs);
+      const neededMs = Math.max(...[...counters.values()].map(({ keptUntilMs }) => keptUntilMs + GRACE_MS));
+      if (counters.size === 0) {
+        this.expiresAtMs.delete(key);
+      } else if (neededMs > (this.expiresAtMs.get(key) ?? 0)) {
+        px = neededMs - nowMs + Math.floor((neededMs - nowMs) / SLACK);
+        this.expiresAtMs.set(key, nowMs + px);
+      }
     }
     this.lastTrace = { px, writes: this.written.size };
     this.written.clear();

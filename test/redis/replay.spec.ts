@@ -185,4 +185,23 @@ describe('the script', () => {
       { numRuns: Number(process.env['REPLAY_RUNS'] ?? 3_000) },
     );
   }, 120_000);
+
+  it.each(ALGORITHMS)('keeps the debt of a %s exact, whatever is charged and given back', async (algorithm) => {
+    const most = Number.MAX_SAFE_INTEGER;
+    const only = (units: number): (number | null)[] => [units, ...Array<null>(POLICIES * KEYS.length - 1).fill(null)];
+    const quota: Shape = { limit: 10, windowMs: 1_000, burst: 10, blockForMs: 0, mode: 'enforce' };
+    const overdraw = (units: number): Step => ({ kind: 'consume', costs: only(units), overdraw: true });
+    const refund = (units: number): Step => ({ kind: 'refund', costs: only(units), agoCalls: null });
+    const steps = [
+      overdraw(3),
+      overdraw(most),
+      overdraw(most),
+      refund(5),
+      refund(most - 20),
+      refund(2 ** 42),
+      refund(most),
+    ];
+    const given: Sequence = { algorithms: [algorithm, algorithm, algorithm], shapes: [quota, quota, quota], steps };
+    await new Replay(client, given, `debt of ${algorithm}`).run();
+  });
 });

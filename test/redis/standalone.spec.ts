@@ -90,13 +90,13 @@ describe('on a single server', () => {
     expect(await server.commandStats()).toMatchObject({ evalsha: 2, eval: 1 });
   });
 
-  it('keeps a thousand counters of one subject apart', async () => {
-    const charges = Array.from({ length: 1_000 }, (_, index) => of('user:1', hourly(`p${index}`), index % 10));
+  it('keeps two thousand counters of one subject apart', async () => {
+    const charges = Array.from({ length: 2_000 }, (_, index) => of('user:1', hourly(`p${index}`), index % 10));
     const expected = charges.map(({ cost }) => 10 - cost);
     expect((await consume(...charges)).policies.map((policy) => policy.remaining)).toEqual(expected);
     expect(await remaining(...charges)).toEqual(expected);
-    await consume(of('user:1', hourly('p999')));
-    expect(await remaining(...charges.slice(997))).toEqual([3, 2, 0]);
+    await consume(of('user:1', hourly('p1999')));
+    expect(await remaining(...charges.slice(1_997))).toEqual([3, 2, 0]);
   });
 
   it('forgets the counters that are over when it writes the others', async () => {
@@ -143,8 +143,9 @@ describe('on a single server', () => {
   it.each([
     ['a list', ['RPUSH', 'floodgate:{k}', 'x'], 'WRONGTYPE'],
     ['a word', ['SET', 'floodgate:{k}', 'hello'], 'CORRUPT'],
+    ['a word of the right length', ['SET', 'floodgate:{k}', 'blackout'], 'CORRUPT'],
     ['an empty string', ['SET', 'floodgate:{k}', ''], 'CORRUPT'],
-    ['a part of a value', ['SET', 'floodgate:{k}', '\u0001\u0001'], 'CORRUPT'],
+    ['a part of a value', ['SET', 'floodgate:{k}', '\u0001\u0001\u0001'], 'CORRUPT'],
     ['what is not MessagePack', ['SET', 'floodgate:{k}', '\u0001\u00c1'], 'Missing bytes'],
   ])('throws where a key holds %s, and leaves it alone', async (_what, [command, ...args], message) => {
     await server.exec(command!, ...args);

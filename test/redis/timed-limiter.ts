@@ -20,7 +20,12 @@ local redis = setmetatable({
     end
     writes = writes + 1
     if command == 'DEL' then return server.call(command, key) end
-    assert(command == 'SET' and select(1, ...) == 'PX', 'unknown write')
+    assert(command == 'SET', 'unknown write')
+    if ... == 'KEEPTTL' then
+      assert(server.call('EXISTS', key) == 1, 'KEEPTTL of nothing')
+      return server.call('SET', key, value, ...)
+    end
+    assert(... == 'PX', 'unknown expiry')
     px = select(2, ...)
     assert(px >= 1 and px == math.floor(px), 'PX')
     return server.call('SET', key, value, 'PX', 600000)
@@ -40,7 +45,7 @@ const SHA = createHash('sha1').update(TIMED_SCRIPT).digest('hex');
 
 /** What a call wrote. */
 export interface Trace {
-  /** The last expiry that was set, in ms; -1 if none. */
+  /** The last expiry that was set anew, in ms; -1 if none. */
   readonly px: number;
   readonly writes: number;
 }

@@ -6,336 +6,331 @@ The arithmetic is that of lib/algorithms, operation by operation.
 
 KEYS  one key for each subject of the call
 
-ARGV  1  verb: consume, peek, refund or reset
-      2  of consume: 1 to charge even where the quota does not suffice
-         of refund: the time of the charge that is given back, ms; -1 if unknown
-      and then nine for each charge:
-      +1 number of its subject in KEYS       +4 limit              +7 blockForMs, 0: no block
-      +2 storage id of the counter           +5 windowMs           +8 1: enforced, 0: shadow
-      +3 algorithm: fixed, sliding,          +6 burst              +9 cost
-         bucket or log
+ARGV  1  verb: consume, overdraw (which charges even where the quota does not suffice), peek, refund or reset
+      2  of refund: the time of the charge that is given back, ms; -1 if unknown
+      and then six for each charge:
+      +1 storage id of the counter                              +3 limit        +5 cost
+      +2 algorithm: sliding, fixed, bucket or log               +4 windowMs
+      +6 'subject burst blockForMs enforced': its number in KEYS, the capacity, 0 for no block, 0 for a shadow policy;
+         or nothing for '1 <limit> 0 1'
 
-Reply [now (ms), allowed (1 or 0), and four for each charge: allowed, remaining, resetAfterMs, retryAfterMs (-1: never)],
-      all as of after the call. The error CORRUPT where a key holds something else; WRONGTYPE is raised as it is.
+Reply now (ms), and three for each charge: remaining, resetAfterMs, retryAfterMs (0: allowed, -1: refused for ever).
+      The error CORRUPT where a key holds something else; WRONGTYPE is raised as it is.
 
-A key holds FORMAT and the counters of its subject, as MessagePack values in a row, six for each counter:
-      id, keptUntil (ms; from then on it is as if never seen), windowMs (0: blocked until keptUntil),
-      at, used, rest (what these mean, each algorithm tells)
-It expires GRACE ms after the last of them is over: a clock that steps back by less finds all of them again.
+A key holds MessagePack values in a row: FORMAT, the time at which it expires (ms), and six for each counter of its
+      subject: id, keptUntil (ms; from then on it is as if never seen), windowMs (0: blocked until keptUntil), and
+                 at                       used                        rest
+        fixed    window since the epoch   its units
+        sliding  window since the epoch   its units                   units of the window before
+        bucket   a time, ms               what it lacked of being     the limit it refills at
+                                          full then, tokens x windowMs
+        log      newest time, ms          units in all                units, oldest first, as RECORDs of time and number
+It expires at least GRACE ms after the last counter is over: a clock that steps back by less finds all of them again.
 
-Few functions and tables, since Lua builds them anew for each call; \`+ 0\` makes a number of a string at half the price.
+It is one run of code, since Lua would build functions anew for each call; and \`+ 0\` makes a number of a string at half
+the price. Numbers are whole and below 2^53 throughout.
 ]]
 
-local FORMAT, COUNTER, CHARGE, GRACE = 1, 6, 9, 1000
+local FORMAT, HEAD, COUNTER, CHARGE, GRACE = 1, 2, 6, 6, 1000
 -- As many values at once as surely fit Lua's stack.
 local CHUNK = 3000
-local MAX_PRODUCT = 4503599627370496
-local MAX_INTEGER = 9007199254740991
+local MAX_PRODUCT, MAX_INTEGER = 4503599627370496, 9007199254740991
+local RECORD, RECORD_SIZE = '>I6I7', 13
 
-local ARGV, floor, ceil, min, max = ARGV, math.floor, math.ceil, math.min, math.max
+local KEYS, ARGV, call, ceil, floor, min, max = KEYS, ARGV, redis.call, math.ceil, math.floor, math.min, math.max
 
-local time = redis.call('TIME')
+local time = call('TIME')
 local now = time[1] * 1000 + floor(time[2] / 1000)
+local verb = ARGV[1]
+local consumes = verb == 'consume' or verb == 'overdraw'
 
--- at: number of the window since the epoch; used: its units.
-local function fixed(c, verb, charged_at)
-  local window_ms = c.window_ms
-  if verb == 'advance' then
-    local window = floor(now / window_ms)
-    if c.stored_ms ~= window_ms then
-      if floor(now / c.stored_ms) > c.at then c.used = 0 end
-      c.at, c.kept_until = window, 0
-    elseif c.at < window then
-      c.at, c.used = window, 0
-    elseif c.at > window + 1 then
-      c.at, c.kept_until = window + 1, 0
-    end
-  elseif verb == 'admits' then
-    return c.cost <= c.limit - c.used
-  elseif verb == 'charge' then
-    c.used = min(c.used + c.cost, MAX_INTEGER)
-  elseif verb == 'refund' then
-    if charged_at < 0 or floor(charged_at / window_ms) == c.at then c.used = max(0, c.used - c.cost) end
-  elseif verb == 'status' then
-    return c.limit - c.used, c.used == 0 and 0 or (c.at + 1) * window_ms - now
-  elseif verb == 'retry' then
-    return (c.at + 1) * window_ms - now
-  end
-end
-
--- at: number of the current window since the epoch; used: its units; rest: those of the window before.
-local function sliding(c, verb, charged_at)
-  local window_ms, used = c.window_ms, c.used
-  if verb == 'advance' then
-    local stored_ms = c.stored_ms
-    local window = floor(now / stored_ms)
-    if c.at < window then
-      c.rest, c.used = c.at == window - 1 and used or 0, 0
-      c.at = window
-    elseif c.at > window + 1 then
-      c.at, c.kept_until = window + 1, 0
-    end
-    if stored_ms ~= window_ms then
-      local covered = min(stored_ms, (c.at + 1) * stored_ms - now)
-      local units = ceil((c.rest * covered) / stored_ms) + c.used
-      c.at, c.used, c.rest = floor(now / window_ms), min(units, floor(MAX_PRODUCT / window_ms)), 0
-      c.kept_until = 0
-    end
-    return
-  end
-
-  local until_next = (c.at + 1) * window_ms - now
-  local covered = min(window_ms, until_next)
-  if verb == 'admits' then
-    local free = c.limit - used - c.cost
-    return free >= 0 and c.rest * covered <= free * window_ms
-  elseif verb == 'charge' then
-    c.used = min(used + c.cost, floor(MAX_PRODUCT / window_ms))
-  elseif verb == 'refund' then
-    local age = charged_at < 0 and 0 or c.at - floor(charged_at / window_ms)
-    if charged_at < 0 then c.rest = max(0, c.rest - max(0, c.cost - used)) end
-    if age == 0 then
-      c.used = max(0, used - c.cost)
-    elseif age == 1 then
-      c.rest = max(0, c.rest - c.cost)
-    end
-  elseif verb == 'status' then
-    local reset = used > 0 and until_next + window_ms or c.rest > 0 and until_next or 0
-    return c.limit - (ceil((c.rest * covered) / window_ms) + used), reset
-  elseif verb == 'retry' then
-    local free = c.limit - used - c.cost
-    if free >= 0 then return until_next - floor((free * window_ms) / c.rest) end
-    return until_next + window_ms - floor(((c.limit - c.cost) * window_ms) / used)
-  end
-end
-
--- at: a time, ms; used: what the bucket lacked of being full then, in tokens x windowMs; rest: the limit it refills at.
-local function bucket(c, verb)
-  local window_ms = c.window_ms
-  if verb == 'advance' then
-    if c.used > 0 then
-      if c.at > now or c.rest ~= c.limit or c.stored_ms ~= window_ms then c.kept_until = 0 end
-      local elapsed = max(0, now - c.at)
-      c.used = elapsed >= c.used / c.rest and 0 or c.used - elapsed * c.rest
-      if c.stored_ms ~= window_ms then c.used = min(ceil((c.used / c.stored_ms) * window_ms), MAX_PRODUCT) end
-    end
-    c.at, c.rest = now, c.limit
-  elseif verb == 'admits' then
-    return c.cost <= c.burst and c.used <= (c.burst - c.cost) * window_ms
-  elseif verb == 'charge' then
-    c.used = min(c.used + c.cost * window_ms, MAX_PRODUCT)
-  elseif verb == 'refund' then
-    c.used = max(0, c.used - c.cost * window_ms)
-  elseif verb == 'status' then
-    return floor((c.burst * window_ms - c.used) / window_ms), ceil(c.used / c.limit)
-  elseif verb == 'retry' then
-    return ceil((c.used - (c.burst - c.cost) * window_ms) / c.limit)
-  end
-end
-
--- rest: the units of the window, oldest first, as records of a time and a number; used: their sum; at: the newest time.
-local function log(c, verb, charged_at)
-  local RECORD, SIZE, decode, encode = '>I6I7', 13, struct.unpack, struct.pack
-  local records = c.rest
-  if verb == 'advance' then
-    if c.at > now then
-      -- The clock stepped back: what lies in the future came now.
-      local kept = {}
-      for index = 1, #records / SIZE do
-        local at, units = decode(RECORD, records, (index - 1) * SIZE + 1)
-        kept[index] = encode(RECORD, min(at, now), units)
-      end
-      records, c.at, c.kept_until = table.concat(kept), now, 0
-    end
-    local position = 1
-    while position < #records do
-      local at, units = decode(RECORD, records, position)
-      if at + c.window_ms > now then break end
-      c.used = c.used - units
-      position = position + SIZE
-    end
-    c.rest = position > 1 and string.sub(records, position) or records
-  elseif verb == 'admits' then
-    return c.cost <= c.limit - c.used
-  elseif verb == 'charge' then
-    local units = min(c.cost, MAX_INTEGER - c.used)
-    c.at, c.used, c.rest = now, c.used + units, records .. encode(RECORD, now, units)
-  elseif verb == 'refund' then
-    local left, kept, count = c.cost, {}, #records / SIZE
-    for index = count, 1, -1 do
-      local at, units = decode(RECORD, records, (index - 1) * SIZE + 1)
-      local taken = (charged_at < 0 or at == charged_at) and min(left, units) or 0
-      left = left - taken
-      kept[index] = units > taken and encode(RECORD, at, units - taken) or ''
-    end
-    c.used, c.rest = c.used - (c.cost - left), table.concat(kept, '', 1, count)
-    if c.rest ~= '' then c.at = decode(RECORD, c.rest, #c.rest - SIZE + 1) end
-  elseif verb == 'status' then
-    return c.limit - c.used, records == '' and 0 or c.at + c.window_ms - now
-  elseif verb == 'retry' then
-    local lacking = c.used + c.cost - c.limit
-    for position = 1, #records, SIZE do
-      local at, units = decode(RECORD, records, position)
-      lacking = lacking - units
-      if lacking <= 0 then return at + c.window_ms - now end
-    end
-    return c.window_ms
-  end
-end
-
--- The values of a key, or nil if they are not ours.
-local function read(key)
-  local value = redis.call('GET', key)
-  if not value then return { FORMAT } end
-  if string.byte(value) ~= FORMAT then return nil end
-
-  local values, offset = nil, 0
-  if #value <= CHUNK then
+-- 1. What is stored of the subjects.
+local subjects, changed = {}, {}
+for index = 1, #KEYS do
+  local value, values = call('GET', KEYS[index]), nil
+  if not value then
+    values = { FORMAT, 0 }
+  elseif #value <= CHUNK then
     values = { cmsgpack.unpack(value) }
   else
+    local offset = 0
     values = {}
     while offset >= 0 do
       local part = { cmsgpack.unpack_limit(value, CHUNK, offset) }
       offset = part[1]
-      for index = 2, #part do
-        values[#values + 1] = part[index]
+      for place = 2, #part do
+        values[#values + 1] = part[place]
       end
     end
   end
-  return #values % COUNTER == 1 and values or nil
-end
-
--- Stores the counters that are not over for good, for as long as the last of them needs.
-local function write(key, values)
-  local size, kept_until = 1, 0
-  for slot = 2, #values, COUNTER do
-    if values[slot + 1] + GRACE > now then
-      if values[slot + 1] > kept_until then kept_until = values[slot + 1] end
-      if slot > size + 1 then
-        for offset = 0, COUNTER - 1 do
-          values[size + 1 + offset] = values[slot + offset]
-        end
-      end
-      size = size + COUNTER
-    end
+  if values[1] ~= FORMAT or #values % COUNTER ~= HEAD then
+    return redis.error_reply('CORRUPT A key of the limiter holds something else')
   end
-  if size == 1 then return redis.call('DEL', key) end
+  subjects[index] = values
+end
 
-  local value = cmsgpack.pack(unpack(values, 1, min(size, CHUNK)))
-  for from = CHUNK + 1, size, CHUNK do
-    value = value .. cmsgpack.pack(unpack(values, from, min(size, from + CHUNK - 1)))
+-- 2. Each counter as of now, and whether its policy admits the call. A counter whose kept_until is 0 must be stored.
+local charges, allowed = {}, true
+for position = verb == 'refund' and 2 or 1, #ARGV - 1, CHARGE do
+  local id, algorithm = ARGV[position + 1], ARGV[position + 2]
+  local limit, window_ms, cost = ARGV[position + 3] + 0, ARGV[position + 4] + 0, ARGV[position + 5] + 0
+  local subject, burst, block_ms, enforced = 1, limit, 0, true
+  if ARGV[position + 6] ~= '' then
+    local number, capacity, block, mode = string.match(ARGV[position + 6], '^(%d+) (%d+) (%d+) (%d)$')
+    subject, burst, block_ms, enforced = number + 0, capacity + 0, block + 0, mode == '1'
   end
-  redis.call('SET', key, value, 'PX', kept_until + GRACE - now)
-end
 
-local verb, count = ARGV[1], (#ARGV - 2) / CHARGE
--- Room for the reply of one charge, so that it need not grow.
-local reply = { now, 1, nil, nil, nil, nil }
-local subjects, changed, charges = {}, {}, {}
-
-for index = 1, #KEYS do
-  subjects[index] = read(KEYS[index])
-  if not subjects[index] then return redis.error_reply('CORRUPT A key of the limiter holds something else') end
-end
-
-for index = 1, count do
-  local position = (index - 1) * CHARGE + 2
-  local subject, id, window_ms = ARGV[position + 1] + 0, ARGV[position + 2], ARGV[position + 5] + 0
-  local values, slot = subjects[subject], 2
+  -- Never seen: as if last used before the epoch, by nobody.
+  local kept_until, stored_ms, at, used, rest, blocked_until = now, window_ms, -1, 0, '', false
+  local values, slot = subjects[subject], HEAD + 1
   while values[slot] and values[slot] ~= id do
     slot = slot + COUNTER
   end
-
-  local name = ARGV[position + 3]
-  local c = {
-    subject = subject,
-    slot = slot,
-    algorithm = name == 'sliding' and sliding or name == 'fixed' and fixed or name == 'bucket' and bucket or log,
-    limit = ARGV[position + 4] + 0,
-    window_ms = window_ms,
-    burst = ARGV[position + 6] + 0,
-    block_ms = ARGV[position + 7] + 0,
-    cost = ARGV[position + 9] + 0,
-    admitted = true,
-    blocked_until = false,
-    -- Never seen: as if last used before the epoch, by nobody.
-    kept_until = now,
-    stored_ms = window_ms,
-    at = -1,
-    used = 0,
-    rest = '',
-  }
   if not values[slot] then
     values[slot], values[slot + 1], values[slot + 2] = id, 0, 0
     values[slot + 3], values[slot + 4], values[slot + 5] = 0, 0, 0
-  end
-  local kept_until, stored_ms = values[slot + 1], values[slot + 2]
-  if kept_until > 0 and verb == 'reset' then
+  elseif verb == 'reset' then
     values[slot + 1], changed[subject] = 0, true
-  elseif stored_ms > 0 then
-    c.kept_until, c.stored_ms = kept_until, stored_ms
-    c.at, c.used, c.rest = values[slot + 3], values[slot + 4], values[slot + 5]
-  elseif kept_until > now and c.block_ms == 0 then
-    c.kept_until = 0
-  elseif kept_until > now then
+  elseif values[slot + 2] > 0 then
+    kept_until, stored_ms = values[slot + 1], values[slot + 2]
+    at, used, rest = values[slot + 3], values[slot + 4], values[slot + 5]
+  elseif values[slot + 1] > now and block_ms == 0 then
+    kept_until = 0
+  elseif values[slot + 1] > now then
     -- A block never outlasts the policy's own, not even when the clock steps back or the policy changes.
-    c.blocked_until = min(kept_until, now + c.block_ms)
-    c.kept_until = c.blocked_until < kept_until and 0 or kept_until
+    kept_until = values[slot + 1]
+    blocked_until = min(kept_until, now + block_ms)
+    if blocked_until < kept_until then kept_until = 0 end
   end
-  if not c.blocked_until then c.algorithm(c, 'advance') end
 
-  if verb == 'consume' and c.cost > 0 and ARGV[2] ~= '1' then
-    c.admitted = not c.blocked_until and c.limit > 0 and c.algorithm(c, 'admits')
-    if not c.admitted and ARGV[position + 8] == '1' then reply[2] = 0 end
-  end
-  charges[index] = c
-end
-
-for index = 1, count do
-  local c = charges[index]
-  local limit, cost, block_ms = c.limit, c.cost, c.block_ms
-  local stored = subjects[c.subject][c.slot + 1] > 0
-  local possible = limit > 0 and cost <= c.burst
-
-  if verb == 'consume' then
-    if not c.admitted then
-      if block_ms > 0 and possible and not c.blocked_until then
-        c.blocked_until, c.kept_until = now + block_ms, 0
-        c.at, c.used, c.rest = 0, 0, ''
-      end
-    elseif reply[2] == 1 and cost > 0 and limit > 0 and not c.blocked_until then
-      c.algorithm(c, 'charge')
-      c.kept_until = 0
+  if blocked_until then
+    -- Nothing is counted meanwhile.
+  elseif algorithm == 'sliding' then
+    local window = (now - now % stored_ms) / stored_ms
+    if at < window then
+      at, rest, used = window, at == window - 1 and used or 0, 0
+    elseif at > window + 1 then
+      at, kept_until = window + 1, 0
     end
-  elseif verb == 'refund' and stored and cost > 0 and limit > 0 and not c.blocked_until then
-    c.algorithm(c, 'refund', ARGV[2] + 0)
-    c.kept_until = 0
+    if stored_ms ~= window_ms then
+      local units = ceil((rest * min(stored_ms, (at + 1) * stored_ms - now)) / stored_ms) + used
+      at, used, rest, kept_until = floor(now / window_ms), min(units, floor(MAX_PRODUCT / window_ms)), 0, 0
+    end
+  elseif algorithm == 'fixed' then
+    local window = (now - now % window_ms) / window_ms
+    if stored_ms ~= window_ms then
+      if floor(now / stored_ms) > at then used = 0 end
+      at, kept_until = window, 0
+    elseif at < window then
+      at, used = window, 0
+    elseif at > window + 1 then
+      at, kept_until = window + 1, 0
+    end
+  elseif algorithm == 'bucket' then
+    if used > 0 then
+      if at > now or rest ~= limit or stored_ms ~= window_ms then kept_until = 0 end
+      local elapsed = max(0, now - at)
+      used = elapsed >= used / rest and 0 or used - elapsed * rest
+      if stored_ms ~= window_ms then used = min(ceil((used / stored_ms) * window_ms), MAX_PRODUCT) end
+    end
+    at, rest = now, limit
+  else
+    if at > now then
+      -- The clock stepped back: what lies in the future came now.
+      local records = {}
+      for start = 1, #rest, RECORD_SIZE do
+        local came, units = struct.unpack(RECORD, rest, start)
+        records[#records + 1] = struct.pack(RECORD, min(came, now), units)
+      end
+      at, rest, kept_until = now, table.concat(records), 0
+    end
+    local start = 1
+    while start < #rest do
+      local came, units = struct.unpack(RECORD, rest, start)
+      if came + window_ms > now then break end
+      used, start = used - units, start + RECORD_SIZE
+    end
+    if start > 1 then rest = string.sub(rest, start) end
   end
 
+  local admitted = true
+  if verb == 'consume' and cost > 0 then
+    local free = limit - used - cost
+    if blocked_until or limit == 0 then
+      admitted = false
+    elseif algorithm == 'sliding' then
+      admitted = free >= 0 and rest * min(window_ms, (at + 1) * window_ms - now) <= free * window_ms
+    elseif algorithm == 'bucket' then
+      admitted = cost <= burst and used <= (burst - cost) * window_ms
+    else
+      admitted = free >= 0
+    end
+    if enforced and not admitted then allowed = false end
+  end
+
+  charges[#charges + 1] = {
+    subject, slot, algorithm, limit, window_ms, burst, block_ms, cost, admitted,
+    blocked_until, kept_until, at, used, rest,
+  }
+end
+
+-- 3. Charges, gives back or blocks, and tells.
+local reply = { now, nil, nil, nil }
+for index = 1, #charges do
+  local subject, slot, algorithm, limit, window_ms, burst, block_ms, cost, admitted,
+    blocked_until, kept_until, at, used, rest = unpack(charges[index])
+  local values = subjects[subject]
+  local counts = cost > 0 and limit > 0 and not blocked_until
+  local possible = limit > 0 and cost <= burst
+
+  if not admitted then
+    if block_ms > 0 and possible and not blocked_until then
+      blocked_until, kept_until = now + block_ms, 0
+      at, used, rest = 0, 0, ''
+    end
+  elseif consumes and allowed and counts then
+    kept_until = 0
+    if algorithm == 'sliding' then
+      used = min(used + cost, floor(MAX_PRODUCT / window_ms))
+    elseif algorithm == 'fixed' then
+      used = min(used + cost, MAX_INTEGER)
+    elseif algorithm == 'bucket' then
+      used = min(used + cost * window_ms, MAX_PRODUCT)
+    else
+      local units = min(cost, MAX_INTEGER - used)
+      at, used, rest = now, used + units, rest .. struct.pack(RECORD, now, units)
+    end
+  elseif verb == 'refund' and counts and values[slot + 1] > 0 then
+    local charged_at = ARGV[2] + 0
+    kept_until = 0
+    if algorithm == 'bucket' then
+      used = max(0, used - cost * window_ms)
+    elseif algorithm == 'fixed' then
+      if charged_at < 0 or floor(charged_at / window_ms) == at then used = max(0, used - cost) end
+    elseif algorithm == 'sliding' then
+      if charged_at < 0 then
+        used, rest = max(0, used - cost), max(0, rest - max(0, cost - used))
+      elseif floor(charged_at / window_ms) == at then
+        used = max(0, used - cost)
+      elseif floor(charged_at / window_ms) == at - 1 then
+        rest = max(0, rest - cost)
+      end
+    else
+      -- The newest first.
+      local left, records, count = cost, {}, #rest / RECORD_SIZE
+      for record = count, 1, -1 do
+        local came, units = struct.unpack(RECORD, rest, (record - 1) * RECORD_SIZE + 1)
+        local taken = (charged_at < 0 or came == charged_at) and min(left, units) or 0
+        left = left - taken
+        records[record] = units > taken and struct.pack(RECORD, came, units - taken) or ''
+      end
+      used, rest = used - (cost - left), table.concat(records, '', 1, count)
+      if rest ~= '' then at = struct.unpack(RECORD, rest, #rest - RECORD_SIZE + 1) end
+    end
+  end
+
+  -- Until the present window ends; it may be one to come, where the clock stepped back.
+  local until_next = (at + 1) * window_ms - now
   local remaining, reset, retry = 0, 0, 0
-  if c.blocked_until then
-    reset = c.blocked_until - now
-  elseif limit > 0 then
-    remaining, reset = c.algorithm(c, 'status')
+  if blocked_until then
+    reset = blocked_until - now
+  elseif limit == 0 then
+    -- Nothing is counted.
+  elseif algorithm == 'sliding' then
+    remaining = limit - (ceil((rest * min(window_ms, until_next)) / window_ms) + used)
+    if used > 0 then
+      reset = until_next + window_ms
+    elseif rest > 0 then
+      reset = until_next
+    end
+  elseif algorithm == 'fixed' then
+    remaining = limit - used
+    if used > 0 then reset = until_next end
+  elseif algorithm == 'bucket' then
+    remaining, reset = floor((burst * window_ms - used) / window_ms), ceil(used / limit)
+  else
+    remaining = limit - used
+    if rest ~= '' then reset = at + window_ms - now end
   end
-  if not c.admitted then
-    retry = not possible and -1 or c.blocked_until and reset or c.algorithm(c, 'retry')
-  end
-  local place = index * 4
-  reply[place - 1], reply[place] = c.admitted and 1 or 0, remaining > 0 and remaining or 0
-  reply[place + 1], reply[place + 2] = reset, retry
 
-  local outlives = reset > 0 and now + reset > c.kept_until
-  if verb ~= 'peek' and limit > 0 and (outlives or c.kept_until == 0) then
-    local values, slot = subjects[c.subject], c.slot
-    changed[c.subject] = true
-    values[slot + 1], values[slot + 2] = reset > 0 and now + reset or 0, c.blocked_until and 0 or c.window_ms
-    values[slot + 3], values[slot + 4], values[slot + 5] = c.at, c.used, c.rest
+  if admitted then
+    -- At once.
+  elseif not possible then
+    retry = -1
+  elseif blocked_until then
+    retry = reset
+  elseif algorithm == 'sliding' then
+    local free = limit - used - cost
+    if free >= 0 then
+      retry = until_next - floor((free * window_ms) / rest)
+    else
+      retry = until_next + window_ms - floor(((limit - cost) * window_ms) / used)
+    end
+  elseif algorithm == 'fixed' then
+    retry = until_next
+  elseif algorithm == 'bucket' then
+    retry = ceil((used - (burst - cost) * window_ms) / limit)
+  else
+    local lacking = used + cost - limit
+    retry = window_ms
+    for start = 1, #rest, RECORD_SIZE do
+      local came, units = struct.unpack(RECORD, rest, start)
+      lacking = lacking - units
+      if lacking <= 0 then
+        retry = came + window_ms - now
+        break
+      end
+    end
+  end
+
+  local place = index * 3
+  reply[place - 1], reply[place], reply[place + 1] = remaining > 0 and remaining or 0, reset, retry
+
+  -- A limit of 0 leaves all as it is.
+  local outlives = reset > 0 and now + reset > kept_until
+  if verb ~= 'peek' and limit > 0 and (outlives or kept_until == 0) then
+    changed[subject] = true
+    values[slot + 1], values[slot + 2] = reset > 0 and now + reset or 0, blocked_until and 0 or window_ms
+    values[slot + 3], values[slot + 4], values[slot + 5] = at, used, rest
   end
 end
 
+-- 4. Stores the counters that are not over for good, for at least as long as the last of them needs.
 for index = 1, #KEYS do
-  if changed[index] then write(KEYS[index], subjects[index]) end
+  if changed[index] then
+    local values, size, kept_until = subjects[index], HEAD, 0
+    for slot = HEAD + 1, #values, COUNTER do
+      local kept = values[slot + 1]
+      if kept + GRACE > now then
+        if kept > kept_until then kept_until = kept end
+        if slot > size + 1 then
+          for offset = 0, COUNTER - 1 do
+            values[size + 1 + offset] = values[slot + offset]
+          end
+        end
+        size = size + COUNTER
+      end
+    end
+
+    if size == HEAD then
+      call('DEL', KEYS[index])
+    else
+      -- An expiry that need not change is half the price: one that moves with each call is set a little ahead.
+      local needed, renewed = kept_until + GRACE, false
+      if needed > values[2] then
+        values[2], renewed = needed + floor((needed - now) / 16), true
+      end
+      local value = cmsgpack.pack(unpack(values, 1, size < CHUNK and size or CHUNK))
+      for from = CHUNK + 1, size, CHUNK do
+        value = value .. cmsgpack.pack(unpack(values, from, min(size, from + CHUNK - 1)))
+      end
+      if renewed then
+        call('SET', KEYS[index], value, 'PX', values[2] - now)
+      else
+        call('SET', KEYS[index], value, 'KEEPTTL')
+      end
+    end
+  end
 end
 return reply
 `;

@@ -23,7 +23,7 @@ const expected = {
       name: 'watch',
       limit: 2,
       windowMs: 1_000,
-      allowed: true,
+      allowed: false,
       remaining: 1,
       resetAfterMs: 500,
       retryAfterMs: null,
@@ -31,11 +31,18 @@ const expected = {
     },
   ],
 };
-const numbers = [1_795_255_261_681, 0, 0, 0, 40, 40, 1, 1, 500, -1];
+const numbers = [1_795_255_261_681, 0, 40, 40, 1, 500, -1];
 
 describe('readReply', () => {
-  it('makes a status of each four numbers', () => {
+  it('makes a status of each three numbers', () => {
     expect(readReply(numbers, charges)).toEqual(expected);
+  });
+
+  it('allows a call that every enforced policy allows', () => {
+    const [now, ...rest] = numbers;
+    const reply = readReply([now, 4, 40, 0, ...rest.slice(3)], charges);
+    expect(reply.allowed).toBe(true);
+    expect(reply.policies).toMatchObject([{ allowed: true, retryAfterMs: 0 }, { allowed: false }]);
   });
 
   it('reads the strings of a client that gives numbers as strings', () => {
