@@ -104,16 +104,16 @@ export function statusOf(
   nowMs: number,
 ): PolicyStatus {
   const { name, limit, windowMs, mode } = policy;
-  return {
-    name,
-    limit,
-    windowMs,
-    allowed: admitted,
-    remaining: remainingOf(state, policy, nowMs),
-    resetAfterMs: resetAfterMs(state, policy, nowMs),
-    retryAfterMs: admitted ? 0 : retryAfter(state, policy, cost, nowMs),
-    mode,
-  };
+  const retryAfterMs = admitted ? 0 : retryAfter(state, policy, cost, nowMs);
+  let remaining = 0;
+  let untilReset = 0;
+  if (isBlocked(state)) untilReset = state.blockedUntilMs - nowMs;
+  else if (limit > 0) {
+    const algorithm = algorithmOf(policy);
+    remaining = Math.max(0, algorithm.remaining(state, policy, nowMs));
+    untilReset = algorithm.resetAfterMs(state, policy, nowMs);
+  }
+  return { name, limit, windowMs, allowed: admitted, remaining, resetAfterMs: untilReset, retryAfterMs, mode };
 }
 
 /** Whether a stored state tells no more than that of a key never seen, and may be forgotten. */
@@ -125,11 +125,6 @@ export function isFresh(state: CounterState, policy: Policy, nowMs: number): boo
 export function resetAfterMs(state: CounterState, policy: Policy, nowMs: number): number {
   if (isBlocked(state)) return state.blockedUntilMs - nowMs;
   return policy.limit === 0 ? 0 : algorithmOf(policy).resetAfterMs(state, policy, nowMs);
-}
-
-function remainingOf(state: CounterState, policy: Policy, nowMs: number): number {
-  if (isBlocked(state) || policy.limit === 0) return 0;
-  return Math.max(0, algorithmOf(policy).remaining(state, policy, nowMs));
 }
 
 function retryAfter(state: CounterState, policy: Policy, cost: number, nowMs: number): number | null {

@@ -1,0 +1,195 @@
+// What a decision in memory costs beside the stores that people use now: on one hot key and on 100,000, for one policy
+// and for several, at small and large limits; and what a key weighs. Rounds are interleaved, each ratio is to the peer
+// in the same round, and medians are shown. Mind what is compared: express-rate-limit's store adds one to a number, by
+// no clock, within no bound, and for one policy; the others decide.
+//   npm run bench -- memory
+import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { MemoryStore } from 'express-rate-limit';
+import { RateLimiterMemory, RateLimiterUnion } from 'rate-limiter-flexible';
+import { memoryBackend } from '../dist/esm/index.js';
+import { testPolicy } from '../dist/esm/testing/index.js';
+
+// Throttler's module loads all of Nest; the storage alone does.
+const require = createRequire(import.meta.url);
+const { ThrottlerStorageService } = require('@nestjs/throttler/dist/throttler.service.js');
+
+const ROUNDS = 21;
+const WARM_UP = 3;
+/** Length of one contender's turn: by time, for some of them are a thousand times slower than others. */
+const TURN_NS = 25_000_000n;
+const BATCH = 100;
+const MANY = 100_000;
+const WEIGHED = 1_000_000;
+const WINDOW_MS = 60_000;
+const ALGORITHMS = ['sliding-window', 'fixed-window', 'token-bucket', 'sliding-log'];
+
+const keysOf = (count) => Array.from({ length: count }, (_, index) => `ip:10.${index >> 16}.${index >> 8}.${index}`);
+
+/** Contenders by name: each makes, for its limits, a function that decides on a key, or promises to. */
+const peers = {
+  'rate-limiter-flexible': (limits) => {
+    const limiters = limits.map(
+      (points, index) => new RateLimiterMemory({ keyPrefix: `l${index}`, points, duration: WINDOW_MS / 1000 }),
+    );
+    const limiter = limiters.length === 1 ? limiters[0] : new RateLimiterUnion(...limiters);
+    const refused = () => false;
+    return (key) => limiter.consume(key, 1).catch(refused);
+  },
+  'express-rate-limit': (limits) => {
+    const stores = limits.map((limit) => {
+      const store = new MemoryStore();
+      store.init({ windowMs: WINDOW_MS });
+      return { store, limit };
+    });
+    if (stores.length === 1) return (key) => stores[0].store.increment(key);
+    return async (key) => {
+      let allowed = true;
+      for (const { store, limit } of stores) if ((await store.increment(key)).totalHits > limit) allowed = false;
+      return allowed;
+    };
+  },
+  '@nestjs/throttler': (limits) => {
+    const storage = new ThrottlerStorageService();
+    if (limits.length === 1) return (key) => storage.increment(key, WINDOW_MS, limits[0], 0, 'default');
+    return async (key) => {
+      let allowed = true;
+      for (const [index, limit] of limits.entries()) {
+        if ((await storage.increment(key + index, WINDOW_MS, limit, 0, 'default')).isBlocked) allowed = false;
+      }
+      return allowed;
+    };
+  },
+};
+
+const floodgate = (algorithm) => (limits) => {
+  const backend = memoryBackend({ maxKeys: 2 * WEIGHED });
+  const policies = limits.map((limit, index) =>
+    testPolicy({ name: `policy-${index}`, algorithm, limit, windowMs: WINDOW_MS }),
+  );
+  if (policies.length === 1) {
+    const [policy] = policies;
+    return (key) => backend.consume({ charges: [{ key, policy, cost: 1 }], timeoutMs: 250 });
+  }
+  return (key) => backend.consume({ charges: policies.map((policy) => ({ key, policy, cost: 1 })), timeoutMs: 250 });
+};
+
+const contenders = {
+  ...Object.fromEntries(ALGORITHMS.map((algorithm) => [algorithm, floodgate(algorithm)])),
+  ...peers,
+};
+
+const scenarios = [
+  { name: 'hot key, limit 100', limits: [100], keys: 1 },
+  { name: 'hot key, limit 10,000', limits: [10_000], keys: 1 },
+  { name: 'hot key, never refused', limits: [1_000_000_000], keys: 1, without: ['sliding-log', '@nestjs/throttler'] },
+  { name: '100,000 keys, limit 100', limits: [100], keys: MANY },
+  { name: '100,000 keys, limit 10,000', limits: [10_000], keys: MANY },
+  { name: 'two policies, hot key', limits: [100, 10_000], keys: 1 },
+  { name: 'two policies, 100,000 keys', limits: [100, 10_000], keys: MANY },
+  { name: 'four policies, hot key', limits: [100, 1000, 5000, 10_000], keys: 1 },
+];
+
+function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)];
+}
+
+/** What decides at once is not waited for, just as the guard does not. */
+function decideAtOnce(decide, keys, from) {
+  for (let call = 0; call < BATCH; call += 1) decide(keys[(from + call * 7919) % keys.length]);
+}
+
+async function decideByPromise(decide, keys, from) {
+  for (let call = 0; call < BATCH; call += 1) await decide(keys[(from + call * 7919) % keys.length]);
+}
+
+/** A turn: decisions a second. */
+async function turn(decide, keys, state) {
+  const promises = typeof decide(keys[0]).then === 'function';
+  const start = process.hrtime.bigint();
+  let elapsed = 0n;
+  let made = 0;
+  while (elapsed < TURN_NS) {
+    if (promises) await decideByPromise(decide, keys, state.next);
+    else decideAtOnce(decide, keys, state.next);
+    state.next = (state.next + BATCH * 7919) % keys.length;
+    made += BATCH;
+    elapsed = process.hrtime.bigint() - start;
+  }
+  return (made / Number(elapsed)) * 1e9;
+}
+
+async function measure({ name, limits, keys: count, without = [] }) {
+  const keys = keysOf(count);
+  const names = Object.keys(contenders).filter((contender) => !without.includes(contender));
+  const runs = names.map((contender) => ({
+    contender,
+    decide: contenders[contender](limits),
+    state: { next: 0 },
+    rates: [],
+  }));
+  for (const { decide } of runs) for (const key of keys) await decide(key);
+  for (let round = -WARM_UP; round < ROUNDS; round += 1) {
+    for (const { decide, state, rates } of runs) {
+      const rate = await turn(decide, keys, state);
+      if (round >= 0) rates.push(rate);
+    }
+  }
+  const rates = Object.fromEntries(runs.map((run) => [run.contender, millions(median(run.rates))]));
+  const ours = runs.filter(({ contender }) => !(contender in peers));
+  const ratios = runs
+    .filter(({ contender }) => contender in peers)
+    .map((peer) => {
+      const each = ours.map((run) => median(run.rates.map((rate, round) => rate / peer.rates[round])));
+      return [peer.contender, `${significant(Math.min(...each))} - ${significant(Math.max(...each))}`];
+    });
+  return { name, rates, ratios: Object.fromEntries(ratios) };
+}
+
+const significant = (ratio) => Number(ratio.toPrecision(2));
+
+const millions = (rate) => Number((rate / 1e6).toFixed(rate < 100_000 ? 4 : 2));
+
+/** Bytes of heap and beside it for each of a million keys, the keys' own text not counted. In a process of its own. */
+async function weigh(contender) {
+  const keys = keysOf(WEIGHED);
+  const before = bytes();
+  const decide = contenders[contender]([100]);
+  for (const key of keys) await decide(key);
+  const perKey = (bytes() - before) / WEIGHED;
+  await decide(keys[0]);
+  console.log(Math.round(perKey));
+  process.exit();
+}
+
+function bytes() {
+  globalThis.gc();
+  globalThis.gc();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
+if (process.argv[2] === '--weigh') await weigh(process.argv[3]);
+
+const measured = [];
+for (const scenario of scenarios) measured.push(await measure(scenario));
+
+console.log('Decisions a second, in millions');
+console.table(Object.fromEntries(measured.map(({ name, rates }) => [name, rates])));
+
+console.log('\nTimes as fast as each peer: our slowest algorithm - our fastest');
+console.table(Object.fromEntries(measured.map(({ name, ratios }) => [name, ratios])));
+
+console.log('\nBytes a key, of a million');
+console.table(
+  Object.fromEntries(
+    Object.keys(contenders).map((contender) => {
+      const flags = ['--expose-gc', '--max-old-space-size=3000', import.meta.filename, '--weigh', contender];
+      const { stdout, status } = spawnSync(process.execPath, flags, { encoding: 'utf8', timeout: 120_000 });
+      return [contender, { bytes: status === 0 ? Number(stdout) : 'did not finish' }];
+    }),
+  ),
+);
+// Timers of the peers would keep the process alive.
+process.exit();
