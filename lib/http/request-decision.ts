@@ -3,9 +3,16 @@ import { notCounted } from '../backends/decisions.js';
 import type { Decision } from '../contracts/decision.js';
 import { identityOf } from './request.js';
 
+const DECISION = Symbol.for('nestjs-floodgate:decision');
+
+/** Decisions of calls that take no property. */
 const decisions = new WeakMap<object, Decision>();
 
 const GUARDED = Symbol.for('nestjs-floodgate:guarded');
+
+interface Decided {
+  [DECISION]?: Decision;
+}
 
 interface Guarded {
   [GUARDED]?: true;
@@ -19,14 +26,18 @@ export function firstSight(context: ExecutionContext): boolean {
   return true;
 }
 
-/** Keeps the decision for the handler to find; beside the call, not in it, since a payload may be frozen. */
+/** Keeps the decision for the handler to find. */
 export function keepDecision(context: ExecutionContext, decision: Decision): void {
   const call = identityOf(context);
-  if (call !== undefined) decisions.set(call, decision);
+  if (call === undefined) return;
+  // A request is made to be added to, and a table of all requests is work for the garbage collector; a message is the
+  // application's own, and may be frozen.
+  if (context.getType() === 'http' && Object.isExtensible(call)) (call as Decided)[DECISION] = decision;
+  else decisions.set(call, decision);
 }
 
 /** The decision of a call; `unenforced`, reason `skipped`, if the guard made none. */
 export function decisionFor(context: ExecutionContext): Decision {
-  const call = identityOf(context);
-  return (call && decisions.get(call)) ?? notCounted('skipped');
+  const call: Decided | undefined = identityOf(context);
+  return call?.[DECISION] ?? (call && decisions.get(call)) ?? notCounted('skipped');
 }

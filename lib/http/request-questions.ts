@@ -36,7 +36,7 @@ export class RequestQuestions {
   private policiesOf(plan: RoutePlan, context: ExecutionContext): MaybePromise<readonly CompiledPolicy[]> {
     if (plan.policies !== undefined) return this.withoutSkipped(plan.policies, context);
     const answers = askAll(plan.candidates, (candidate) => this.answerOf(candidate, context));
-    return whenAll(answers, (found) => this.withoutSkipped(applicable(plan.route, found.flat()), context));
+    return whenAll(answers, (found) => this.withoutSkipped(applicable(plan, found.flat()), context));
   }
 
   private answerOf(candidate: Candidate, context: ExecutionContext): MaybePromise<readonly StaticCandidate[]> {

@@ -37,6 +37,8 @@ export type Candidate = StaticCandidate | DynamicCandidate;
 /** What may apply to a route, in the order of charge. */
 export interface RoutePlan {
   readonly route: Route;
+  /** The route in errors, and in the ids of counters of its own. */
+  readonly label: string;
   readonly candidates: readonly Candidate[];
   /** The policies of every call; `undefined` where some must be asked for. */
   readonly policies: readonly CompiledPolicy[] | undefined;
@@ -77,8 +79,8 @@ export class RoutePlanner {
     this.checkSkips(route, written, label);
     const candidates = written.filter((one) => !isSkipped(one, route) && !isReplaced(one, written));
     const settled = candidates.filter((one) => one.kind === 'static');
-    const policies = settled.length === candidates.length ? applicable(route, settled) : undefined;
-    return { route, candidates, policies };
+    const policies = settled.length === candidates.length ? applicable({ route, label }, settled) : undefined;
+    return { route, label, candidates, policies };
   }
 
   /** What a dynamic policy answered, in its place. */
@@ -123,12 +125,19 @@ export class RoutePlanner {
   }
 }
 
-/** Those of the candidates that hold on a route: neither skipped nor replaced by a nearer one of their name. */
-export function applicable(route: Route, candidates: readonly StaticCandidate[]): readonly CompiledPolicy[] {
+/**
+ * Those of the candidates that hold on a route: neither skipped nor replaced by a nearer one of their name.
+ *
+ * @throws RateLimitConfigurationError if two of them would share a counter, and should not
+ */
+export function applicable(
+  { route, label }: Pick<RoutePlan, 'route' | 'label'>,
+  candidates: readonly StaticCandidate[],
+): readonly CompiledPolicy[] {
   const policies = candidates
     .filter((one) => !isSkipped(one, route) && !isReplaced(one, candidates))
     .map(({ policy }) => policy);
-  checkApart(`@RateLimit() of ${route.type.name}.${methodName(route)}`, policies);
+  checkApart(`@RateLimit() of ${label}`, policies);
   return policies;
 }
 

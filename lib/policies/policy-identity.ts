@@ -9,6 +9,7 @@ import type { CompiledPolicy } from './compiled-policy.js';
  * @throws RateLimitConfigurationError naming the policy
  */
 export function checkApart(option: string, policies: readonly CompiledPolicy[]): void {
+  if (policies.length < 2) return;
   const byId = new Map<string, Policy>();
   for (const { policy } of policies) {
     const other = byId.get(policy.id);

@@ -133,6 +133,17 @@ describe.each(platforms)('exception filters on %s', (platform) => {
     });
   });
 
+  it('leaves a 429 to the filter that was bound last, as Nest does', async () => {
+    const both: Bound = {
+      configure: (app) => {
+        for (const Filter of [CatchAllFilter, HttpExceptionFilter]) globally(Filter).configure!(app);
+      },
+    };
+    await using app = await start(platform, {}, both);
+    await fetch(`${app.url}/leased`);
+    expect(await (await fetch(`${app.url}/leased`)).json()).toEqual({ answeredBy: 'HttpExceptionFilter' });
+  });
+
   it('leaves a 429 to the filter of a method', async () => {
     await using app = await start(platform, {});
     await fetch(`${app.url}/filtered`);

@@ -45,6 +45,19 @@ describe('what applies to a route', () => {
     ]);
   });
 
+  it('is each of several that have no name', async () => {
+    @Controller()
+    class Nameless {
+      @RateLimit('2/m', '3/m')
+      @RateLimit('2/m')
+      find(): void {
+        nothing();
+      }
+    }
+    const app = await limitedApp({ controllers: [Nameless] });
+    expect(new Set(await app.charges(to(Nameless, 'find'))).size).toBe(3);
+  });
+
   it('is charged all or none', async () => {
     @RateLimit({ rate: '5/m', name: 'class' })
     @Controller()

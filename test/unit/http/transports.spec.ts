@@ -92,9 +92,9 @@ describe('a call on any transport', () => {
 
   it('keeps two fields of one GraphQL request apart', async () => {
     const { guard } = await start();
-    const carrier = { req: request };
+    const [root, carrier] = [{}, { req: request }];
     const [one, other] = [{ fieldName: 'one' }, { fieldName: 'other' }].map((info) =>
-      callOf('graphql', [undefined, {}, carrier, info], target),
+      callOf('graphql', [root, {}, carrier, info], target),
     ) as [ExecutionContext, ExecutionContext];
     expect(guard.canActivate(one)).toBe(true);
     expect(() => guard.canActivate(other)).toThrow(RateLimitExceededException);
