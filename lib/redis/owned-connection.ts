@@ -9,11 +9,18 @@ const SOCKET_TIMEOUT_MS = 5_000;
 /** Longest wait for pending answers when the connection is closed, in ms. */
 const QUIT_TIMEOUT_MS = 1_000;
 
+/**
+ * ioredis 5 calls a connection ready even if it broke during its handshake, and then never makes another: there INFO
+ * has to be answered first. Version 6 is told by its options.
+ */
+const NEEDS_READY_CHECK = !('replyMapping' in ((Redis as unknown as { defaultOptions?: object }).defaultOptions ?? {}));
+
 /** What an application may set otherwise. */
 const DEFAULTS = {
   connectTimeout: 5_000,
   disconnectTimeout: 500,
   socketTimeout: SOCKET_TIMEOUT_MS,
+  maxLoadingRetryTime: MAX_RETRY_DELAY_MS,
   retryStrategy: retryDelayMs,
   // A server that became a replica is left for the one that took over, once name or Sentinel points there.
   reconnectOnError: (error: Error): boolean => error.message.includes('READONLY'),
@@ -39,7 +46,7 @@ export class OwnedConnection {
     const options = {
       ...DEFAULTS,
       // A server that is loading says so itself, at once. Behind Sentinel the check also tells a master from a replica.
-      enableReadyCheck: given.sentinels !== undefined,
+      enableReadyCheck: NEEDS_READY_CHECK || given.sentinels !== undefined,
       ...given,
       ...REQUIRED,
     };
