@@ -18,7 +18,6 @@ export interface Failback {
  */
 export class FailoverMember {
   readonly guard: GuardedBackend;
-  private pinging = false;
   private lastPingMs = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -35,21 +34,18 @@ export class FailoverMember {
 
   private ping(timeoutMs: number): void {
     const nowMs = this.failback.clock();
-    if (this.pinging || nowMs - this.lastPingMs < this.failback.intervalMs) return;
+    if (nowMs - this.lastPingMs < this.failback.intervalMs) return;
     try {
       const answer = this.guard.pingWithin(timeoutMs);
       this.lastPingMs = nowMs;
-      if (isPromise(answer)) this.await(answer);
+      if (isPromise(answer)) answer.catch(heardByBreaker);
     } catch {
-      // The breaker did not let it through, or has heard of the failure: it tells when the next one is due.
+      heardByBreaker();
     }
   }
+}
 
-  private await(answer: Promise<void>): void {
-    const settled = (): void => {
-      this.pinging = false;
-    };
-    this.pinging = true;
-    answer.then(settled, settled);
-  }
+/** A ping that failed opened the circuit again, and one that was not let through had not come due. */
+function heardByBreaker(): void {
+  // The breaker tells when the next one is.
 }

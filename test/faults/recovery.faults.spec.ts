@@ -1,17 +1,18 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { failoverBackend, memoryBackend } from 'nestjs-floodgate';
 import { redisBackend } from 'nestjs-floodgate/redis';
 import { platforms } from '../support/http-app.js';
 import { RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { whenPrimary } from './fault-run.js';
-import { FaultyApp } from './faulty-app.js';
+import { FaultyApp, LIMIT, type Answer } from './faulty-app.js';
 import { statusesOf } from './measurements.js';
 
 /** One that a test does not wait for. */
 const HOUR = { recoveryTimeout: '1h', jitter: 0 };
 
-describe.each(platforms)('while the circuit is open, on %s', (platform) => {
-  it('the server hears nothing at all, and a reset brings it back at once', async () => {
+describe.each(platforms)('while Redis comes and goes, on %s', (platform) => {
+  it('a server hears nothing at all while the circuit is open, and a reset brings it back at once', async () => {
     await using redis = await RedisServer.start();
     const name = `full-${platform}`;
     await using app = await FaultyApp.start(platform, name, {
@@ -32,7 +33,7 @@ describe.each(platforms)('while the circuit is open, on %s', (platform) => {
     expect(await app.ask('someone')).toMatchObject({ status: 200, body: { source: 'primary' } });
   });
 
-  it('not a byte goes to a server that does not answer', async () => {
+  it('not a byte goes to a server that does not answer, once the circuit is open', async () => {
     await using redis = await RedisServer.start();
     await using proxy = await TcpProxy.start({ target: redis });
     const name = `stalled-${platform}`;
@@ -65,6 +66,36 @@ describe.each(platforms)('while the circuit is open, on %s', (platform) => {
     app.service.resetCircuitBreaker();
     expect((await app.ask('someone')).body).toMatchObject({ source: 'primary', backend: name });
   });
+
+  it.each([
+    ['closed', 1],
+    ['failover', 2],
+  ] as const)(
+    'a crowd never passes more than the limit of each place that counts, whatever Redis does: %s',
+    async (kind, places) => {
+      await using redis = await RedisServer.start();
+      const name = `${kind}-crowded-${platform}`;
+      const primary = redisBackend({ url: redis.url, name });
+      await using app = await FaultyApp.start(platform, name, {
+        backend: kind === 'closed' ? primary : failoverBackend([primary, memoryBackend()], { failbackInterval: 10 }),
+        circuitBreaker: { recoveryTimeout: 50, backoffMultiplier: 1 },
+        timeout: 50,
+      });
+      await whenPrimary(app);
+      const answers: Answer[] = [];
+      for (let wave = 0; wave < 12; wave += 1) {
+        const crowd = Array.from({ length: 5 }, () => app.ask('crowd'));
+        if (wave % 3 === 1) redis.freeze();
+        answers.push(...(await Promise.all(crowd)));
+        redis.thaw();
+        await delay(60);
+      }
+      expect(statusesOf(answers)).toContain('429');
+      const passed = answers.filter(({ status }) => status === 200).length;
+      expect(passed).toBeGreaterThan(0);
+      expect(passed).toBeLessThanOrEqual(places * LIMIT);
+    },
+  );
 
   it('health checks alone find out that it is back', async () => {
     await using redis = await RedisServer.start();

@@ -153,7 +153,7 @@ describe('failback', () => {
     expect(decide().backend).toBe('first');
   });
 
-  it('keeps no call waiting for a ping, and sends one at a time', () => {
+  it('keeps no call waiting for a ping, and sends no other while it waits for one', () => {
     const { first, decide, breakFirst, clock } = pair();
     breakFirst();
     first.error = undefined;
