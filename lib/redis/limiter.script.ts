@@ -28,31 +28,21 @@ export async function runLimiter(
   verb: Verb,
   charges: readonly Charge[],
 ): Promise<unknown> {
-  const { keys, parameters } = invocation(keyPrefix, verb, charges);
-  try {
-    return await client.evalsha(SHA, keys.length, ...keys, ...parameters);
-  } catch (error) {
-    if (!isUnknownScript(error)) throw error;
-    return await client.eval(LIMITER_SCRIPT, keys.length, ...keys, ...parameters);
-  }
-}
-
-/** KEYS and ARGV, as the header of the script describes them. */
-function invocation(
-  keyPrefix: string,
-  verb: Verb,
-  charges: readonly Charge[],
-): { readonly keys: readonly string[]; readonly parameters: readonly string[] } {
   const keys: string[] = [];
   const parameters = verbParameters(verb);
   for (const { key, policy, cost } of charges) {
     const subject = subjectKey(keyPrefix, key);
     let number = keys.indexOf(subject) + 1;
     if (number === 0) number = keys.push(subject);
-    const { counter, modifiers } = policyParameters(policy);
-    parameters.push(...counter, String(cost), number === 1 ? modifiers : modifiersOf(policy, number));
+    const { id, quota, modifiers } = parametersOf(policy);
+    parameters.push(quota + String(cost) + (number === 1 ? modifiers : modifiersOf(policy, number)), id);
   }
-  return { keys, parameters };
+  try {
+    return await client.evalsha(SHA, keys.length, ...keys, ...parameters);
+  } catch (error) {
+    if (!isUnknownScript(error)) throw error;
+    return await client.eval(LIMITER_SCRIPT, keys.length, ...keys, ...parameters);
+  }
 }
 
 function verbParameters(verb: Verb): string[] {
@@ -67,9 +57,10 @@ function verbParameters(verb: Verb): string[] {
   }
 }
 
-/** What the script is told of a policy with each call. */
+/** What the script is told of a policy with each call, around the cost. */
 interface PolicyParameters {
-  readonly counter: readonly string[];
+  readonly id: string;
+  readonly quota: string;
   /** For the first subject of a call. */
   readonly modifiers: string;
 }
@@ -77,13 +68,14 @@ interface PolicyParameters {
 /** Policies outlive calls: what they send is made once. */
 const known = new WeakMap<Policy, PolicyParameters>();
 
-function policyParameters(policy: Policy): PolicyParameters {
+function parametersOf(policy: Policy): PolicyParameters {
   let parameters = known.get(policy);
   if (parameters === undefined) {
     const { algorithm, limit, windowMs, burst, blockForMs, mode } = policy;
     const isPlain = burst === limit && blockForMs === 0 && mode === 'enforce';
     parameters = {
-      counter: [storageId(policy), ALGORITHMS[algorithm], String(limit), String(windowMs)],
+      id: storageId(policy),
+      quota: `${ALGORITHMS[algorithm]} ${limit} ${windowMs} `,
       modifiers: isPlain ? '' : modifiersOf(policy, 1),
     };
     known.set(policy, parameters);
@@ -92,7 +84,7 @@ function policyParameters(policy: Policy): PolicyParameters {
 }
 
 const modifiersOf = ({ burst, blockForMs, mode }: Policy, subject: number): string =>
-  `${subject} ${burst} ${blockForMs} ${mode === 'enforce' ? 1 : 0}`;
+  ` ${subject} ${burst} ${blockForMs} ${mode === 'enforce' ? 1 : 0}`;
 
 /**
  * Names a counter in its key, where short names save memory: the algorithm that ends a policy's id shrinks to its first

@@ -43,6 +43,10 @@ export function redisBackend(options: RedisBackendOptions): Backend {
   return new RedisBackend(options);
 }
 
+const CONSUME: Verb = { kind: 'consume', overdraw: false };
+const OVERDRAW: Verb = { kind: 'consume', overdraw: true };
+const ONE_SHARE: ReturnType<typeof sharesOf> = [];
+
 /** Longest time of a timer of Node, in ms. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -66,10 +70,9 @@ class RedisBackend implements Backend {
   }
 
   consume(request: ConsumeRequest): Promise<Reply> {
-    const { charges, overdraw = false } = request;
-    const shares = this.sharesOf(charges);
+    const shares = this.sharesOf(request.charges);
     if (shares.length > 1) return consumeForAll((verb, share) => this.run(verb, share, request), request, shares);
-    return this.run({ kind: 'consume', overdraw }, charges, request);
+    return this.run(request.overdraw === true ? OVERDRAW : CONSUME, request.charges, request);
   }
 
   peek(request: BackendRequest): Promise<Reply> {
@@ -106,7 +109,7 @@ class RedisBackend implements Backend {
 
   /** Only a Cluster has to be asked for each subject apart. */
   private sharesOf(charges: readonly Charge[]): ReturnType<typeof sharesOf> {
-    return this.client.isCluster && charges.length > 1 ? sharesOf(charges) : [];
+    return this.client.isCluster && charges.length > 1 ? sharesOf(charges) : ONE_SHARE;
   }
 
   private async run(verb: Verb, charges: readonly Charge[], { timeoutMs }: BackendRequest): Promise<Reply> {

@@ -13,8 +13,13 @@ const PER_CHARGE = 3;
  */
 export function readReply(raw: unknown, charges: readonly Charge[]): Reply {
   const numbers = wholeNumbers(raw, HEAD + PER_CHARGE * charges.length);
-  const policies = charges.map(({ policy }, index) => readStatus(numbers, HEAD + PER_CHARGE * index, policy));
-  const allowed = policies.every((status) => status.allowed || status.mode === 'shadow');
+  const policies: PolicyStatus[] = [];
+  let allowed = true;
+  for (const { policy } of charges) {
+    const status = readStatus(numbers, HEAD + PER_CHARGE * policies.length, policy);
+    policies.push(status);
+    if (!status.allowed && policy.mode === 'enforce') allowed = false;
+  }
   return { allowed, nowMs: numbers[0] as number, policies };
 }
 
@@ -34,14 +39,12 @@ function readStatus(numbers: readonly number[], from: number, { name, limit, win
 
 function wholeNumbers(raw: unknown, length: number): readonly number[] {
   if (!Array.isArray(raw) || raw.length !== length) throw unexpected(raw, `an array of ${length}`);
+  if (raw.every(Number.isSafeInteger)) return raw as readonly number[];
   // A client with `stringNumbers` gives numbers as strings.
-  const numbers: readonly number[] = raw.every((item) => typeof item === 'number') ? raw : raw.map(asNumber);
+  const numbers = raw.map((item) => (typeof item === 'string' && item !== '' ? Number(item) : Number.NaN));
   if (!numbers.every(Number.isSafeInteger)) throw unexpected(raw, 'whole numbers');
   return numbers;
 }
-
-const asNumber = (item: unknown): number =>
-  typeof item === 'number' || (typeof item === 'string' && item !== '') ? Number(item) : Number.NaN;
 
 const unexpected = (raw: unknown, wanted: string): TypeError =>
   new TypeError(`The limiter script replied ${JSON.stringify(raw)?.slice(0, 200)}; expected ${wanted}.`);

@@ -6,11 +6,11 @@ KEYS  one key for each subject of the call
 
 ARGV  1  verb: consume, overdraw (which charges even where the quota does not suffice), peek, refund or reset
       2  of refund: the time of the charge that is given back, ms; -1 if unknown
-      and then six for each charge:
-      +1 storage id of the counter                              +3 limit        +5 cost
-      +2 algorithm: sliding, fixed, bucket or log               +4 windowMs
-      +6 'subject burst blockForMs enforced': its number in KEYS, the capacity, 0 for no block, 0 for a shadow policy;
-         or nothing for '1 <limit> 0 1'
+      and then two for each charge:
+      +1 'algorithm limit windowMs cost', the algorithm being sliding, fixed, bucket or log; and, unless these are
+         '1 <limit> 0 1', ' subject burst blockForMs enforced': its number in KEYS, the capacity, 0 for no block,
+         0 for a shadow policy
+      +2 storage id of the counter
 
 Reply now (ms), and three for each charge: remaining, resetAfterMs, retryAfterMs (0: allowed, -1: refused for ever).
       The error CORRUPT where a key holds something else; WRONGTYPE is raised as it is.
@@ -29,13 +29,14 @@ It is one run of code, since Lua would build functions anew for each call; and `
 the price. Numbers are whole and below 2^53 throughout.
 ]]
 
-local FORMAT, HEAD, COUNTER, CHARGE, GRACE = 1, 2, 6, 6, 1000
+local FORMAT, HEAD, COUNTER, CHARGE, GRACE = 1, 2, 6, 2, 1000
 -- As many values at once as surely fit Lua's stack.
 local CHUNK = 3000
 local MAX_PRODUCT, MAX_INTEGER = 4503599627370496, 9007199254740991
 local RECORD, RECORD_SIZE = '>I6I7', 13
 
-local KEYS, ARGV, call, ceil, floor, min, max = KEYS, ARGV, redis.call, math.ceil, math.floor, math.min, math.max
+local KEYS, ARGV, call, match = KEYS, ARGV, redis.call, string.match
+local ceil, floor, min, max = math.ceil, math.floor, math.min, math.max
 
 local time = call('TIME')
 local now = time[1] * 1000 + floor(time[2] / 1000)
@@ -70,11 +71,11 @@ end
 -- 2. Each counter as of now, and whether its policy admits the call. A counter whose kept_until is 0 must be stored.
 local charges, allowed = {}, true
 for position = verb == 'refund' and 2 or 1, #ARGV - 1, CHARGE do
-  local id, algorithm = ARGV[position + 1], ARGV[position + 2]
-  local limit, window_ms, cost = ARGV[position + 3] + 0, ARGV[position + 4] + 0, ARGV[position + 5] + 0
-  local subject, burst, block_ms, enforced = 1, limit, 0, true
-  if ARGV[position + 6] ~= '' then
-    local number, capacity, block, mode = string.match(ARGV[position + 6], '^(%d+) (%d+) (%d+) (%d)$')
+  local algorithm, limit, window_ms, cost, modifiers = match(ARGV[position + 1], '^(%a+) (%d+) (%d+) (%d+)(.*)$')
+  limit, window_ms, cost = limit + 0, window_ms + 0, cost + 0
+  local id, subject, burst, block_ms, enforced = ARGV[position + 2], 1, limit, 0, true
+  if modifiers ~= '' then
+    local number, capacity, block, mode = match(modifiers, '^ (%d+) (%d+) (%d+) (%d)$')
     subject, burst, block_ms, enforced = number + 0, capacity + 0, block + 0, mode == '1'
   end
 
