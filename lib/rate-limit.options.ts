@@ -35,7 +35,10 @@ export interface RateLimitModuleOptions {
   readonly circuitBreaker?: CircuitBreakerOptions | false;
   /** Rate-limit headers of responses. Default `standard`; `Retry-After` is sent in any case. */
   readonly headers?: HeaderStyle;
-  /** Bodies of 429 and 503 as RFC 9457 problem details. Default false: Nest's usual bodies. */
+  /**
+   * Bodies of 429 and 503 as RFC 9457 problem details, where the module's filters answer. Default false: Nest's usual
+   * bodies.
+   */
   readonly problemDetails?: boolean;
   /** Length of the network prefix by which IPv6 addresses are grouped, in bits, 1 to 128. Default 64. */
   readonly ipv6PrefixBits?: number;
@@ -47,7 +50,11 @@ export interface RateLimitModuleOptions {
   readonly isGlobal?: boolean;
   /** Whether `RateLimitGuard` is bound to all routes. Default true. */
   readonly bindGuard?: boolean;
-  /** Whether the filter that answers 503 is bound to all routes. Default true. */
+  /**
+   * Whether the filters are bound to all routes: the one that answers 503, and the one that gives a lease's 429 its
+   * `Retry-After`. They come before global filters of the application, and after those of controllers and methods; what
+   * is no outage they leave to the application's. Default true.
+   */
   readonly bindFilter?: boolean;
 }
 

@@ -4,19 +4,33 @@ import type { Decision, DecisionSource, PolicyStatus, UnenforcedDecision } from 
 /** What a backend's reply means. */
 export function decisionOf(reply: Reply, backend: string, source: DecisionSource): Decision {
   const { policies } = reply;
-  const origin = { source: reply.source ?? source, backend: reply.backend ?? backend, policies };
+  const origin = reply.source ?? source;
+  const decidedBy = reply.backend ?? backend;
   return reply.allowed
-    ? { kind: 'allowed', allowed: true, ...origin }
-    : { kind: 'limited', allowed: false, ...origin, retryAfterMs: longestWait(policies) };
+    ? { kind: 'allowed', allowed: true, source: origin, backend: decidedBy, policies }
+    : {
+        kind: 'limited',
+        allowed: false,
+        source: origin,
+        backend: decidedBy,
+        policies,
+        retryAfterMs: longestWait(policies),
+      };
 }
 
 /** The call passes because of the failure mode `open`. */
 export const failedOpen = (cause: Error): UnenforcedDecision => ({ ...UNKNOWN, reason: 'failed-open', cause });
 
 /** The call passes because no limit applies to it. */
-export const notCounted = (reason: 'skipped' | 'disabled'): UnenforcedDecision => ({ ...UNKNOWN, reason });
+export const notCounted = (reason: 'skipped' | 'disabled'): UnenforcedDecision => NOT_COUNTED[reason];
 
 const UNKNOWN = { kind: 'unenforced', allowed: true, source: 'none', backend: null, policies: [] } as const;
+
+/** Made once: most routes of an application have no limit, and every call of theirs gets one of these. */
+const NOT_COUNTED = {
+  skipped: Object.freeze({ ...UNKNOWN, reason: 'skipped' }),
+  disabled: Object.freeze({ ...UNKNOWN, reason: 'disabled' }),
+} as const;
 
 /** Whether a policy refuses a call; a shadow policy refuses none. */
 export const refuses = (status: PolicyStatus | undefined): boolean =>

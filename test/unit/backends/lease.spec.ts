@@ -6,7 +6,7 @@ import {
   RateLimitModule,
   type RateLimitModuleOptions,
 } from 'nestjs-floodgate';
-import { manualClock } from '../../support/manual-clock.js';
+import { type ManualClock, manualClock } from '../../support/manual-clock.js';
 import { expectNoUnhandled } from '../../support/unhandled.js';
 import { recordingBackend, type RecordingBackend } from '../http/recording-backend.js';
 import { closedGate } from './closed-gate.js';
@@ -14,12 +14,14 @@ import { closedGate } from './closed-gate.js';
 interface Fixture {
   readonly service: BackendService;
   readonly backend: RecordingBackend;
+  readonly clock: ManualClock;
   /** What is left of policies. */
   left(...policies: string[]): Promise<readonly number[]>;
 }
 
 async function start(options: RateLimitModuleOptions = {}): Promise<Fixture> {
-  const backend = recordingBackend({ clock: manualClock() });
+  const clock = manualClock();
+  const backend = recordingBackend({ clock });
   const app = await Test.createTestingModule({
     imports: [
       RateLimitModule.forRoot({
@@ -39,6 +41,7 @@ async function start(options: RateLimitModuleOptions = {}): Promise<Fixture> {
   return {
     service,
     backend,
+    clock,
     left: async (...policies) => (await service.peek('a', policies)).policies.map(({ remaining }) => remaining),
   };
 }
@@ -105,6 +108,16 @@ describe('a lease', () => {
     await lease.adjust(-1);
     expect(await left('tokens')).toEqual([1]);
     await lease.release();
+    expect(await left('tokens')).toEqual([10]);
+  });
+
+  it('gives back the latest first, for it counts for longest', async () => {
+    const { service, left, clock } = await start();
+    const lease = await service.acquire('a', 'tokens', { cost: 3 });
+    clock.advance(60_000);
+    await lease.consume(2);
+    expect(await left('tokens')).toEqual([8]);
+    await lease.adjust(-2);
     expect(await left('tokens')).toEqual([10]);
   });
 
