@@ -37,6 +37,18 @@ export const clockCases: AlgorithmCases = (algorithm) => [
     },
   },
   {
+    name: 'forgets a key that was given back in full, the window in which it was used included',
+    needsClock: true,
+    async run(subject) {
+      const policy = subject.policy({ algorithm, limit: 5, windowMs: 1000 });
+      await subject.consume(policy, 3);
+      await subject.refund(policy, 3);
+      await subject.setClock(CLOCK_START_MS - 1);
+      const { resetAfterMs } = await subject.consume(policy);
+      assert.equal(resetAfterMs, (await subject.consume(policy, 1, { key: `${subject.key}-new` })).resetAfterMs);
+    },
+  },
+  {
     name: 'does not stretch a block over its length when the clock steps back',
     needsClock: true,
     async run(subject) {

@@ -74,6 +74,15 @@ describe('the store of counters', () => {
     expect(store.size).toBe(30);
   });
 
+  it('looks on from the next when the one it was about to look at has gone', () => {
+    const store = new CounterStore(10);
+    for (const key of 'abc') add(store, key);
+    // The looks so far ended before c.
+    store.remove(found(store, 'c'));
+    add(store, 'd', HOUR, START_MS + 1000);
+    expect([store.size, keysOf(store, 'abcd')]).toEqual([1, 'd']);
+  });
+
   it('does not count a counter as evicted that had expired', () => {
     const store = new CounterStore(3);
     add(store, 'a', SECOND);
@@ -90,6 +99,14 @@ describe('the store of counters', () => {
     expect(store.find(HOUR, 'pro')).toBeDefined();
   });
 
+  it('judges a counter by the policy it was last written for', () => {
+    const store = new CounterStore(1000);
+    add(store, 'upgraded');
+    store.update(found(store, 'upgraded'), HOUR, stateAt(HOUR));
+    for (let index = 0; index < 20; index += 1) add(store, `free-${index}`, SECOND, START_MS + 2000 * index);
+    expect(store.find(HOUR, 'upgraded')).toBeDefined();
+  });
+
   it('forgets a policy with its last counter, and takes it up again', () => {
     const store = new CounterStore(10);
     const other = { ...SECOND, id: 'other' };
@@ -101,6 +118,39 @@ describe('the store of counters', () => {
     store.clear();
     expect([store.size, store.find(other, 'a')]).toEqual([0, undefined]);
     expect(add(store, 'b')).toBe(0);
+  });
+
+  it('loses no live counter untold, and none twice, as time passes', () => {
+    const key = fc.constantFrom(...'abcdefghijkl');
+    const operation = fc.record({
+      verb: fc.constantFrom('add', 'add', 'touch', 'remove', 'trim', 'wait'),
+      key,
+      policy: fc.constantFrom(SECOND, HOUR),
+    });
+    fc.assert(
+      fc.property(fc.integer({ min: 3, max: 8 }), fc.array(operation, { maxLength: 60 }), (maxKeys, operations) => {
+        const store = new CounterStore(maxKeys);
+        const leavesAtMs = new Map<string, number>();
+        let nowMs = START_MS;
+        for (const { verb, key, policy } of operations) {
+          const counter = store.find(policy, key);
+          if (verb === 'wait') nowMs += 400;
+          else if (verb === 'trim') {
+            const before = [...leavesAtMs].filter(([one, at]) => at > nowMs && store.find(HOUR, one));
+            const evicted = store.trim(nowMs);
+            expect(before.filter(([one]) => store.find(HOUR, one) === undefined).length).toBe(evicted);
+            expect(store.size).toBeLessThanOrEqual(maxKeys);
+          } else if (counter === undefined) {
+            if (verb !== 'add') continue;
+            store.add(policy, key, stateAt(policy, nowMs));
+            leavesAtMs.set(key, nowMs + policy.windowMs);
+          } else if (verb === 'remove') store.remove(counter);
+          else store.touch(counter);
+          expect(store.size).toBe(keysOf(store, 'abcdefghijkl').length);
+        }
+      }),
+      { numRuns: 2000 },
+    );
   });
 
   it('is a list in the order of use, whatever is done to it', () => {

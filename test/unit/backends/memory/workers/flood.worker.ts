@@ -11,15 +11,19 @@ interface Flood {
   readonly evicted: number;
 }
 
-/** Fills a memory backend, floods it with ten times as many keys, and weighs it before and after. */
-export default function flood({ maxKeys }: { maxKeys: number }): Flood {
+/**
+ * Fills a memory backend, floods it with ten times as many keys (each of a policy of its own, if told so), and weighs it
+ * before and after.
+ */
+export default function flood({ maxKeys, policies }: { maxKeys: number; policies: 'one' | 'many' }): Flood {
   const backend = new MemoryBackend({ maxKeys });
   const policy = testPolicy({ algorithm: 'sliding-window', limit: 100, windowMs: 3_600_000 });
   let evicted = 0;
   backend.onEviction((count) => (evicted += count));
   const call = (from: number, to: number): void => {
     for (let index = from; index < to; index += 1) {
-      backend.consume({ charges: [{ key: `ip:10.0.0.1/${index}`, policy, cost: 1 }], timeoutMs: 250 });
+      const counted = policies === 'one' ? policy : { ...policy, id: `policy-${index}#sliding-window` };
+      backend.consume({ charges: [{ key: `ip:10.0.0.1/${index}`, policy: counted, cost: 1 }], timeoutMs: 250 });
     }
   };
   call(0, maxKeys);
