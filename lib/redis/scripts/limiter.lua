@@ -69,19 +69,28 @@ for index = 1, #KEYS do
 end
 
 -- 2. Each counter as of now, and whether its policy admits the call. A counter whose kept_until is 0 must be stored.
+local before = verb == 'refund' and 2 or 1
+local count = (#ARGV - before) / CHARGE
 local charges, allowed = {}, true
-for position = verb == 'refund' and 2 or 1, #ARGV - 1, CHARGE do
-  local algorithm, limit, window_ms, cost, modifiers = match(ARGV[position + 1], '^(%a+) (%d+) (%d+) (%d+)(.*)$')
+-- Of one charge after the other. With one alone, which most calls have, they need not be put aside in between.
+local subject, slot, algorithm, limit, window_ms, burst, block_ms, cost, admitted
+local blocked_until, kept_until, at, used, rest
+for index = 1, count do
+  local position, modifiers = before + (index - 1) * CHARGE, nil
+  algorithm, limit, window_ms, cost, modifiers = match(ARGV[position + 1], '^(%a+) (%d+) (%d+) (%d+)(.*)$')
   limit, window_ms, cost = limit + 0, window_ms + 0, cost + 0
-  local id, subject, burst, block_ms, enforced = ARGV[position + 2], 1, limit, 0, true
+  local id, enforced = ARGV[position + 2], true
+  subject, burst, block_ms = 1, limit, 0
   if modifiers ~= '' then
     local number, capacity, block, mode = match(modifiers, '^ (%d+) (%d+) (%d+) (%d)$')
     subject, burst, block_ms, enforced = number + 0, capacity + 0, block + 0, mode == '1'
   end
 
   -- Never seen: as if last used before the epoch, by nobody.
-  local kept_until, stored_ms, at, used, rest, blocked_until = now, window_ms, -1, 0, '', false
-  local values, slot = subjects[subject], HEAD + 1
+  local stored_ms = window_ms
+  kept_until, at, used, rest, blocked_until = now, -1, 0, '', false
+  local values = subjects[subject]
+  slot = HEAD + 1
   while values[slot] and values[slot] ~= id do
     slot = slot + COUNTER
   end
@@ -152,7 +161,7 @@ for position = verb == 'refund' and 2 or 1, #ARGV - 1, CHARGE do
     if start > 1 then rest = string.sub(rest, start) end
   end
 
-  local admitted = true
+  admitted = true
   if verb == 'consume' and cost > 0 then
     local free = limit - used - cost
     if blocked_until or limit == 0 then
@@ -167,17 +176,21 @@ for position = verb == 'refund' and 2 or 1, #ARGV - 1, CHARGE do
     if enforced and not admitted then allowed = false end
   end
 
-  charges[#charges + 1] = {
-    subject, slot, algorithm, limit, window_ms, burst, block_ms, cost, admitted,
-    blocked_until, kept_until, at, used, rest,
-  }
+  if count > 1 then
+    charges[index] = {
+      subject, slot, algorithm, limit, window_ms, burst, block_ms, cost, admitted,
+      blocked_until, kept_until, at, used, rest,
+    }
+  end
 end
 
 -- 3. Charges, gives back or blocks, and tells.
 local reply = { now, nil, nil, nil }
-for index = 1, #charges do
-  local subject, slot, algorithm, limit, window_ms, burst, block_ms, cost, admitted,
-    blocked_until, kept_until, at, used, rest = unpack(charges[index])
+for index = 1, count do
+  if count > 1 then
+    subject, slot, algorithm, limit, window_ms, burst, block_ms, cost, admitted,
+      blocked_until, kept_until, at, used, rest = unpack(charges[index])
+  end
   local values = subjects[subject]
   local counts = cost > 0 and limit > 0 and not blocked_until
   local possible = limit > 0 and cost <= burst

@@ -1,0 +1,211 @@
+// What a decision on Redis costs beside the limiters that people use now, and beside a bare EVALSHA: with 64 and with
+// 1,024 callers at a time, for one policy and for two; what it costs the server; and what a limiter weighs there.
+// Rounds are interleaved, ratios are to the bare EVALSHA of the same round, and medians are shown. Processor time is
+// the least of all rounds: where the machine is busy with other things, it tells more than the rates do.
+//   npm run bench -- redis
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { Redis } from 'ioredis';
+import { RateLimiterRedis, RateLimiterUnion } from 'rate-limiter-flexible';
+import { RedisStore } from 'rate-limit-redis';
+import { redisBackend } from '../dist/esm/redis/index.js';
+import { testPolicy } from '../dist/esm/testing/index.js';
+
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 15);
+const WARM_UP = 2;
+const TURN_MS = 250;
+const KEYS = 5_000;
+const COUNTED = 20_000;
+const WINDOW_MS = 3_600_000;
+const LIMITS = [1_000_000_000, 2_000_000_000];
+
+const key = (index) => `ip:10.0.${index >> 8}.${index & 255}`;
+
+/** Contenders by name: each makes, for its client and its limits, a function that promises to decide on a key. */
+const raw = (client) => {
+  const sha = client.script('LOAD', 'return 1');
+  return async (subject) => client.evalsha(await sha, 1, subject);
+};
+
+const floodgate = (algorithm) => (client, limits) => {
+  const backend = redisBackend({ client, keyPrefix: `${algorithm}:` });
+  const policies = limits.map((limit, index) =>
+    testPolicy({ name: `policy-${index}`, algorithm, limit, windowMs: WINDOW_MS }),
+  );
+  return (subject) =>
+    backend.consume({ charges: policies.map((policy) => ({ key: subject, policy, cost: 1 })), timeoutMs: 5_000 });
+};
+
+const contenders = {
+  'EVALSHA return 1': raw,
+  'sliding-window': floodgate('sliding-window'),
+  'fixed-window': floodgate('fixed-window'),
+  'token-bucket': floodgate('token-bucket'),
+  'rate-limiter-flexible': (client, limits) => {
+    const limiters = limits.map(
+      (points, index) =>
+        new RateLimiterRedis({ storeClient: client, keyPrefix: `l${index}`, points, duration: WINDOW_MS / 1000 }),
+    );
+    const limiter = limiters.length === 1 ? limiters[0] : new RateLimiterUnion(...limiters);
+    return (subject) => limiter.consume(subject, 1);
+  },
+  'rate-limit-redis': (client, limits) => {
+    const stores = limits.map((_limit, index) => {
+      const store = new RedisStore({ sendCommand: (...args) => client.call(...args), prefix: `s${index}:` });
+      store.init({ windowMs: WINDOW_MS });
+      return store;
+    });
+    if (stores.length === 1) return (subject) => stores[0].increment(subject);
+    return (subject) => Promise.all(stores.map((store) => store.increment(subject)));
+  },
+};
+
+const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+
+const port = await freePort();
+const server = spawn(process.env.REDIS_SERVER_BIN ?? 'redis-server', [
+  ...['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--daemonize', 'no'],
+]);
+process.on('exit', () => server.kill('SIGKILL'));
+const admin = new Redis({ port, retryStrategy: () => 50 });
+admin.on('error', () => undefined);
+await once(admin, 'ready');
+
+try {
+  for (const limits of [LIMITS.slice(0, 1), LIMITS]) {
+    for (const callers of [64, 1024]) await throughput(limits, callers);
+    await serverCost(limits);
+  }
+  await weight();
+} finally {
+  admin.disconnect();
+  server.kill();
+}
+
+async function throughput(limits, callers) {
+  const runs = await Promise.all(
+    Object.entries(contenders).map(async ([name, make]) => {
+      const client = new Redis({ port });
+      await once(client, 'ready');
+      return { name, client, decide: make(client, limits), rates: [], ratios: [], cpu: [], serverCpu: [] };
+    }),
+  );
+  for (let round = -WARM_UP; round < ROUNDS; round += 1) {
+    for (const run of runs) {
+      const serverBefore = await serverCpuTime();
+      const before = process.cpuUsage();
+      const { rate, made } = await turn(run.decide, callers);
+      const { user, system } = process.cpuUsage(before);
+      if (round < 0) continue;
+      run.cpu.push((user + system) / made);
+      run.serverCpu.push(((await serverCpuTime()) - serverBefore) / made);
+      run.rates.push(rate);
+      run.ratios.push(rate / runs[0].rates.at(-1));
+    }
+  }
+  console.log(`${callers} callers, ${policiesOf(limits)}`);
+  console.log(`${' '.repeat(26)}decisions  ratio  µs of client  µs of server`);
+  for (const { name, rates, ratios, cpu, serverCpu } of runs) {
+    const rate = Math.round(median(rates)).toLocaleString('en');
+    const [ratio, client, server] = [median(ratios), Math.min(...cpu), Math.min(...serverCpu)].map((it) =>
+      it.toFixed(2),
+    );
+    console.log(
+      `  ${name.padEnd(24)}${rate.padStart(7)}/s ${ratio.padStart(6)} ${client.padStart(13)} ${server.padStart(13)}`,
+    );
+  }
+  console.log();
+  runs.forEach(({ client }) => client.disconnect());
+}
+
+/** Decisions, and their rate a second, while so many callers wait for theirs. */
+async function turn(decide, callers) {
+  const start = performance.now();
+  let made = 0;
+  const caller = async (index) => {
+    for (let next = index * 7919; performance.now() - start < TURN_MS; next += 1) {
+      await decide(key(next % KEYS));
+      made += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: callers }, (_, index) => caller(index)));
+  return { made, rate: (made / (performance.now() - start)) * 1000 };
+}
+
+async function serverCost(limits) {
+  console.log(`server time in scripts for each decision, ${policiesOf(limits)} (µs, least of 5)`);
+  for (const [name, make] of Object.entries(contenders)) {
+    const client = new Redis({ port });
+    const decide = make(client, limits);
+    const costs = [];
+    for (let round = 0; round < 5; round += 1) {
+      await admin.config('RESETSTAT');
+      for (let made = 0; made < COUNTED; made += 500) {
+        await Promise.all(Array.from({ length: 500 }, (_, index) => decide(key((made + index) % KEYS))));
+      }
+      costs.push((await scriptTime()) / COUNTED);
+    }
+    console.log(
+      `  ${name.padEnd(24)}${Math.min(...costs)
+        .toFixed(2)
+        .padStart(6)}`,
+    );
+    client.disconnect();
+  }
+  console.log();
+}
+
+/** Time that the server spent in scripts, µs. */
+async function scriptTime() {
+  const stats = await admin.info('commandstats');
+  return Number(/cmdstat_evalsha:calls=\d+,usec=(\d+)/.exec(stats)?.[1] ?? 0);
+}
+
+/** Processor time of the server so far, µs. */
+async function serverCpuTime() {
+  const stats = await admin.info('cpu');
+  return (
+    ['user', 'sys'].reduce((sum, kind) => sum + Number(new RegExp(`used_cpu_${kind}:([\\d.]+)`).exec(stats)[1]), 0) *
+    1e6
+  );
+}
+
+async function weight() {
+  console.log('memory of the server for each subject (bytes)');
+  for (const limits of [LIMITS.slice(0, 1), LIMITS]) {
+    for (const [name, make] of Object.entries(contenders).slice(1)) {
+      await admin.flushall();
+      const client = new Redis({ port });
+      const decide = make(client, limits);
+      await decide('warm up');
+      await admin.flushall();
+      const before = await usedMemory();
+      // A power of two: the server's tables have then just been filled.
+      const count = 65_536;
+      for (let made = 0; made < count; made += 512) {
+        await Promise.all(Array.from({ length: 512 }, (_, index) => decide(`ip:10.${made}.${index}`)));
+      }
+      const bytes = Math.round(((await usedMemory()) - before) / count);
+      console.log(`  ${name.padEnd(24)}${String(bytes).padStart(6)}  ${policiesOf(limits)}`);
+      client.disconnect();
+    }
+  }
+}
+
+async function usedMemory() {
+  return Number(/used_memory:(\d+)/.exec(await admin.info('memory'))[1]);
+}
+
+function policiesOf(limits) {
+  return limits.length === 1 ? 'one policy' : 'two policies';
+}
+
+async function freePort() {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port: free } = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  return free;
+}
