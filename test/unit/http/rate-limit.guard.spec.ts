@@ -100,6 +100,16 @@ describe('the guard', () => {
     expect(await app.charges(target)).toHaveLength(1);
   });
 
+  it('charges one quota under each of two keys', async () => {
+    const quota = { rate: '9/m', name: 'both' };
+    const [app, target] = await routeUnder([
+      { ...quota, key: 'ip' },
+      { ...quota, key: 'global' },
+    ]);
+    await app.call(target);
+    expect(app.backend.keys()).toEqual(['ip:192.0.2.1', 'global']);
+  });
+
   it('asks a key once for all policies that share it', async () => {
     const key = jest.fn<(context: ExecutionContext) => string>(() => 'k');
     const [app, target] = await routeUnder(['9/m', { rate: '8/m', key }], { key });
