@@ -40,6 +40,13 @@ export function describeFaults(faults: readonly Fault[]): void {
     }, 60_000);
 
     it(
+      'is what it is called',
+      inEach(({ app }) => {
+        expect(app.reasons().join(' ')).toMatch(fault.reason);
+      }),
+    );
+
+    it(
       'is answered as each mode promises, before the circuit opens and after',
       inEach(({ mode, before, open }) => {
         const { status, headers, source } = PROMISED[mode];

@@ -4,6 +4,8 @@ import type { RedisConnection } from 'nestjs-floodgate/redis';
 export interface Fault {
   /** Its name in the table of docs/failure-modes.md. */
   readonly name: string;
+  /** What failed calls say, so that the fault is what it is called. */
+  readonly reason: RegExp;
   /** Whether the fault is there when the application starts. Default false. */
   readonly fromTheStart?: boolean;
   /** Whether counters outlive it. Default true. */

@@ -50,10 +50,13 @@ const onConfig = (name: string, broken: string, well: string) =>
     (server) => server.exec('CONFIG', 'SET', name, well),
   );
 
-/** Cuts every client off but the fixture's own, so that they have to log in anew. */
+/** Cuts every client off but the fixture's own, so that they have to log in anew, and waits until they have tried. */
 const demandPassword: Act = async (server) => {
   await server.exec('CONFIG', 'SET', 'requirepass', 'another');
   await server.exec('CLIENT', 'KILL', 'TYPE', 'normal');
+  await eventually(async () => String(await server.exec('INFO', 'errorstats')).includes('NOAUTH'), {
+    what: 'somebody was refused',
+  });
 };
 
 /** A master that is told to follow a server which does not exist. */
@@ -102,13 +105,26 @@ const runEndlessScript: Act = async (server) => {
   );
 };
 
+/** Tells sentinels after how long a silence they fail over. */
+async function setPatience(watched: RedisSentinel, milliseconds: number): Promise<void> {
+  for (const { host, port } of watched.sentinels) {
+    const client = new Redis(port, host);
+    await client.call('SENTINEL', 'SET', watched.name, 'down-after-milliseconds', milliseconds);
+    client.disconnect();
+  }
+}
+
 async function sentinels(): Promise<Scene> {
   const watched = await RedisSentinel.start();
+  await setPatience(watched, 60_000);
   let dead: RedisServer | undefined;
   return {
     connection: () => ({ connection: { sentinels: [...watched.sentinels], name: watched.name } }),
     break: async () => (dead = await watched.killMaster()),
-    mend: async () => watched.waitReplaced(dead!),
+    mend: async () => {
+      await setPatience(watched, 500);
+      await watched.waitReplaced(dead!);
+    },
     [Symbol.asyncDispose]: () => watched.stop(),
   };
 }
@@ -141,21 +157,31 @@ async function cluster(): Promise<Scene> {
 const kill: Act = (server) => server.kill();
 const restart: Act = (server) => server.restart();
 
+const GONE = /ECONNREFUSED|ECONNRESET|EPIPE|RedisDisconnectedError/;
+const LATE = /DEADLINE_EXCEEDED/;
+
 /** Everything that befalls a single server, or the way to it. */
 export const SERVER_FAULTS: readonly Fault[] = [
-  { name: 'Redis crashes (`kill -9`)', keepsCounters: false, start: onServer(kill, restart) },
+  { name: 'Redis crashes (`kill -9`)', reason: GONE, keepsCounters: false, start: onServer(kill, restart) },
   {
     name: 'Redis freezes (`SIGSTOP`)',
+    reason: LATE,
     start: onServer(
       (server) => server.freeze(),
       (server) => server.thaw(),
     ),
   },
-  { name: 'Redis is down when the application starts', fromTheStart: true, start: onServer(kill, restart) },
-  { name: 'connections are reset', start: proxyIn('reset') },
-  { name: 'the network loses every packet', start: proxyIn('blackhole') },
+  {
+    name: 'Redis is down when the application starts',
+    reason: GONE,
+    fromTheStart: true,
+    start: onServer(kill, restart),
+  },
+  { name: 'connections are reset', reason: GONE, start: proxyIn('reset') },
+  { name: 'the network loses every packet', reason: LATE, start: proxyIn('blackhole') },
   {
     name: 'the network takes 1 s each way',
+    reason: LATE,
     start: onTheWay(
       (proxy) => (proxy.latencyMs = 1_000),
       (proxy) => (proxy.latencyMs = 0),
@@ -163,22 +189,27 @@ export const SERVER_FAULTS: readonly Fault[] = [
   },
   {
     name: 'the password is wrong (`NOAUTH`)',
+    // Who has not tried yet only knows that the connection is gone.
+    reason: /NOAUTH|RedisDisconnectedError/,
     start: onServer(demandPassword, (server) => server.exec('CONFIG', 'SET', 'requirepass', '')),
   },
-  { name: 'memory is full (`OOM`, `noeviction`)', start: onConfig('maxmemory', '1', '0') },
+  { name: 'memory is full (`OOM`, `noeviction`)', reason: /OOM/, start: onConfig('maxmemory', '1', '0') },
   {
     name: 'the server is a replica now (`READONLY`)',
+    reason: /READONLY/,
     start: onServer(demote, (server) => server.exec('REPLICAOF', 'NO', 'ONE')),
   },
   {
     name: 'the server lost its master (`MASTERDOWN`)',
+    reason: /MASTERDOWN/,
     start: onServer(demote, (server) => server.exec('REPLICAOF', 'NO', 'ONE'), {
       config: ['replica-serve-stale-data no'],
     }),
   },
-  { name: 'Redis loads its data (`LOADING`)', start: onServer(loadSlowly, loadFast, LOADING) },
+  { name: 'Redis loads its data (`LOADING`)', reason: /LOADING/, start: onServer(loadSlowly, loadFast, LOADING) },
   {
     name: "somebody's script never ends (`BUSY`), until `SCRIPT KILL`",
+    reason: /BUSY/,
     start: onServer(runEndlessScript, (server) => server.exec('SCRIPT', 'KILL'), {
       config: ['busy-reply-threshold 50'],
     }),
@@ -187,6 +218,12 @@ export const SERVER_FAULTS: readonly Fault[] = [
 
 /** What befalls servers that stand together. */
 export const TOPOLOGY_FAULTS: readonly Fault[] = [
-  { name: 'Sentinel fails over', keepsCounters: false, start: sentinels },
-  { name: 'a Cluster loses one of its masters (`CLUSTERDOWN`)', keepsCounters: false, start: cluster },
+  { name: 'Sentinel fails over', reason: GONE, keepsCounters: false, start: sentinels },
+  {
+    name: 'a Cluster loses one of its masters (`CLUSTERDOWN`)',
+    // ioredis tries again for as long as it may, so that the deadline passes first.
+    reason: /CLUSTERDOWN|DEADLINE_EXCEEDED/,
+    keepsCounters: false,
+    start: cluster,
+  },
 ];

@@ -12,6 +12,7 @@ import {
   type RateLimitModuleOptions,
 } from 'nestjs-floodgate';
 import { RateLimitHealthIndicator } from 'nestjs-floodgate/terminus';
+import { failureReason } from '../../lib/backends/failure-reason.js';
 import { startHttpApp, type HttpApp, type Platform } from '../support/http-app.js';
 
 /** Units for each key, in a bucket so slow that none comes back during a test. */
@@ -129,6 +130,14 @@ export class FaultyApp implements AsyncDisposable {
         ? event.breaker === `backend:${this.backend}` && event.to === kind
         : event.kind === kind && 'backend' in event && event.backend === this.backend,
     ).length;
+  }
+
+  /** What the failures of that backend said, each in one word. */
+  reasons(): readonly string[] {
+    const reasons = this.events.map((event) =>
+      event.kind === 'backend-failure' && event.backend === this.backend ? failureReason(event.error) : '',
+    );
+    return [...new Set(reasons)].filter((reason) => reason !== '');
   }
 
   close(): Promise<void> {
