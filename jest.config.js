@@ -38,7 +38,12 @@ export default {
       testPathIgnorePatterns: ['<rootDir>/test/(unit|packaging)/', '/node_modules/'],
       globalSetup: '<rootDir>/test/support/redis-binary.js',
     },
-    { ...suite, displayName: 'packaging', testMatch: ['<rootDir>/test/packaging/**/*.spec.ts'] },
+    {
+      ...suite,
+      displayName: 'packaging',
+      testMatch: ['<rootDir>/test/packaging/**/*.spec.ts'],
+      globalSetup: '<rootDir>/test/support/redis-binary.js',
+    },
   ],
   // Half the cores, since many tests start servers and processes of their own; two where there are only two.
   maxWorkers: Math.max(2, Math.floor(availableParallelism() / 2)),

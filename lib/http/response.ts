@@ -14,8 +14,10 @@ export function setHeaders(
 
 /** Answers a request; one that is being answered already is only ended. */
 export function reply({ httpAdapter }: HttpAdapterHost, response: object, status: number, body: unknown): void {
-  if (httpAdapter.isHeadersSent(response)) httpAdapter.end(response);
-  else httpAdapter.reply(response, body, status);
+  if (httpAdapter.isHeadersSent(response)) return void httpAdapter.end(response);
+  // Apart from the body: told both at once, Nest 11 takes the media type of a problem for a mistake and replaces it.
+  httpAdapter.status(response, status);
+  httpAdapter.reply(response, body);
 }
 
 /** Answers a request with problem details, which have a media type of their own. */

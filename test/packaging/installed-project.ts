@@ -71,12 +71,13 @@ export class InstalledProject {
     return errors.filter((line) => !line.includes('node_modules/') || line.includes('node_modules/nestjs-floodgate/'));
   }
 
-  /** Runs a fixture as a test of Jest in either module system. */
-  async jest(fixture: string, type: 'module' | 'commonjs'): Promise<Outcome> {
+  /** Runs a fixture as a test of Jest in either module system; it finds the globals by their names. */
+  async jest(fixture: string, type: 'module' | 'commonjs', globals: object = {}): Promise<Outcome> {
     await this.copyFixture(fixture, 'jest/app.spec.ts');
     const esm = type === 'module';
     const config = await this.write('jest/jest.config.json', {
       rootDir: '.',
+      globals,
       ...(esm && { extensionsToTreatAsEsm: ['.ts'] }),
       transform: { '\\.ts$': [join(ROOT, 'node_modules/@swc/jest'), swc(esm ? 'es6' : 'commonjs')] },
     });

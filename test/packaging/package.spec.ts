@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { mustRun, run } from './command.js';
 import { InstalledProject, packed, temporary } from './installed-project.js';
+import { RedisServer } from '../support/redis-server.js';
 
 const NEST_11 = nest('^11.0.0');
 const NEST_12 = nest('^12.0.0');
@@ -72,11 +73,11 @@ describe('on Nest 12 without ioredis and terminus', () => {
 describe.each([
   [
     'Nest 12, Terminus 12 and ioredis 6',
-    { ...NEST_12.core, ...NEST_12.http, '@nestjs/terminus': '^12.0.0', ioredis: '^6.0.0' },
+    { ...NEST_12.core, ...NEST_12.http, ...NEST_12.more, '@nestjs/terminus': '^12.0.0', ioredis: '^6.0.0' },
   ],
   [
     'Nest 11, Terminus 11 and ioredis 5',
-    { ...NEST_11.core, ...NEST_11.http, '@nestjs/terminus': '^11.0.0', ioredis: '^5.0.0' },
+    { ...NEST_11.core, ...NEST_11.http, ...NEST_11.more, '@nestjs/terminus': '^11.0.0', ioredis: '^5.0.0' },
   ],
 ])('on %s', (name, dependencies) => {
   const esmOnly = name.startsWith('Nest 12');
@@ -123,16 +124,18 @@ describe.each([
     await expect(project.typeCheck('surface.ts', type, options)).resolves.toEqual([]);
   });
 
-  if (!esmOnly) {
-    test('an application limits in a Jest CommonJS project', async () => {
-      await expect(project.jest('limited-app.ts', 'commonjs')).resolves.toMatchObject({ code: 0 });
-    });
-  }
+  test('an application limits, on both platforms, in memory and on a real Redis, and tells of its health', async () => {
+    await using redis = await RedisServer.start();
+    const globals = { REDIS: { url: redis.url, pid: redis.pid } };
+    const outcome = await project.jest('full-app.ts', esmOnly ? 'module' : 'commonjs', globals);
+    expect(outcome).toMatchObject({ code: 0, output: expect.stringContaining('13 passed, 13 total') });
+  });
 });
 
 function nest(range: string) {
   return {
     core: { '@nestjs/common': range, '@nestjs/core': range, 'reflect-metadata': '^0.2.0', rxjs: '^7.1.0' },
     http: { '@nestjs/platform-express': range, '@nestjs/testing': range },
+    more: { '@nestjs/platform-fastify': range },
   };
 }
