@@ -41,7 +41,7 @@ const shape: fc.Arbitrary<Shape> = fc.record({
 const cost = fc.oneof(
   { weight: 20, arbitrary: fc.integer({ min: 0, max: 4 }) },
   { weight: 4, arbitrary: fc.integer({ min: 5, max: 13 }) },
-  { weight: 1, arbitrary: fc.constantFrom(2 ** 31, 2 ** 40 + 1, Number.MAX_SAFE_INTEGER) },
+  { weight: 2, arbitrary: fc.constantFrom(2 ** 31, 2 ** 40 + 1, Number.MAX_SAFE_INTEGER) },
 );
 /** A cost for each policy and key, `null` where it is not asked; the first always is. */
 const costs = fc.tuple(cost, ...Array.from({ length: POLICIES * KEYS.length - 1 }, () => fc.option(cost)));
@@ -69,7 +69,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 8, arbitrary: fc.record({ kind: fc.constant('pass'), ms: milliseconds }) },
   {
-    weight: 1,
+    weight: 3,
     arbitrary: fc.record({ kind: fc.constant('change'), index: fc.integer({ min: 0, max: POLICIES - 1 }), shape }),
   },
 );

@@ -141,7 +141,10 @@ for index = 1, count do
       if at > now or rest ~= limit or stored_ms ~= window_ms then kept_until = 0 end
       local elapsed = max(0, now - at)
       used = elapsed >= used / rest and 0 or used - elapsed * rest
-      if stored_ms ~= window_ms then used = min(ceil((used / stored_ms) * window_ms), MAX_PRODUCT) end
+      if stored_ms ~= window_ms then
+        local part = ceil(((used % stored_ms) * window_ms) / stored_ms)
+        used = min(floor(used / stored_ms) * window_ms + part, MAX_PRODUCT)
+      end
     end
     at, rest = now, limit
   else
