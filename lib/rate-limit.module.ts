@@ -12,7 +12,7 @@ import {
   type Provider,
   type Type,
 } from '@nestjs/common';
-import { APP_GUARD, ApplicationConfig } from '@nestjs/core';
+import { APP_GUARD, ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import { BackendService } from './backends/backend.service.js';
 import { Decider } from './backends/decider.js';
 import { OutageLog } from './backends/outage-log.js';
@@ -65,6 +65,7 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationS
     @Inject(ApplicationConfig) private readonly application: ApplicationConfig,
     @Inject(BackendUnavailableFilter) private readonly unavailable: BackendUnavailableFilter,
     @Inject(RateLimitExceededFilter) private readonly exceeded: RateLimitExceededFilter,
+    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
     @Inject(RouteCatalog) private readonly routes: RouteCatalog,
     @Inject(Decider) private readonly decider: Decider,
     @Inject(RateLimitEvents) events: RateLimitEvents,
@@ -95,8 +96,16 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationS
     this.bindFilters();
   }
 
-  /** @throws RateLimitConfigurationError for a decorator that is wrong */
+  /** @throws RateLimitConfigurationError for a decorator that is wrong, or if the module is there twice */
   onModuleInit(): void {
+    const modules = [...this.modules.values()].filter(({ metatype }) => metatype === RateLimitModule);
+    if (modules.length > 1) {
+      throw new RateLimitConfigurationError(
+        'RateLimitModule',
+        modules.length,
+        'Call forRoot() or forRootAsync() once, in the root module: one guard decides for all routes.',
+      );
+    }
     this.routes.prepare();
   }
 

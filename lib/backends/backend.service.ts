@@ -5,7 +5,7 @@ import { RateLimitConfigurationError } from '../contracts/errors.js';
 import type { Duration, FailureMode, PolicyInput } from '../contracts/policy.js';
 import { isCost, type CompiledPolicy } from '../policies/compiled-policy.js';
 import { MAX_TIMER_MS, parseDuration } from '../policies/duration.js';
-import { oneOf } from '../policies/option-checks.js';
+import { oneOf, onlyKnown } from '../policies/option-checks.js';
 import { PolicyCatalog } from '../policies/policy-catalog.js';
 import { checkApart } from '../policies/policy-identity.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
@@ -172,6 +172,7 @@ export class BackendService {
       throw new RateLimitConfigurationError('policies', policies, 'Give at least one policy.');
     }
     checkApart('policies', compiled);
+    onlyKnown('options', options, ['cost', 'failureMode', 'timeout', 'signal']);
     const { failureMode, timeout, cost } = options;
     if (failureMode !== undefined) oneOf('failureMode', failureMode, ['closed', 'open', 'local']);
     const bounded = boundedKey(key);

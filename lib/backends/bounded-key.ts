@@ -19,5 +19,5 @@ export function boundedKey(key: string): string {
     );
   }
   if (key.length <= MAX_LENGTH && !key.startsWith(HASHED)) return key;
-  return HASHED + createHash('sha256').update(key).digest('base64url');
+  return HASHED + createHash('sha256').update(key, 'utf16le').digest('base64url');
 }

@@ -4,7 +4,7 @@ import { BackendUnavailableError, isUnavailable, RateLimitConfigurationError } f
 import { isPromise, whenAll, type MaybePromise } from '../contracts/maybe-promise.js';
 import type { AlgorithmName, Duration } from '../contracts/policy.js';
 import { parseDuration } from '../policies/duration.js';
-import { oneOf } from '../policies/option-checks.js';
+import { oneOf, onlyKnown } from '../policies/option-checks.js';
 import { FailoverMember } from './failover-member.js';
 import type { GuardedBackend } from './guarded-backend.js';
 
@@ -41,6 +41,7 @@ const ALL: readonly AlgorithmName[] = ['sliding-window', 'fixed-window', 'token-
  * failoverBackend([redisBackend({ url }), memoryBackend()])
  */
 export function failoverBackend(backends: readonly Backend[], options: FailoverBackendOptions = {}): Backend {
+  onlyKnown('failoverBackend', options, ['strategy', 'failbackProbes', 'failbackInterval', 'name', 'clock']);
   return new FailoverBackend(backends, options);
 }
 

@@ -34,6 +34,9 @@ interface Outage {
 /** Name under which a backend's breaker stands in the registry. */
 export const breakerName = (backend: string): string => `backend:${backend}`;
 
+/** Applications of this process that use a backend. */
+const USERS = new WeakMap<Backend, number>();
+
 /**
  * A backend behind its deadline and its circuit breaker.
  *
@@ -74,6 +77,9 @@ export class GuardedBackend implements Backend {
     const options = this.inner.circuitBreaker ?? circuitBreaker;
     this.guard = this.breakerWith(options && { callTimeout: timeoutMs, ...options });
     this.callTimeoutMs = ownDeadlineMs(options);
+    const users = USERS.get(this.inner) ?? 0;
+    USERS.set(this.inner, users + 1);
+    if (users === 0) this.inner.open?.();
     this.inner.onEviction?.((count) => notify({ kind: 'eviction', backend: this.name, count }));
   }
 
@@ -100,7 +106,7 @@ export class GuardedBackend implements Backend {
   /** A live ping: when the circuit is open and a probe is due, it is the probe. */
   pingWithin(givenMs: number): MaybePromise<void> {
     const { timeoutMs } = this.bounded({ timeoutMs: givenMs });
-    return this.ping(AbortSignal.timeout(timeoutMs), timeoutMs);
+    return this.call(() => this.inner.ping(AbortSignal.timeout(timeoutMs)), timeoutMs);
   }
 
   /** What a live ping finds; never rejects. */
@@ -125,8 +131,11 @@ export class GuardedBackend implements Backend {
     return this.call(() => this.inner.ping(signal), timeoutMs);
   }
 
+  /** Leaves the application; the last one closes the backend. */
   close(): MaybePromise<void> {
-    return this.inner.close();
+    const users = (USERS.get(this.inner) ?? 1) - 1;
+    USERS.set(this.inner, users);
+    if (users === 0) return this.inner.close();
   }
 
   /** Within the backend's own deadline, too. */
@@ -135,7 +144,7 @@ export class GuardedBackend implements Backend {
   }
 
   private call<T>(ask: () => MaybePromise<T>, timeoutMs: number): MaybePromise<T> {
-    const permit = this.acquire();
+    const permit = this.acquire(timeoutMs);
     let answer: MaybePromise<T>;
     try {
       answer = ask();
@@ -158,9 +167,9 @@ export class GuardedBackend implements Backend {
   }
 
   /** @throws BackendUnavailableError while the circuit is open */
-  private acquire(): Permit | null {
+  private acquire(timeoutMs: number): Permit | null {
     if (this.guard === null) return null;
-    const permit = this.guard.tryAcquire();
+    const permit = this.guard.tryAcquire(timeoutMs);
     if (permit !== undefined) return permit;
     const cause = this.guard.rejection();
     throw BackendUnavailableError.of({ backend: this.name, retryAfterMs: cause.retryAfterMs, cause });
@@ -188,7 +197,8 @@ export class GuardedBackend implements Backend {
     permit?.failure(error);
     this.reportFailure(error);
     const cause = error instanceof BackendUnavailableError ? (error.cause ?? error) : error;
-    const retryAfterMs = this.guard?.status().retryAfterMs ?? 0;
+    const told = error instanceof BackendUnavailableError ? error.retryAfterMs : 0;
+    const retryAfterMs = Math.max(told, this.guard?.status().retryAfterMs ?? 0);
     return BackendUnavailableError.of({ backend: this.name, retryAfterMs, cause });
   }
 

@@ -22,7 +22,10 @@ export interface Lease extends AsyncDisposable {
   adjust(units: number): Promise<void>;
   /** Keeps what was charged, and what still will be: nothing is given back after it. */
   settle(): void;
-  /** Gives back all of it, and what a call in flight still charges; nothing once it was settled or released. */
+  /**
+   * Gives back all of it, and what a call in flight still charges; nothing once it was settled or released. A release
+   * that fails is final, for the backend may have got to it: what it did not give back lapses with its window.
+   */
   release(): Promise<void>;
   /**
    * Releases, unless settled. A backend that is out of reach is no error here, where it would hide the block's own: what

@@ -1,6 +1,8 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Decider } from './decider.js';
+import { breakerName } from './guarded-backend.js';
 import { failureReason } from './failure-reason.js';
+import type { BreakerTransition } from '../contracts/breaker.js';
 import type { RateLimitEvent } from '../contracts/events.js';
 import type { FailureMode } from '../contracts/policy.js';
 import { RateLimitEvents } from '../observe/rate-limit-events.js';
@@ -34,13 +36,23 @@ export class OutageLog {
     @Inject(RateLimitEvents) events: RateLimitEvents,
     @Inject(Decider) private readonly decider: Decider,
   ) {
-    events.on((event) => this.hear(event));
+    events.watch((event) => this.hear(event));
   }
 
   private hear(event: RateLimitEvent): void {
     // Every failure is heard, not only the first: an outage that began in a quiet time is told when that is over.
     if (event.kind === 'backend-failure') this.warn(event.backend, event.error);
     else if (event.kind === 'outage-ended') this.tellReturn(event.backend, event.durationMs, event.failures);
+    else if (event.kind === 'breaker-transition') this.tellCircuit(event);
+  }
+
+  /** Circuits of methods, and those that somebody opened by hand; a backend that fails is told of above. */
+  private tellCircuit({ breaker, to, reason }: BreakerTransition): void {
+    if (reason === 'tripped' && breaker.startsWith(breakerName(''))) return;
+    if (to === 'open' && (reason === 'tripped' || reason === 'forced'))
+      this.logger.warn(`Circuit '${breaker}' is open (${reason}).`);
+    else if (to === 'closed' && reason === 'recovered' && !breaker.startsWith(breakerName('')))
+      this.logger.log(`Circuit '${breaker}' is closed.`);
   }
 
   private warn(backend: string, error: Error): void {

@@ -68,7 +68,12 @@ export function elapse(state: CircuitState, nowMs: number, settings: BreakerSett
 }
 
 /** Lets a call through, or answers `undefined`: it is rejected. */
-export function admit(state: CircuitState, nowMs: number, settings: BreakerSettings): Admission | undefined {
+export function admit(
+  state: CircuitState,
+  nowMs: number,
+  settings: BreakerSettings,
+  callTimeoutMs: number,
+): Admission | undefined {
   switch (state.kind) {
     case 'closed':
     case 'disabled':
@@ -77,10 +82,10 @@ export function admit(state: CircuitState, nowMs: number, settings: BreakerSetti
       return undefined;
     case 'open':
       if (nowMs < state.untilMs) return undefined;
-      return { kind: 'half-open', ...next(state), successes: 0, leases: [nowMs + leaseMs(settings)] };
+      return { kind: 'half-open', ...next(state), successes: 0, leases: [nowMs + leaseMs(settings, callTimeoutMs)] };
     case 'half-open':
       if (state.leases.length >= settings.halfOpenMaxCalls) return undefined;
-      return { ...state, leases: [...state.leases, nowMs + leaseMs(settings)] };
+      return { ...state, leases: [...state.leases, nowMs + leaseMs(settings, callTimeoutMs)] };
     default:
       return unreachable(state);
   }
@@ -174,8 +179,9 @@ function periodMs(step: number, settings: BreakerSettings): number {
 }
 
 /** How long a probe may take before its slot counts as lost. */
-function leaseMs(settings: BreakerSettings): number {
-  return settings.callTimeoutMs > 0 ? 2 * settings.callTimeoutMs : settings.recoveryTimeoutMs;
+function leaseMs(settings: BreakerSettings, callTimeoutMs: number): number {
+  const longestMs = Math.max(settings.callTimeoutMs, callTimeoutMs);
+  return longestMs > 0 ? 2 * longestMs : settings.recoveryTimeoutMs;
 }
 
 function next({ generation, step }: CircuitState): Generation {

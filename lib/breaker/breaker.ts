@@ -25,7 +25,7 @@ import {
 } from './breaker.machine.js';
 import { type BreakerSettings, type BreakerTuning, toSettings } from './breaker.options.js';
 import { restoreSnapshot, takeSnapshot } from './breaker.snapshot.js';
-import { callWithin, NEVER_ABORTED } from './call.deadline.js';
+import { callWithin, idleSignal } from './call.deadline.js';
 import { NOBODY, notify } from './transition.listeners.js';
 
 /** Options of a breaker that stands alone. */
@@ -86,7 +86,7 @@ export class Breaker {
     let work: T | PromiseLike<T>;
     try {
       const { callTimeoutMs: timeoutMs } = this.settings;
-      work = timeoutMs === 0 && caller === undefined ? fn(NEVER_ABORTED) : callWithin(fn, { timeoutMs, caller });
+      work = timeoutMs === 0 && caller === undefined ? fn(idleSignal(fn)) : callWithin(fn, { timeoutMs, caller });
     } catch (error) {
       this.failed(admission, error);
       return Promise.reject(error as Error);
@@ -110,9 +110,14 @@ export class Breaker {
     );
   }
 
-  /** Leave to make one call, to be settled by the caller; `undefined` when it is rejected (see `rejection`). */
-  tryAcquire(): Permit | undefined {
-    const admission = this.admit(this.admissionTime());
+  /**
+   * Leave to make one call, to be settled by the caller; `undefined` when it is rejected (see `rejection`).
+   *
+   * @param callTimeoutMs deadline of this call where it is longer than `callTimeout`, in ms; for so long a probe is
+   * waited for, twice over. Default: `callTimeout`.
+   */
+  tryAcquire(callTimeoutMs = 0): Permit | undefined {
+    const admission = this.admit(this.admissionTime(), Number.isFinite(callTimeoutMs) ? callTimeoutMs : 0);
     return admission && new Breaker.CallPermit(this, admission, this.startedMs());
   }
 
@@ -245,9 +250,9 @@ export class Breaker {
     return CircuitOpenError.of(this.name, retryAfterMs(this.state, nowMs));
   }
 
-  private admit(nowMs: number): Admission | undefined {
+  private admit(nowMs: number, callTimeoutMs = 0): Admission | undefined {
     this.elapse(nowMs);
-    const admission = admit(this.state, nowMs, this.settings);
+    const admission = admit(this.state, nowMs, this.settings, callTimeoutMs);
     if (admission !== undefined && admission !== this.state) this.become(admission, 'due');
     // Not the state as it is now: a listener may have moved it on, and then this call's outcome is late.
     return admission;

@@ -74,7 +74,12 @@ export interface Backend {
   reset(request: BackendRequest): void | Promise<void>;
   /** Resolves if the store answers; costs nothing and changes nothing. */
   ping(signal: AbortSignal): void | Promise<void>;
-  /** Releases what the backend opened itself. Called once, at shutdown. */
+  /**
+   * Makes ready what `close` released: called when an application starts to use a backend that no other one uses. A
+   * module class with a backend in it is one for all applications that are made of it, one after another or at once.
+   */
+  open?(): void;
+  /** Releases what the backend opened itself: called when the last application that uses it shuts down. */
   close(): void | Promise<void>;
   /** Tells of a key that was evicted to stay within bounds; set by the module. */
   onEviction?: (listener: (evicted: number) => void) => void;

@@ -4,12 +4,12 @@ import type { MaybePromise } from '../contracts/maybe-promise.js';
 import type { KeyResolver, PolicyResolver } from '../contracts/policy.js';
 import { requestOf } from './request.js';
 
-/** Whether a function is a class with `resolve()`, for dependency injection to make. */
+/** Whether a function is a class, for dependency injection to make; `resolve` may be a method or a property of it. */
 export function isResolverClass<R extends KeyResolver | PolicyResolver>(
   input: Type<R> | ((context: ExecutionContext) => unknown),
 ): input is Type<R> {
   const { prototype } = input as { prototype?: { resolve?: unknown } };
-  return typeof prototype?.resolve === 'function';
+  return typeof prototype?.resolve === 'function' || /^class\b/.test(Function.prototype.toString.call(input));
 }
 
 /**

@@ -1,5 +1,6 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Inject, Injectable } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import { type Observable, throwError } from 'rxjs';
 import { RateLimitExceededException } from '../contracts/rate-limit-exceeded.exception.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
 import { rateLimitHeaders } from './headers.js';
@@ -28,7 +29,7 @@ export class RateLimitExceededFilter implements ExceptionFilter<RateLimitExceede
   catch(exception: RateLimitExceededException, host: ArgumentsHost): unknown {
     const next = this.nextFor(exception);
     // Other transports have neither headers nor bodies: what no filter takes goes their own way.
-    if (host.getType() !== 'http') return next?.catch(exception, host);
+    if (host.getType() !== 'http') return next === undefined ? elsewhere(exception, host) : next.catch(exception, host);
     const { decision } = exception;
     const response = host.getArgByIndex<object>(1);
     setHeaders(this.host, response, rateLimitHeaders(decision, false));
@@ -41,9 +42,15 @@ export class RateLimitExceededFilter implements ExceptionFilter<RateLimitExceede
   /** The filter that Nest would ask if this one were not bound: the last of the global ones that catches the error. */
   private nextFor(exception: RateLimitExceededException): ExceptionFilter | undefined {
     return this.application.getGlobalFilters().findLast((filter) => {
-      if (filter === this) return false;
+      if (filter instanceof RateLimitExceededFilter) return false;
       const types = (Reflect.getMetadata(CAUGHT, filter.constructor) as readonly ErrorType[] | undefined) ?? [];
       return types.length === 0 || types.some((type) => exception instanceof type);
     });
   }
+}
+
+/** What a caller on another transport is told: over RPC as Nest tells its own errors. */
+function elsewhere(exception: RateLimitExceededException, host: ArgumentsHost): Observable<never> | undefined {
+  if (host.getType() !== 'rpc') return undefined;
+  return throwError(() => ({ status: 'error', message: exception.message }));
 }

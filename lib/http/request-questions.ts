@@ -55,7 +55,7 @@ export class RequestQuestions {
     if (policies.every(({ skipIf }) => skipIf === undefined)) return policies;
     return whenAll(
       askAll(policies, ({ skipIf }) => skipIf?.(context) ?? false),
-      (skipped) => policies.filter((_policy, index) => skipped[index] !== true),
+      (skipped) => policies.filter((_policy, index) => !skipped[index]),
     );
   }
 

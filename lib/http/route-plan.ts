@@ -118,6 +118,8 @@ export class RoutePlanner {
   }
 
   private checkSkips({ type, handler }: Route, candidates: readonly Candidate[], label: string): void {
+    // What a dynamic policy will answer is not known yet, and may bear any name.
+    if (candidates.some(({ kind }) => kind === 'dynamic')) return;
     const names = candidates.map((one) => one.name);
     for (const name of [...skippedNames(type), ...skippedNames(handler)]) {
       if (!names.includes(name)) this.catalog.checkKnown(`@SkipRateLimit() of ${label}`, name);

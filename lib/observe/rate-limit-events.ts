@@ -13,6 +13,7 @@ import { isPromise } from '../contracts/maybe-promise.js';
 @Injectable()
 export class RateLimitEvents {
   private listeners: readonly RateLimitListener[] = [];
+  private watchers: readonly RateLimitListener[] = [];
   private readonly logger = new Logger('RateLimit');
 
   /**
@@ -27,14 +28,20 @@ export class RateLimitEvents {
     };
   }
 
-  /** Whether anybody listens: an event that nobody hears need not be made. @internal */
+  /** Listens to all events but decisions, for as long as the application lives. @internal */
+  watch(listener: RateLimitListener): void {
+    this.watchers = [...this.watchers, listener];
+  }
+
+  /** Whether anybody listens to decisions: an event that nobody hears need not be made. @internal */
   get heard(): boolean {
     return this.listeners.length > 0;
   }
 
   /** @internal */
   emit(event: RateLimitEvent): void {
-    for (const listener of this.listeners) {
+    const listeners = event.kind === 'decision' ? this.listeners : [...this.watchers, ...this.listeners];
+    for (const listener of listeners) {
       try {
         // An async function may stand in for one that returns nothing.
         const result = listener(event) as unknown;

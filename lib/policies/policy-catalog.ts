@@ -137,5 +137,7 @@ function compileNamed(option: string, name: string, input: string | PolicyOption
 
 function compileInline(input: string | PolicyOptions): CompiledPolicy {
   const compiled = compilePolicy('policies', input, () => '');
-  return withId(compiled, `=${compiled.policy.name}`);
+  if (typeof input === 'object' && input.name !== undefined) return withId(compiled, `=${input.name}`);
+  const { limit, windowMs, burst, blockForMs, mode } = compiled.policy;
+  return withId(compiled, `=${[limit, windowMs, burst, blockForMs, mode].join(',')}`);
 }

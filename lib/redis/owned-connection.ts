@@ -6,8 +6,8 @@ const MAX_RETRY_DELAY_MS = 1_000;
 /** A connection that leaves a command without an answer for so long is taken for dead, in ms, and is made anew. */
 const SOCKET_TIMEOUT_MS = 5_000;
 
-/** Longest wait for pending answers when the connection is closed, in ms. */
-const QUIT_TIMEOUT_MS = 1_000;
+/** Longest wait for pending answers, and for the end of the connection, when it is closed, in ms. */
+const CLOSE_TIMEOUT_MS = 1_000;
 
 /**
  * ioredis 5 calls a connection ready even if it broke during its handshake, and then never makes another: there INFO
@@ -56,15 +56,18 @@ export class OwnedConnection {
     this.client.on('close', () => this.forgetSocketTimeout());
   }
 
+  /** Connects once more after `close`; an attempt that fails is told by the 'error' event, as any other. */
+  open(): void {
+    if (this.client.status === 'end') this.client.connect().catch(() => undefined);
+  }
+
   /** Lets pending answers come in, for a moment, and disconnects. */
   async close(): Promise<void> {
-    if (this.client.status === 'ready') {
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise((resolve) => (timer = setTimeout(resolve, QUIT_TIMEOUT_MS)));
-      await Promise.race([this.client.quit().catch(() => undefined), late]);
-      clearTimeout(timer);
-    }
+    if (this.client.status === 'ready') await inTime(this.client.quit().catch(() => undefined));
+    if (this.client.status === 'end') return;
+    const ended = new Promise((resolve) => this.client.once('end', resolve));
     this.client.disconnect();
+    await inTime(ended);
   }
 
   /** ioredis 5 keeps the timer of a socket that closed, and would cut with it the connection that is made next. */
@@ -73,6 +76,14 @@ export class OwnedConnection {
     clearTimeout(timed.socketTimeoutTimer);
     timed.socketTimeoutTimer = undefined;
   }
+}
+
+/** Waits for a promise, but not for longer than closing may take. */
+async function inTime(promise: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise((resolve) => (timer = setTimeout(resolve, CLOSE_TIMEOUT_MS)));
+  await Promise.race([promise, late]);
+  clearTimeout(timer);
 }
 
 /** 50 ms doubled with each attempt up to a second, and up to half of it off by chance, lest all come back at once. */

@@ -2,6 +2,7 @@ import type { RedisOptions } from 'ioredis';
 import type { Backend, BackendRequest, Charge, ConsumeRequest, RefundRequest, Reply } from '../contracts/backend.js';
 import type { CircuitBreakerOptions } from '../contracts/breaker.js';
 import { RateLimitConfigurationError } from '../contracts/errors.js';
+import { onlyKnown } from '../policies/option-checks.js';
 import { consumeForAll, runForAll, sharesOf } from './cluster-decision.js';
 import { runLimiter, type Verb } from './limiter.script.js';
 import { OwnedConnection } from './owned-connection.js';
@@ -40,6 +41,7 @@ export type RedisBackendOptions = RedisConnection & {
  * RateLimitModule.forRoot({ backend: redisBackend({ url: 'redis://localhost:6379' }) })
  */
 export function redisBackend(options: RedisBackendOptions): Backend {
+  onlyKnown('redisBackend', options, ['client', 'url', 'connection', 'keyPrefix', 'name', 'circuitBreaker']);
   return new RedisBackend(options);
 }
 
@@ -95,6 +97,10 @@ class RedisBackend implements Backend {
     } catch (error) {
       throw translated(error, this.name);
     }
+  }
+
+  open(): void {
+    this.owned?.open();
   }
 
   async close(): Promise<void> {

@@ -47,7 +47,8 @@ export class RateLimitHealthIndicator {
 type Found = BackendHealth['backends'][number];
 
 /** One failed ping is no outage: the breaker tells, and the ping only where there is none. */
-const isUp = ({ breaker, healthy }: Found): boolean => (breaker === null ? healthy : breaker.state === 'closed');
+const isUp = ({ breaker, healthy }: Found): boolean =>
+  breaker === null || breaker.mode === 'disabled' ? healthy : breaker.state === 'closed';
 
 const detailsOf = ({ breaker, healthy, latencyMs, error }: Found): Record<string, unknown> => ({
   state: breaker?.state ?? (healthy ? 'up' : 'down'),

@@ -14,6 +14,7 @@ import type { Clock } from '../../contracts/breaker.js';
 import type { PolicyStatus } from '../../contracts/decision.js';
 import { RateLimitConfigurationError } from '../../contracts/errors.js';
 import type { Policy } from '../../contracts/policy.js';
+import { onlyKnown } from '../../policies/option-checks.js';
 import { CounterStore, type Counter } from './counter-store.js';
 import { epochClock } from './epoch-clock.js';
 
@@ -33,6 +34,7 @@ export interface MemoryBackendOptions {
  * @throws RateLimitConfigurationError if `maxKeys` is not a whole number of at least 1
  */
 export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
+  onlyKnown('memoryBackend', options, ['maxKeys', 'clock', 'name']);
   return new MemoryBackend(options);
 }
 

@@ -137,13 +137,19 @@ describe('two policies of one counter', () => {
     expect(() => checkApart('policies', compiled('5/m', { limit: 5, window: '1m' }, 'login', 'login'))).not.toThrow();
   });
 
+  it.each<[PolicyInput]>([[{ rate: '5/m', blockFor: '1h' }], [{ rate: '5/m', mode: 'shadow' }]])(
+    'are not two of no name that say different things: %j',
+    (other) => {
+      const [one, two] = compiled('5/m', other).map(({ policy }) => policy.id);
+      expect(one).not.toBe(two);
+    },
+  );
+
   it.each<[PolicyInput, PolicyInput]>([
     [
       { name: 'a', rate: '5/m' },
       { name: 'a', rate: '6/m' },
     ],
-    ['5/m', { rate: '5/m', blockFor: '1h' }],
-    ['5/m', { rate: '5/m', mode: 'shadow' }],
   ])('may not say different things: %j and %j', (one, other) => {
     expect(thrownBy(() => checkApart('policies', compiled(one, other)))).toMatchObject({
       option: 'policies',
