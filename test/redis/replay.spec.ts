@@ -162,6 +162,14 @@ function shaped(index: number, algorithm: Policy['algorithm'], { burst, ...rest 
   });
 }
 
+/** Asks the first policy of the first key alone. */
+const only = (units: number): [number, ...(number | null)[]] => [
+  units,
+  ...Array<null>(POLICIES * KEYS.length - 1).fill(null),
+];
+
+const same = <T>(value: T): [T, T, T] => [value, value, value];
+
 describe('the script', () => {
   let server: RedisServer;
   let client: Redis;
@@ -186,9 +194,16 @@ describe('the script', () => {
     );
   }, 120_000);
 
+  it('counts the window before no more than in full when the clock steps back over a border', async () => {
+    const quota: Shape = { limit: 10, windowMs: 1_000, burst: 10, blockForMs: 0, mode: 'enforce' };
+    const consume = (units: number): Step => ({ kind: 'consume', costs: only(units), overdraw: false });
+    const pass = (ms: number): Step => ({ kind: 'pass', ms });
+    const steps = [consume(6), pass(10), consume(1), pass(-5), consume(3), consume(1)];
+    await new Replay(client, { algorithms: same('sliding-window'), shapes: same(quota), steps }, 'border').run();
+  });
+
   it.each(ALGORITHMS)('keeps the debt of a %s exact, whatever is charged and given back', async (algorithm) => {
     const most = Number.MAX_SAFE_INTEGER;
-    const only = (units: number): (number | null)[] => [units, ...Array<null>(POLICIES * KEYS.length - 1).fill(null)];
     const quota: Shape = { limit: 10, windowMs: 1_000, burst: 10, blockForMs: 0, mode: 'enforce' };
     const overdraw = (units: number): Step => ({ kind: 'consume', costs: only(units), overdraw: true });
     const refund = (units: number): Step => ({ kind: 'refund', costs: only(units), agoCalls: null });
@@ -201,7 +216,7 @@ describe('the script', () => {
       refund(2 ** 42),
       refund(most),
     ];
-    const given: Sequence = { algorithms: [algorithm, algorithm, algorithm], shapes: [quota, quota, quota], steps };
+    const given: Sequence = { algorithms: same(algorithm), shapes: same(quota), steps };
     await new Replay(client, given, `debt of ${algorithm}`).run();
   });
 });
