@@ -16,6 +16,11 @@ describe('a bounded key', () => {
     expect(new Set(keys.map(boundedKey)).size).toBe(3);
   });
 
+  it('tells long keys apart that are the same but for lone surrogates', () => {
+    const [one, other] = ['\ud800', '\udbff'].map((lone) => boundedKey(lone + 'x'.repeat(300)));
+    expect(one).not.toBe(other);
+  });
+
   it('cannot be made by writing its hash', () => {
     const hashed = boundedKey('x'.repeat(257));
     expect(boundedKey(hashed)).toMatch(HASH);

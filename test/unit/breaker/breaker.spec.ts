@@ -131,6 +131,14 @@ describe('a deadline and a caller', () => {
     await expect(thrown).rejects.toBe(down);
   });
 
+  it('gives each call that takes a signal one of its own, so that what listens on it does not stay', async () => {
+    const breaker = new Breaker();
+    const given: AbortSignal[] = [];
+    for (let call = 0; call < 2; call += 1) await breaker.execute((signal) => given.push(signal));
+    expect(given[0]).toBeInstanceOf(AbortSignal);
+    expect(given[0]).not.toBe(given[1]);
+  });
+
   it("gives the call a signal that follows the caller's, and rejects with the caller's reason at once", async () => {
     const breaker = breakerWith({ callTimeout: '1m' });
     const caller = new AbortController();

@@ -4,6 +4,7 @@ import {
   type Backend,
   BackendService,
   BackendUnavailableError,
+  CircuitBreakerRegistry,
   failoverBackend,
   memoryBackend,
   RateLimitModule,
@@ -41,6 +42,7 @@ async function start(options: RateLimitModuleOptions) {
   const indicator = app.get(RateLimitHealthIndicator);
   return {
     service: app.get(BackendService),
+    registry: app.get(CircuitBreakerRegistry),
     check: async () => (await indicator.isHealthy('limiter'))['limiter']!,
   };
 }
@@ -96,6 +98,14 @@ describe('the health indicator', () => {
       status: 'down',
       backends: { memory: { state: 'down', error: 'ECONNREFUSED' } },
     });
+  });
+
+  it('goes by the ping where the breaker is disabled', async () => {
+    const backend = switchable('memory');
+    const { check, registry } = await start({ backend });
+    registry.get('backend:memory')?.disable();
+    backend.down = true;
+    expect(await check()).toMatchObject({ status: 'down' });
   });
 
   it('is up while one member of a failover can decide, and tells of each', async () => {
