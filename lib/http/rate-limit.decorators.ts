@@ -7,7 +7,8 @@ import { declareLimits, declareSkips } from './route-metadata.js';
 /**
  * Limits a route, or every route of a class. Several policies must all pass, and are charged all or none; further
  * decorators append. What is defined here counts here: for a method, its calls; for a class, those of all its routes
- * together. A policy that the module names counts across all its uses.
+ * together. A policy that the module names counts across all its uses. A subclass inherits what its parent says, unless
+ * it is decorated itself.
  *
  * @param policies names of the module's policies, rates, options, or what finds them for each call
  * @throws RateLimitConfigurationError at start-up, for a policy that is wrong or a name that is unknown
