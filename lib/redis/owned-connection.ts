@@ -63,7 +63,8 @@ export class OwnedConnection {
 
   /** Lets pending answers come in, for a moment, and disconnects. */
   async close(): Promise<void> {
-    if (this.client.status === 'ready') await inTime(this.client.quit().catch(() => undefined));
+    // Answers come in order. QUIT would end the connection, and leave those that watch the sentinels open for ever.
+    if (this.client.status === 'ready') await inTime(this.client.ping().catch(() => undefined));
     if (this.client.status === 'end') return;
     const ended = new Promise((resolve) => this.client.once('end', resolve));
     this.client.disconnect();
