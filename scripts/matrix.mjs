@@ -1,7 +1,7 @@
 // Runs the suites on what else is supported: older and newer versions of Node, and older versions of the libraries.
 // `npm run test:matrix` for all, `npm run test:matrix -- libraries 24` for some. A row of libraries is a copy elsewhere.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -40,9 +40,8 @@ function passesInCopy() {
   try {
     const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { encoding: 'utf8' });
     for (const file of files.trim().split('\n')) cpSync(file, join(copy, file), { recursive: true });
-    const manifest = /** @type {{ devDependencies: object }} */ (JSON.parse(readFileSync('package.json', 'utf8')));
-    Object.assign(manifest.devDependencies, LIBRARIES);
-    writeFileSync(join(copy, 'package.json'), JSON.stringify(manifest));
+    const save = Object.entries(LIBRARIES).map(([name, range]) => `devDependencies.${name}=${range}`);
+    execFileSync('npm', ['pkg', 'set', ...save], { cwd: copy });
     const options = /** @type {const} */ ({ cwd: copy, stdio: 'inherit' });
     execFileSync('npm', ['install', '--ignore-scripts', '--prefer-offline', '--loglevel', 'error'], options);
     return passes(process.execPath, JEST, copy);

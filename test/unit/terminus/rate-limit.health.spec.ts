@@ -43,8 +43,13 @@ async function start(options: RateLimitModuleOptions) {
   return {
     service: app.get(BackendService),
     registry: app.get(CircuitBreakerRegistry),
-    check: async () => (await indicator.isHealthy('limiter'))['limiter']!,
+    check: async () => inWordsOf12((await indicator.isHealthy('limiter'))['limiter']!),
   };
+}
+
+/** Terminus 11 has no status `degraded`: there it is up, and a detail tells. */
+function inWordsOf12<Check extends { readonly status: string }>(check: Check): Check {
+  return 'degraded' in check ? { ...check, status: 'degraded' } : check;
 }
 
 describe('the health indicator', () => {
