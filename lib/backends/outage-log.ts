@@ -48,11 +48,12 @@ export class OutageLog {
 
   /** Circuits of methods, and those that somebody opened by hand; a backend that fails is told of above. */
   private tellCircuit({ breaker, to, reason }: BreakerTransition): void {
-    if (reason === 'tripped' && breaker.startsWith(breakerName(''))) return;
-    if (to === 'open' && (reason === 'tripped' || reason === 'forced'))
+    const ofBackend = breaker.startsWith(breakerName(''));
+    if (to === 'open' && (reason === 'forced' || (reason === 'tripped' && !ofBackend))) {
       this.logger.warn(`Circuit '${breaker}' is open (${reason}).`);
-    else if (to === 'closed' && reason === 'recovered' && !breaker.startsWith(breakerName('')))
+    } else if (to === 'closed' && reason === 'recovered' && !ofBackend) {
       this.logger.log(`Circuit '${breaker}' is closed.`);
+    }
   }
 
   private warn(backend: string, error: Error): void {
