@@ -70,7 +70,8 @@ const server = spawn(process.env.REDIS_SERVER_BIN ?? 'redis-server', [
 process.on('exit', () => server.kill('SIGKILL'));
 const admin = new Redis({ port, retryStrategy: () => 50 });
 admin.on('error', () => undefined);
-await once(admin, 'ready');
+// Not once(): it gives up at the first error, and the server may take a while to listen.
+await new Promise((resolve) => admin.on('ready', resolve));
 
 try {
   for (const limits of [LIMITS.slice(0, 1), LIMITS]) {
