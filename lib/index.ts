@@ -17,6 +17,7 @@ export type {
   BackendStatus,
   Charge,
   ConsumeRequest,
+  Refund,
   RefundRequest,
   Reply,
 } from './contracts/backend.js';

@@ -37,8 +37,12 @@ export interface Algorithm<S> {
   /** Charges a cost, whether the quota suffices or not. */
   charge(state: S, policy: Policy, cost: number, nowMs: number): S;
 
-  /** Gives a cost back, never above the full quota; a charge made at `chargedAtMs` only where it still counts. */
-  refund(state: S, policy: Policy, cost: number, nowMs: number, chargedAtMs?: number): S;
+  /**
+   * Gives a cost back, never above the full quota; a charge made at `chargedAtMs` only where it still counts.
+   *
+   * @param owed what a bucket owed right after that charge (see `Refund` of the backend's contract)
+   */
+  refund(state: S, policy: Policy, cost: number, nowMs: number, chargedAtMs?: number, owed?: number): S;
 
   /** Whole units that are left; may be negative after an overdraft. */
   remaining(state: S, policy: Policy, nowMs: number): number;

@@ -85,9 +85,10 @@ export function refund(
   cost: number,
   nowMs: number,
   chargedAtMs?: number,
+  owed?: number,
 ): CounterState {
   if (cost === 0 || isBlocked(state) || policy.limit === 0) return state;
-  return algorithmOf(policy).refund(state, policy, cost, nowMs, chargedAtMs);
+  return algorithmOf(policy).refund(state, policy, cost, nowMs, chargedAtMs, owed);
 }
 
 /**

@@ -40,8 +40,11 @@ export const tokenBucket: Algorithm<TokenBucketState> = {
 
   charge: (state, { windowMs }, cost) => owing(state, Math.min(state.debt + cost * windowMs, MAX_PRODUCT)),
 
-  // The bucket does not remember when a token was taken; one that has been refilled meanwhile is given back too.
-  refund: (state, { windowMs }, cost) => owing(state, Math.max(0, state.debt - cost * windowMs)),
+  refund(state, { limit, windowMs }, cost, nowMs, chargedAtMs = nowMs, owed = Number.POSITIVE_INFINITY) {
+    // What was owed first is repaid first: what is left of the debt of then is what of the charge still counts.
+    const left = Math.max(0, owed - Math.max(0, nowMs - chargedAtMs) * limit);
+    return owing(state, Math.max(0, state.debt - Math.min(cost * windowMs, left)));
+  },
 
   remaining: (state, { burst, windowMs }) => Math.floor((burst * windowMs - state.debt) / windowMs),
 

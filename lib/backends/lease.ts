@@ -1,4 +1,5 @@
-import type { Charge } from '../contracts/backend.js';
+import { divide, refundOf } from '../algorithms/refunds.js';
+import type { Charge, Refund } from '../contracts/backend.js';
 import type { Decision } from '../contracts/decision.js';
 import { isUnavailable } from '../contracts/errors.js';
 import { withCost } from './charges.js';
@@ -37,13 +38,13 @@ export interface Lease extends AsyncDisposable {
 /** What a lease charges to. */
 export interface LeaseAccount {
   charge(charges: readonly Charge[], overdraw: boolean): Promise<Outcome>;
-  refund(charges: readonly Charge[], receipt: Receipt): Promise<void>;
+  refund(charges: readonly Refund[], receipt: Receipt): Promise<void>;
 }
 
 /** What was charged at one time, in one place, and has not been given back. */
 interface Holding {
   readonly receipt: Receipt;
-  readonly charges: readonly Charge[];
+  readonly charges: readonly Refund[];
 }
 
 /** The lease behind `BackendService#acquire`. */
@@ -108,13 +109,14 @@ export class BackendLease implements Lease {
     const refunds: Holding[] = [];
     const kept: Holding[] = [];
     for (const { receipt, charges } of this.held.toReversed()) {
-      const back: Charge[] = [];
-      const rest: Charge[] = [];
+      const back: Refund[] = [];
+      const rest: Refund[] = [];
       for (const charge of charges) {
-        const part = Math.min(charge.cost, left.get(charge.policy.id) ?? 0);
-        left.set(charge.policy.id, (left.get(charge.policy.id) ?? 0) - part);
-        if (part > 0) back.push({ ...charge, cost: part });
-        if (part < charge.cost) rest.push({ ...charge, cost: charge.cost - part });
+        const wanted = left.get(charge.policy.id) ?? 0;
+        const [given, stays] = divide(charge, Math.min(charge.cost, wanted));
+        left.set(charge.policy.id, wanted - given.cost);
+        if (given.cost > 0) back.push(given);
+        if (stays.cost > 0) rest.push(stays);
       }
       if (back.length > 0) refunds.push({ receipt, charges: back });
       if (rest.length > 0) kept.unshift({ receipt, charges: rest });
@@ -129,7 +131,10 @@ export class BackendLease implements Lease {
 function holdingsOf({ decision, atMs }: Outcome, charges: readonly Charge[]): readonly Holding[] {
   if (decision.kind !== 'allowed') return [];
   // A shadow policy that refused was not charged, and must not be given back.
-  const charged = charges.filter(({ cost }, index) => cost > 0 && decision.policies[index]?.allowed === true);
+  const charged = charges.flatMap((charge, index) => {
+    const status = decision.policies[index];
+    return charge.cost > 0 && status?.allowed === true ? [refundOf(charge, status)] : [];
+  });
   const { source, backend } = decision;
   return charged.length > 0 ? [{ receipt: { source, backend, atMs }, charges: charged }] : [];
 }

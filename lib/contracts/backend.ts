@@ -24,7 +24,18 @@ export interface ConsumeRequest extends BackendRequest {
   readonly overdraw?: boolean;
 }
 
+/** A charge that is given back, or a part of one. */
+export interface Refund extends Charge {
+  /**
+   * Of a charge to a token bucket: what the bucket then lacked of being full, this charge included, in units x
+   * `windowMs`. Each millisecond since `chargedAtMs` has repaid `limit` of it, and no more is given back than is left:
+   * a token that was refilled meanwhile is not given back once more. Default: no such bound.
+   */
+  readonly owed?: number;
+}
+
 export interface RefundRequest extends BackendRequest {
+  readonly charges: readonly Refund[];
   /** The store's time of the charge that is given back: what has left its window since is not given back again. */
   readonly chargedAtMs?: number;
   /** Name of the backend that charged it: a composite gives back there and nowhere else. */

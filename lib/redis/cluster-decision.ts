@@ -1,14 +1,15 @@
-import type { Charge, ConsumeRequest, Reply } from '../contracts/backend.js';
+import { refundOf } from '../algorithms/refunds.js';
+import type { ConsumeRequest, Refund, Reply } from '../contracts/backend.js';
 import type { PolicyStatus } from '../contracts/decision.js';
 import { isUnavailable } from '../contracts/errors.js';
 import type { Verb } from './limiter.script.js';
 
 /** Runs one verb for charges of one subject. */
-export type RunForSubject = (verb: Verb, charges: readonly Charge[]) => Promise<Reply>;
+export type RunForSubject = (verb: Verb, charges: readonly Refund[]) => Promise<Reply>;
 
 /** The charges of one subject, and their places in the request. */
 interface Share {
-  readonly charges: readonly Charge[];
+  readonly charges: readonly Refund[];
   readonly places: readonly number[];
 }
 
@@ -18,14 +19,14 @@ interface Answer {
 }
 
 /** The subjects of a call live in different slots of a Cluster: one share for each. */
-export function sharesOf(charges: readonly Charge[]): readonly Share[] {
+export function sharesOf(charges: readonly Refund[]): readonly Share[] {
   const places = new Map<string, number[]>();
   charges.forEach(({ key }, place) => {
     const of = places.get(key);
     if (of === undefined) places.set(key, [place]);
     else of.push(place);
   });
-  return [...places.values()].map((of) => ({ places: of, charges: of.map((place) => charges[place] as Charge) }));
+  return [...places.values()].map((of) => ({ places: of, charges: of.map((place) => charges[place] as Refund) }));
 }
 
 /** Asks for every share at once and joins the answers. */
@@ -57,15 +58,15 @@ export async function consumeForAll(
 
 /** Gives back what a share was charged; it then says what it would have said had it not been. */
 async function giveBack(run: RunForSubject, { share, reply }: Answer): Promise<Answer> {
-  const charged = share.charges.flatMap((charge, index) =>
-    reply.allowed && charge.cost > 0 && reply.policies[index]?.allowed === true ? [{ charge, index }] : [],
-  );
+  const charged = share.charges.flatMap((charge, index) => {
+    const status = reply.policies[index];
+    return reply.allowed && charge.cost > 0 && status?.allowed ? [{ refund: refundOf(charge, status), index }] : [];
+  });
   if (charged.length === 0) return { share, reply };
   try {
-    const refund: Verb = { kind: 'refund', chargedAtMs: reply.nowMs };
     const after = await run(
-      refund,
-      charged.map(({ charge }) => charge),
+      { kind: 'refund', chargedAtMs: reply.nowMs },
+      charged.map(({ refund }) => refund),
     );
     const policies = [...reply.policies];
     charged.forEach(({ index }, position) => (policies[index] = after.policies[position] as PolicyStatus));

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Charge } from '../contracts/backend.js';
+import type { Refund } from '../contracts/backend.js';
 import type { AlgorithmName, Policy } from '../contracts/policy.js';
 import type { RedisClient } from './redis-client.js';
 import { LIMITER_SCRIPT } from './scripts/limiter.generated.js';
@@ -26,16 +26,17 @@ export async function runLimiter(
   client: RedisClient,
   keyPrefix: string,
   verb: Verb,
-  charges: readonly Charge[],
+  charges: readonly Refund[],
 ): Promise<unknown> {
   const keys: string[] = [];
   const parameters = verbParameters(verb);
-  for (const { key, policy, cost } of charges) {
+  for (const { key, policy, cost, owed } of charges) {
     const subject = subjectKey(keyPrefix, key);
     let number = keys.indexOf(subject) + 1;
     if (number === 0) number = keys.push(subject);
     const { id, quota, modifiers } = parametersOf(policy);
-    parameters.push(quota + String(cost) + (number === 1 ? modifiers : modifiersOf(policy, number)), id);
+    const own = number === 1 && owed === undefined ? modifiers : modifiersOf(policy, number, owed);
+    parameters.push(quota + String(cost) + own, id);
   }
   try {
     return await client.evalsha(SHA, keys.length, ...keys, ...parameters);
@@ -83,8 +84,8 @@ function parametersOf(policy: Policy): PolicyParameters {
   return parameters;
 }
 
-const modifiersOf = ({ burst, blockForMs, mode }: Policy, subject: number): string =>
-  ` ${subject} ${burst} ${blockForMs} ${mode === 'enforce' ? 1 : 0}`;
+const modifiersOf = ({ burst, blockForMs, mode }: Policy, subject: number, owed?: number): string =>
+  ` ${subject} ${burst} ${blockForMs} ${mode === 'enforce' ? 1 : 0} ${owed ?? -1}`;
 
 /**
  * Names a counter in its key, where short names save memory: the algorithm that ends a policy's id shrinks to its first

@@ -1,5 +1,5 @@
 import type { RedisOptions } from 'ioredis';
-import type { Backend, BackendRequest, Charge, ConsumeRequest, RefundRequest, Reply } from '../contracts/backend.js';
+import type { Backend, BackendRequest, ConsumeRequest, Refund, RefundRequest, Reply } from '../contracts/backend.js';
 import type { CircuitBreakerOptions } from '../contracts/breaker.js';
 import { RateLimitConfigurationError } from '../contracts/errors.js';
 import { onlyKnown } from '../policies/option-checks.js';
@@ -114,11 +114,11 @@ class RedisBackend implements Backend {
   }
 
   /** Only a Cluster has to be asked for each subject apart. */
-  private sharesOf(charges: readonly Charge[]): ReturnType<typeof sharesOf> {
+  private sharesOf(charges: readonly Refund[]): ReturnType<typeof sharesOf> {
     return this.client.isCluster && charges.length > 1 ? sharesOf(charges) : ONE_SHARE;
   }
 
-  private async run(verb: Verb, charges: readonly Charge[], { timeoutMs }: BackendRequest): Promise<Reply> {
+  private async run(verb: Verb, charges: readonly Refund[], { timeoutMs }: BackendRequest): Promise<Reply> {
     try {
       if (!this.readiness.isReady) await this.readiness.wait(AbortSignal.timeout(Math.min(timeoutMs, MAX_TIMER_MS)));
       return readReply(await runLimiter(this.client, this.keyPrefix, verb, charges), charges);

@@ -87,9 +87,9 @@ export class Subject {
   async refund(
     policy: Policy,
     cost: number,
-    { key = this.key, chargedAtMs = undefined as number | undefined } = {},
+    { chargedAtMs, ...bound }: { readonly chargedAtMs?: number; readonly owed?: number } = {},
   ): Promise<void> {
-    const request = { charges: [{ policy, key, cost }], timeoutMs: TIMEOUT_MS };
+    const request = { charges: [{ policy, key: this.key, cost, ...bound }], timeoutMs: TIMEOUT_MS };
     await this.backend.refund(chargedAtMs === undefined ? request : { ...request, chargedAtMs });
   }
 

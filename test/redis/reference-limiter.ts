@@ -75,7 +75,7 @@ export class ReferenceLimiter {
       if (counter === undefined) continue;
       const state = advance(counter.state, one.policy, nowMs);
       const changes = one.cost > 0 && one.policy.limit > 0 && !('blockedUntilMs' in state);
-      this.store(one, refund(state, one.policy, one.cost, nowMs, chargedAtMs), changes);
+      this.store(one, refund(state, one.policy, one.cost, nowMs, chargedAtMs, one.owed), changes);
     }
     this.finish(charges);
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
-import type { Charge, Reply } from '../../lib/contracts/backend.js';
+import type { Charge, Refund, Reply } from '../../lib/contracts/backend.js';
 import type { Policy } from '../../lib/contracts/policy.js';
 import { testPolicy } from '../../lib/testing/test-policy.js';
 import { CLOCK_START_MS, manualClock } from '../support/manual-clock.js';
@@ -26,7 +26,12 @@ interface Shape {
 type Step =
   | { readonly kind: 'consume'; readonly costs: readonly (number | null)[]; readonly overdraw: boolean }
   | { readonly kind: 'peek' | 'reset'; readonly costs: readonly (number | null)[] }
-  | { readonly kind: 'refund'; readonly costs: readonly (number | null)[]; readonly agoCalls: number | null }
+  | {
+      readonly kind: 'refund';
+      readonly costs: readonly (number | null)[];
+      readonly agoCalls: number | null;
+      readonly owed: number | null;
+    }
   | { readonly kind: 'pass'; readonly ms: number }
   | { readonly kind: 'change'; readonly index: number; readonly shape: Shape };
 
@@ -65,7 +70,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('peek', 'peek', 'reset'), costs }) },
   {
     weight: 3,
-    arbitrary: fc.record({ kind: fc.constant('refund'), costs, agoCalls: fc.option(fc.integer({ min: 0, max: 3 })) }),
+    arbitrary: fc.record({
+      kind: fc.constant('refund'),
+      costs,
+      agoCalls: fc.option(fc.integer({ min: 0, max: 3 })),
+      owed: fc.option(fc.oneof(fc.integer({ min: 0, max: 10_000 }), fc.constantFrom(3_660_000, 2 ** 45))),
+    }),
   },
   { weight: 8, arbitrary: fc.record({ kind: fc.constant('pass'), ms: milliseconds }) },
   {
@@ -120,8 +130,10 @@ class Replay {
         return;
       case 'refund': {
         const chargedAtMs = step.agoCalls === null ? undefined : this.sentAtMs.at(-1 - step.agoCalls);
+        const { owed } = step;
+        const charges: readonly Refund[] = this.charges(step.costs);
         return this.compare('refund', {
-          charges: this.charges(step.costs),
+          charges: owed === null ? charges : charges.map((charge) => ({ ...charge, owed })),
           ...(chargedAtMs === undefined ? {} : { chargedAtMs }),
         });
       }
@@ -206,7 +218,7 @@ describe('the script', () => {
     const most = Number.MAX_SAFE_INTEGER;
     const quota: Shape = { limit: 10, windowMs: 1_000, burst: 10, blockForMs: 0, mode: 'enforce' };
     const overdraw = (units: number): Step => ({ kind: 'consume', costs: only(units), overdraw: true });
-    const refund = (units: number): Step => ({ kind: 'refund', costs: only(units), agoCalls: null });
+    const refund = (units: number): Step => ({ kind: 'refund', costs: only(units), agoCalls: null, owed: null });
     const steps = [
       overdraw(3),
       overdraw(most),

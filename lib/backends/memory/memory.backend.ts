@@ -85,11 +85,11 @@ export class MemoryBackend implements Backend {
 
   refund({ charges, chargedAtMs }: RefundRequest): void {
     const nowMs = this.now();
-    for (const { policy, key, cost } of charges) {
+    for (const { policy, key, cost, owed } of charges) {
       const counter = this.counters.find(policy, key);
       if (counter === undefined) continue;
       const state = advance(counter.state, policy, nowMs);
-      const next = refund(state, policy, cost, nowMs, chargedAtMs);
+      const next = refund(state, policy, cost, nowMs, chargedAtMs, owed);
       this.store(policy, key, counter, state, next, resetAfterMs(next, policy, nowMs) === 0, nowMs);
     }
   }

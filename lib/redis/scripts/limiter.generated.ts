@@ -10,8 +10,8 @@ ARGV  1  verb: consume, overdraw (which charges even where the quota does not su
       2  of refund: the time of the charge that is given back, ms; -1 if unknown
       and then two for each charge:
       +1 'algorithm limit windowMs cost', the algorithm being sliding, fixed, bucket or log; and, unless these are
-         '1 <limit> 0 1', ' subject burst blockForMs enforced': its number in KEYS, the capacity, 0 for no block,
-         0 for a shadow policy
+         '1 <limit> 0 1 -1', ' subject burst blockForMs enforced owed': its number in KEYS, the capacity, 0 for no
+         block, 0 for a shadow policy, what a bucket owed right after the charge that is given back, -1 if unknown
       +2 storage id of the counter
 
 Reply now (ms), and three for each charge: remaining, resetAfterMs, retryAfterMs (0: allowed, -1: refused for ever).
@@ -75,17 +75,17 @@ local before = verb == 'refund' and 2 or 1
 local count = (#ARGV - before) / CHARGE
 local charges, allowed = {}, true
 -- Of one charge after the other. With one alone, which most calls have, they need not be put aside in between.
-local subject, slot, algorithm, limit, window_ms, burst, block_ms, cost, admitted
+local subject, slot, algorithm, limit, window_ms, burst, block_ms, cost, owed, admitted
 local blocked_until, kept_until, at, used, rest
 for index = 1, count do
   local position, modifiers = before + (index - 1) * CHARGE, nil
   algorithm, limit, window_ms, cost, modifiers = match(ARGV[position + 1], '^(%a+) (%d+) (%d+) (%d+)(.*)$')
   limit, window_ms, cost = limit + 0, window_ms + 0, cost + 0
   local id, enforced = ARGV[position + 2], true
-  subject, burst, block_ms = 1, limit, 0
+  subject, burst, block_ms, owed = 1, limit, 0, -1
   if modifiers ~= '' then
-    local number, capacity, block, mode = match(modifiers, '^ (%d+) (%d+) (%d+) (%d)$')
-    subject, burst, block_ms, enforced = number + 0, capacity + 0, block + 0, mode == '1'
+    local number, capacity, block, mode, debt = match(modifiers, '^ (%d+) (%d+) (%d+) (%d) (%-?%d+)$')
+    subject, burst, block_ms, enforced, owed = number + 0, capacity + 0, block + 0, mode == '1', debt + 0
   end
 
   -- Never seen: as if last used before the epoch, by nobody.
@@ -183,7 +183,7 @@ for index = 1, count do
 
   if count > 1 then
     charges[index] = {
-      subject, slot, algorithm, limit, window_ms, burst, block_ms, cost, admitted,
+      subject, slot, algorithm, limit, window_ms, burst, block_ms, cost, owed, admitted,
       blocked_until, kept_until, at, used, rest,
     }
   end
@@ -193,7 +193,7 @@ end
 local reply = { now, nil, nil, nil }
 for index = 1, count do
   if count > 1 then
-    subject, slot, algorithm, limit, window_ms, burst, block_ms, cost, admitted,
+    subject, slot, algorithm, limit, window_ms, burst, block_ms, cost, owed, admitted,
       blocked_until, kept_until, at, used, rest = unpack(charges[index])
   end
   local values = subjects[subject]
@@ -221,7 +221,12 @@ for index = 1, count do
     local charged_at = ARGV[2] + 0
     kept_until = 0
     if algorithm == 'bucket' then
-      used = max(0, used - cost * window_ms)
+      local back = cost * window_ms
+      if owed >= 0 then
+        -- What was owed first is repaid first.
+        back = min(back, max(0, owed - (charged_at < 0 and 0 or max(0, now - charged_at)) * limit))
+      end
+      used = max(0, used - back)
     elseif algorithm == 'fixed' then
       if charged_at < 0 or floor(charged_at / window_ms) == at then used = max(0, used - cost) end
     elseif algorithm == 'sliding' then

@@ -29,10 +29,10 @@ export class PureLimiter {
     return statusOf(advance(this.stored, policy, nowMs), policy, 0, true, nowMs);
   }
 
-  refund(policy: Policy, cost: number, nowMs: number, chargedAtMs?: number): void {
+  refund(policy: Policy, cost: number, nowMs: number, chargedAtMs?: number, owed?: number): void {
     if (this.stored === undefined) return;
     const state = advance(this.stored, policy, nowMs);
-    this.store(policy, state, refund(state, policy, cost, nowMs, chargedAtMs), nowMs);
+    this.store(policy, state, refund(state, policy, cost, nowMs, chargedAtMs, owed), nowMs);
   }
 
   /** The same counter, to try something on. */

@@ -31,6 +31,7 @@ async function start(options: RateLimitModuleOptions = {}): Promise<Fixture> {
           calls: { rate: '4/m', algorithm: 'fixed-window', message: 'Too many calls' },
           dear: { rate: '10/m', algorithm: 'fixed-window', cost: 3 },
           watched: { rate: '2/m', algorithm: 'fixed-window', mode: 'shadow' },
+          bucket: { rate: '10/m', algorithm: 'token-bucket' },
         },
         ...options,
       }),
@@ -227,6 +228,32 @@ describe('a lease', () => {
     expect((await service.peek('a', 'calls')).policies[0]!.remaining).toBe(3);
     backend.consume = unavailable;
     expect(await service.consume('a', 'calls', { cost: 4 })).toMatchObject({ kind: 'allowed', source: 'local' });
+  });
+
+  it('of a token bucket gives back no token that was refilled meanwhile', async () => {
+    const { service, clock, left } = await start();
+    const [early, late] = [
+      await service.acquire('a', 'bucket', { cost: 4 }),
+      await service.acquire('a', 'bucket', { cost: 6 }),
+    ];
+    clock.advance(60_000);
+    await service.consume('a', 'bucket', { cost: 10 });
+    await Promise.all([early.release(), late.release()]);
+    expect(await left('bucket')).toEqual([0]);
+  });
+
+  it('of a token bucket gives back what was not refilled yet', async () => {
+    const { service, clock, left } = await start();
+    await service.consume('a', 'bucket', { cost: 4 });
+    const lease = await service.acquire('a', 'bucket', { cost: 6 });
+    await lease.adjust(-2);
+    expect(await left('bucket')).toEqual([2]);
+    clock.advance(42_000); // 7 of the 8 units that were owed
+    await service.consume('a', 'bucket', { cost: 5 });
+    await lease.release();
+    // What was owed is known to a millisecond of refill.
+    clock.advance(1);
+    expect(await left('bucket')).toEqual([5]);
   });
 
   it('fails to be released while the backend is down, and is disposed of all the same', async () => {

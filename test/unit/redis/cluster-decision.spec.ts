@@ -45,7 +45,7 @@ function cluster() {
   const peek = (charges: readonly Charge[]): Promise<Reply> => runForAll(run, { kind: 'peek' }, sharesOf(charges));
   const left = async (...charges: Charge[]): Promise<number[]> =>
     (await peek(charges)).policies.map(({ remaining }) => remaining);
-  return { run, calls, consume, left };
+  return { run, calls, consume, left, clock };
 }
 
 describe('a decision on subjects in different slots', () => {
@@ -68,6 +68,22 @@ describe('a decision on subjects in different slots', () => {
       ['watched', 0],
     ]);
     expect(await left(...charges)).toEqual([2, 3, 0]);
+  });
+
+  it('gives a bucket back no token that was refilled before the refusal was known', async () => {
+    const { run, clock, consume, left } = cluster();
+    const bucket = testPolicy({ name: 'bucket', algorithm: 'token-bucket', limit: 5, windowMs: 60_000 });
+    const [own, shared] = [of('user', bucket, 5), of('global', perUser, 3)];
+    await consume([shared]);
+    const late: RunForSubject = async (verb, charges) => {
+      if (verb.kind === 'refund') {
+        clock.advance(60_000);
+        await consume([own]);
+      }
+      return run(verb, charges);
+    };
+    await consumeForAll(late, { charges: [own, shared], timeoutMs: 100 }, sharesOf([own, shared]));
+    expect(await left(own)).toEqual([0]);
   });
 
   it('gives all back when one refuses, and says what an atomic decision would have said', async () => {
