@@ -25,7 +25,9 @@ import {
 } from './breaker.machine.js';
 import { type BreakerSettings, type BreakerTuning, toSettings } from './breaker.options.js';
 import { restoreSnapshot, takeSnapshot } from './breaker.snapshot.js';
-import { callWithin, idleSignal } from './call.deadline.js';
+import { callWithin } from './call.deadline.js';
+import { idleSignal } from './idle.signal.js';
+import { Rejecting } from './rejecting.thenable.js';
 import { NOBODY, notify } from './transition.listeners.js';
 
 /** Options of a breaker that stands alone. */
@@ -33,6 +35,13 @@ export type BreakerOptions = BreakerTuning & {
   /** Shown in status, errors and transitions. Default `'breaker'`. */
   readonly name?: string;
 };
+
+/** Hears how a call of `execute` ends: the handlers of its promise, which cost more to make than all the rest. */
+interface CallWatch {
+  readonly generation: number;
+  readonly succeeded: <T>(value: T) => T;
+  readonly failed: (error: unknown) => PromiseLike<never>;
+}
 
 /**
  * A circuit breaker: after enough failures it rejects calls at once instead of making them, and after a while lets a
@@ -51,6 +60,8 @@ export class Breaker {
   private listeners = NOBODY;
   private tripCount = 0;
   private lateOutcomes = 0;
+  /** Of the closed period that last made a call: its calls differ in nothing, and share it. */
+  private watch: CallWatch | undefined;
 
   /** @throws RateLimitConfigurationError for an option that is unknown or out of range */
   constructor(options: BreakerOptions = {}) {
@@ -79,35 +90,18 @@ export class Breaker {
   ): Promise<T> {
     const caller = options?.signal;
     if (caller?.aborted === true) return Promise.reject(caller.reason as Error);
-    const nowMs = this.admissionTime();
-    const admission = this.admit(nowMs);
-    if (admission === undefined) return Promise.reject(this.rejectionAt(nowMs));
-    const startedMs = this.startedMs();
+    const watch = this.watchFor(caller);
+    if (watch === undefined) return Promise.resolve(new Rejecting(this.rejection()));
     let work: T | PromiseLike<T>;
     try {
       const { callTimeoutMs: timeoutMs } = this.settings;
-      work = timeoutMs === 0 && caller === undefined ? fn(idleSignal(fn)) : callWithin(fn, { timeoutMs, caller });
+      work = timeoutMs === 0 && caller === undefined ? fn(idleSignal()) : callWithin(fn, { timeoutMs, caller });
     } catch (error) {
-      this.failed(admission, error);
-      return Promise.reject(error as Error);
+      return Promise.resolve(watch.failed(error));
     }
-    if (!isPromiseLike(work)) {
-      this.succeeded(admission, startedMs);
-      return Promise.resolve(work);
-    }
-    const outcome = work instanceof Promise ? (work as Promise<T>) : Promise.resolve(work);
-    return outcome.then(
-      (value) => {
-        this.succeeded(admission, startedMs);
-        return value;
-      },
-      (error: unknown) => {
-        if (caller?.aborted === true) this.released(admission);
-        else this.failed(admission, error);
-        // The rejected promise itself: throwing the error once more would cost more than all the rest.
-        return outcome;
-      },
-    );
+    if (work instanceof Promise) return (work as Promise<T>).then(watch.succeeded, watch.failed);
+    if (isPromiseLike(work)) return Promise.resolve(work).then(watch.succeeded, watch.failed);
+    return Promise.resolve(watch.succeeded(work));
   }
 
   /**
@@ -123,7 +117,7 @@ export class Breaker {
 
   /** The error for a call that is rejected now: without a stack, so that it costs little. */
   rejection(): CircuitOpenError {
-    return this.rejectionAt(this.settings.clock());
+    return CircuitOpenError.of(this.name, retryAfterMs(this.state, this.settings.clock()));
   }
 
   /** Hears of every transition from now on. Answers the function that ends it. What a listener throws is dropped. */
@@ -191,6 +185,7 @@ export class Breaker {
     }
     this.state = reconfigure(this.state, this.settings, settings);
     this.settings = settings;
+    this.watch = undefined;
   }
 
   /** What a restart must not forget, as plain JSON. */
@@ -241,13 +236,40 @@ export class Breaker {
     }
   };
 
+  /** What hears how the call that begins now ends; `undefined`: it is rejected. */
+  private watchFor(caller: AbortSignal | undefined): CallWatch | undefined {
+    const { watch } = this;
+    if (caller === undefined && watch?.generation === this.state.generation) return watch;
+    const admission = this.admit(this.admissionTime());
+    if (admission === undefined) return undefined;
+    const startedMs = this.startedMs();
+    const made: CallWatch = {
+      generation: admission.generation,
+      succeeded: (value) => {
+        this.succeeded(admission, startedMs);
+        return value;
+      },
+      failed: (error) => {
+        if (caller?.aborted === true) this.released(admission);
+        else this.failed(admission, error);
+        return new Rejecting(error);
+      },
+    };
+    const alike = caller === undefined && admission.kind === 'closed' && this.settings.trip.kind !== 'slow';
+    if (alike) this.watch = made;
+    return made;
+  }
+
   /** Now, where a call's admission depends on it: the way of every healthy call reads no clock. */
   private admissionTime(): number {
     return shownState(this.state) === 'closed' ? 0 : this.settings.clock();
   }
 
-  private rejectionAt(nowMs: number): CircuitOpenError {
-    return CircuitOpenError.of(this.name, retryAfterMs(this.state, nowMs));
+  /** Now, where a failure's effect depends on it: one in a row that does not trip is counted, whenever it came. */
+  private failureTime(): number {
+    const { state, settings } = this;
+    const inRow = state.kind === 'closed' && settings.trip.kind === 'consecutive';
+    return inRow && (state.tally?.failures(0) ?? 0) + 1 < settings.failureThreshold ? 0 : settings.clock();
   }
 
   private admit(nowMs: number, callTimeoutMs = 0): Admission | undefined {
@@ -261,8 +283,8 @@ export class Breaker {
   private succeeded(admission: Admission, startedMs: number): void {
     const { state, settings } = this;
     const { trip } = settings;
-    if (trip.kind === 'consecutive' && state === admission && state.kind === 'closed' && state.tally === undefined)
-      return;
+    const heard = state.generation === admission.generation;
+    if (heard && state.kind === 'closed' && state.tally === undefined && trip.kind === 'consecutive') return;
     const nowMs = settings.clock();
     if (trip.kind === 'slow' && nowMs - startedMs >= trip.slowCallMs) this.verdict(admission, false, nowMs);
     else this.verdict(admission, true, nowMs);
@@ -270,7 +292,7 @@ export class Breaker {
 
   private failed(admission: Admission, error: unknown): boolean {
     const failure = this.isFailure(error);
-    if (failure) this.verdict(admission, false, this.settings.clock());
+    if (failure) this.verdict(admission, false, this.failureTime());
     else this.released(admission);
     return failure;
   }

@@ -1,14 +1,5 @@
 import { DeadlineExceededError } from '../contracts/errors.js';
 
-const NEVER_ABORTED = new AbortController().signal;
-
-/**
- * The signal of a call that nobody can abort. A function that takes none is given one that is made already; any other
- * has its own, for what listens on it (`AbortSignal.any` does, unseen) must not stay for ever.
- */
-export const idleSignal = (call: (signal: AbortSignal) => unknown): AbortSignal =>
-  call.length === 0 ? NEVER_ABORTED : new AbortController().signal;
-
 /** What ends a call before its own end. */
 export interface CallBounds {
   /** 0: no deadline. */

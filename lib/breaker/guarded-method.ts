@@ -3,6 +3,7 @@ import { DeadlineExceededError } from '../contracts/errors.js';
 import type { Permit } from '../contracts/breaker.js';
 import type { Breaker } from './breaker.js';
 import { callWithin } from './call.deadline.js';
+import { Rejecting } from './rejecting.thenable.js';
 
 /** How a method answers; a call that is rejected without being made must answer the same way. */
 export type ResultShape = 'value' | 'promise' | 'observable';
@@ -62,7 +63,7 @@ export class GuardedMethod {
       case 'observable':
         return this.observed(call, () => this.method.apply(call.self, call.args) as Observable<unknown>);
       case 'promise': {
-        const rejection = Promise.reject(call.breaker.rejection());
+        const rejection = Promise.resolve(new Rejecting(call.breaker.rejection()));
         return this.recovery === undefined
           ? rejection
           : rejection.catch((error: unknown) => this.recovery?.(call.self, error, call.args));

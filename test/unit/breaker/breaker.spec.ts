@@ -4,6 +4,7 @@ import { CircuitOpenError, DeadlineExceededError, RateLimitConfigurationError } 
 import { manualClock, type ManualClock } from '../../support/manual-clock.js';
 import { collectUnhandled, expectNoUnhandled } from '../../support/unhandled.js';
 import { spawnWorkers } from '../../support/child-process.js';
+import type listenForever from './workers/idle-signals.worker.js';
 import type leaveOpenBreakers from './workers/open-breakers.worker.js';
 
 const down = new Error('down');
@@ -61,6 +62,36 @@ describe('execute', () => {
     const { unhandled } = await collectUnhandled(() => void breaker.execute(() => Promise.reject(down)));
     expect(unhandled).toEqual([down]);
     await expectNoUnhandled(() => breaker.execute(() => Promise.reject(down)).catch(() => undefined));
+  });
+
+  it('leaves a rejection that its caller does not handle to be reported once, and nothing else', async () => {
+    const breaker = tripped();
+    const { unhandled } = await collectUnhandled(() => void breaker.execute(() => 1));
+    expect(unhandled).toEqual([expect.any(CircuitOpenError)]);
+    await expectNoUnhandled(() => breaker.execute(() => 1).catch(() => undefined));
+  });
+
+  it('hears every call in the period that made it, those of one period alike', async () => {
+    const breaker = breakerWith();
+    const fails: ((error: Error) => void)[] = [];
+    const fail = (): Promise<never> => new Promise((_resolve, reject) => fails.push(reject));
+    const early = [breaker.execute(fail), breaker.execute(fail)];
+    breaker.reset();
+    const late = [breaker.execute(fail), breaker.execute(fail)];
+    fails.forEach((reject) => reject(down));
+    await Promise.allSettled([...early, ...late]);
+    expect(breaker.status()).toMatchObject({ failureCount: 2, lateOutcomes: 2 });
+  });
+
+  it('clears by a success the failures of calls that began after it', async () => {
+    const breaker = breakerWith();
+    let answer: (value: string) => void = () => undefined;
+    const slow = breaker.execute(() => new Promise<string>((resolve) => (answer = resolve)));
+    await breaker.execute(() => Promise.reject(down)).catch(() => undefined);
+    expect(breaker.status().failureCount).toBe(1);
+    answer('ok');
+    await slow;
+    expect(breaker.status().failureCount).toBe(0);
   });
 
   it('rejects while open with an error that has no stack', async () => {
@@ -131,14 +162,6 @@ describe('a deadline and a caller', () => {
     await expect(thrown).rejects.toBe(down);
   });
 
-  it('gives each call that takes a signal one of its own, so that what listens on it does not stay', async () => {
-    const breaker = new Breaker();
-    const given: AbortSignal[] = [];
-    for (let call = 0; call < 2; call += 1) await breaker.execute((signal) => given.push(signal));
-    expect(given[0]).toBeInstanceOf(AbortSignal);
-    expect(given[0]).not.toBe(given[1]);
-  });
-
   it("gives the call a signal that follows the caller's, and rejects with the caller's reason at once", async () => {
     const breaker = breakerWith({ callTimeout: '1m' });
     const caller = new AbortController();
@@ -156,6 +179,21 @@ describe('a deadline and a caller', () => {
     await expect(call).rejects.toBe(gone);
     expect(signal?.reason).toBe(gone);
     expect(breaker.status()).toMatchObject({ failureCount: 0, lateOutcomes: 0 });
+  });
+
+  it('takes the abort of a caller for that of its own call alone', async () => {
+    const breaker = breakerWith();
+    const fails = (): Promise<never> => Promise.reject(down);
+    const caller = new AbortController();
+    const { signal } = caller;
+    await breaker.execute(() => 'ok', { signal });
+    await breaker.execute(() => 'ok');
+    const given = breaker.execute(() => never, { signal });
+    caller.abort(down);
+    await given.catch(() => undefined);
+    expect(breaker.status().failureCount).toBe(0);
+    await breaker.execute(fails).catch(() => undefined);
+    expect(breaker.status().failureCount).toBe(1);
   });
 
   it('does not make the call of a caller who has aborted', async () => {
@@ -390,6 +428,22 @@ describe('the rule of slow calls', () => {
     breaker.configure({ trip: { ...trip, minimumCalls: 1 } });
     permit.success();
     expect(breaker.status().state).toBe('closed');
+  });
+
+  it('measures the calls of execute from the moment that it is configured', async () => {
+    const breaker = breakerWith();
+    await breaker.execute(async () => 'ok');
+    breaker.configure({ trip: { ...trip, minimumCalls: 1 } });
+    await breaker.execute(async () => clock.advance(1_000));
+    expect(breaker.status().state).toBe('open');
+  });
+
+  it('measures each call of execute from its own start', async () => {
+    const breaker = breakerWith({ trip: { ...trip, minimumCalls: 1 } });
+    await breaker.execute(async () => 'ok');
+    clock.advance(1_000);
+    await breaker.execute(async () => 'ok');
+    expect(breaker.status()).toMatchObject({ state: 'closed', failureCount: 0 });
   });
 
   it('measures the calls of execute as well', async () => {
@@ -669,6 +723,20 @@ describe('snapshots', () => {
   ])('with %j are refused', (wrong) => {
     const breaker = breakerWith();
     expect(() => breaker.restore({ ...breaker.snapshot(), ...wrong })).toThrow(RateLimitConfigurationError);
+  });
+});
+
+describe('the signal of calls that nobody can abort', () => {
+  it('is another one after a while, so that what listens on it does not stay, and is never aborted', async () => {
+    const [kept] = await spawnWorkers<typeof listenForever>(
+      1,
+      new URL('./workers/idle-signals.worker.ts', import.meta.url),
+      100_000,
+    );
+    expect(kept).toMatchObject({ aborted: false, warnings: [] });
+    // What a call leaves takes more than 1,000 bytes; the last 2,000 calls' may still be there.
+    expect(kept?.bytesPerCall).toBeLessThan(100);
+    expect(kept?.signals).toBeGreaterThanOrEqual(50);
   });
 });
 
