@@ -1,18 +1,18 @@
 import { createHash } from 'node:crypto';
 import type { Refund } from '../contracts/backend.js';
 import type { AlgorithmName, Policy } from '../contracts/policy.js';
-import type { RedisClient } from './redis-client.js';
+import type { ScriptingClient } from './redis-client.js';
 import { LIMITER_SCRIPT } from './scripts/limiter.generated.js';
 import { subjectKey } from './subject-key.js';
 
 const SHA = createHash('sha1').update(LIMITER_SCRIPT).digest('hex');
 
-/** What the script calls the algorithms. */
-const ALGORITHMS: Readonly<Record<AlgorithmName, string>> = {
-  'fixed-window': 'fixed',
-  'sliding-window': 'sliding',
-  'token-bucket': 'bucket',
-  'sliding-log': 'log',
+/** By what letter the script knows an algorithm. */
+const LETTERS: Readonly<Record<AlgorithmName, string>> = {
+  'fixed-window': 'f',
+  'sliding-window': 's',
+  'token-bucket': 'b',
+  'sliding-log': 'l',
 };
 
 export type Verb =
@@ -22,8 +22,8 @@ export type Verb =
   | { readonly kind: 'reset' };
 
 /** Runs the script: one EVALSHA, and an EVAL only where the server does not know it (any more). */
-export async function runLimiter(
-  client: RedisClient,
+export function runLimiter(
+  client: ScriptingClient,
   keyPrefix: string,
   verb: Verb,
   charges: readonly Refund[],
@@ -34,16 +34,14 @@ export async function runLimiter(
     const subject = subjectKey(keyPrefix, key);
     let number = keys.indexOf(subject) + 1;
     if (number === 0) number = keys.push(subject);
-    const { id, quota, modifiers } = parametersOf(policy);
+    const { quota, modifiers } = parametersOf(policy);
     const own = number === 1 && owed === undefined ? modifiers : modifiersOf(policy, number, owed);
-    parameters.push(quota + String(cost) + own, id);
+    parameters.push(quota + String(cost) + own);
   }
-  try {
-    return await client.evalsha(SHA, keys.length, ...keys, ...parameters);
-  } catch (error) {
+  return client.evalshaBuffer(SHA, keys.length, ...keys, ...parameters).catch((error: unknown) => {
     if (!isUnknownScript(error)) throw error;
-    return await client.eval(LIMITER_SCRIPT, keys.length, ...keys, ...parameters);
-  }
+    return client.evalBuffer(LIMITER_SCRIPT, keys.length, ...keys, ...parameters);
+  });
 }
 
 function verbParameters(verb: Verb): string[] {
@@ -60,7 +58,6 @@ function verbParameters(verb: Verb): string[] {
 
 /** What the script is told of a policy with each call, around the cost. */
 interface PolicyParameters {
-  readonly id: string;
   readonly quota: string;
   /** For the first subject of a call. */
   readonly modifiers: string;
@@ -72,11 +69,10 @@ const known = new WeakMap<Policy, PolicyParameters>();
 function parametersOf(policy: Policy): PolicyParameters {
   let parameters = known.get(policy);
   if (parameters === undefined) {
-    const { algorithm, limit, windowMs, burst, blockForMs, mode } = policy;
+    const { limit, windowMs, burst, blockForMs, mode } = policy;
     const isPlain = burst === limit && blockForMs === 0 && mode === 'enforce';
     parameters = {
-      id: storageId(policy),
-      quota: `${ALGORITHMS[algorithm]} ${limit} ${windowMs} `,
+      quota: `${storageId(policy)} ${limit} ${windowMs} `,
       modifiers: isPlain ? '' : modifiersOf(policy, 1),
     };
     known.set(policy, parameters);
@@ -88,13 +84,10 @@ const modifiersOf = ({ burst, blockForMs, mode }: Policy, subject: number, owed?
   ` ${subject} ${burst} ${blockForMs} ${mode === 'enforce' ? 1 : 0} ${owed ?? -1}`;
 
 /**
- * Names a counter in its key, where short names save memory: the algorithm that ends a policy's id shrinks to its first
- * letter, and is added where it is missing, since states of two algorithms must never be mistaken for each other.
+ * Names a counter in its key, always as long: the letter of its algorithm, since states of two algorithms must never be
+ * mistaken for each other, and 54 bits of a hash of the policy's id.
  */
-function storageId({ id, algorithm }: Policy): string {
-  const [letter = ''] = ALGORITHMS[algorithm];
-  const ending = `#${algorithm}`;
-  return id.endsWith(ending) ? `${id.slice(0, -ending.length)}#${letter}` : `${id}:${letter}`;
-}
+const storageId = ({ id, algorithm }: Policy): string =>
+  LETTERS[algorithm] + createHash('sha256').update(id).digest('base64url').slice(0, 9);
 
 const isUnknownScript = (error: unknown): boolean => error instanceof Error && error.message.startsWith('NOSCRIPT');

@@ -8,9 +8,19 @@ export interface RedisClient {
   readonly status: string;
   readonly isCluster: boolean;
   connect(): Promise<unknown>;
-  evalsha(sha: string, numberOfKeys: number, ...keysAndArguments: string[]): Promise<unknown>;
-  eval(script: string, numberOfKeys: number, ...keysAndArguments: string[]): Promise<unknown>;
   set(key: string, value: string, px: 'PX', milliseconds: number, xx: 'XX'): Promise<unknown>;
   on(event: 'ready' | 'close' | 'end', listener: () => void): unknown;
   off(event: 'ready' | 'close' | 'end', listener: () => void): unknown;
 }
+
+/** The same, with what ioredis has and does not declare: of every command a variant that replies with bytes. */
+export interface ScriptingClient extends RedisClient {
+  evalshaBuffer(sha: string, numberOfKeys: number, ...keysAndArguments: string[]): Promise<unknown>;
+  evalBuffer(script: string, numberOfKeys: number, ...keysAndArguments: string[]): Promise<unknown>;
+}
+
+/** Whether this is a client of ioredis at all: TypeScript need not have looked. */
+export const isScriptingClient = (client: RedisClient): client is ScriptingClient =>
+  typeof client.status === 'string' &&
+  typeof (client as Partial<ScriptingClient>).evalshaBuffer === 'function' &&
+  typeof (client as Partial<ScriptingClient>).evalBuffer === 'function';

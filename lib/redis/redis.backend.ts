@@ -7,7 +7,7 @@ import { consumeForAll, runForAll, sharesOf } from './cluster-decision.js';
 import { runLimiter, type Verb } from './limiter.script.js';
 import { OwnedConnection } from './owned-connection.js';
 import { Readiness } from './readiness.js';
-import type { RedisClient } from './redis-client.js';
+import { isScriptingClient, type RedisClient, type ScriptingClient } from './redis-client.js';
 import { translated } from './redis-errors.js';
 import { readReply } from './reply.js';
 import { untilAborted } from './until-aborted.js';
@@ -57,7 +57,7 @@ class RedisBackend implements Backend {
   readonly circuitBreaker?: CircuitBreakerOptions | false;
   private readonly keyPrefix: string;
   private readonly owned: OwnedConnection | undefined;
-  private readonly client: RedisClient;
+  private readonly client: ScriptingClient;
   private readonly readiness: Readiness;
 
   constructor(options: RedisBackendOptions) {
@@ -67,7 +67,7 @@ class RedisBackend implements Backend {
     if (circuitBreaker !== undefined) this.circuitBreaker = circuitBreaker;
     const server = serverOf(options);
     this.owned = server === undefined ? undefined : new OwnedConnection(server);
-    this.client = this.owned?.client ?? (options.client as RedisClient);
+    this.client = (this.owned?.client ?? options.client) as ScriptingClient;
     this.readiness = new Readiness(this.client, () => this.owned?.lastError);
   }
 
@@ -137,6 +137,6 @@ function serverOf(options: RedisBackendOptions): string | RedisOptions | undefin
     throw new RateLimitConfigurationError('redisBackend', names, 'Give exactly one of client, url and connection.');
   }
   if (client === undefined) return url ?? connection;
-  if (typeof client.evalsha === 'function' && typeof client.status === 'string') return undefined;
+  if (isScriptingClient(client)) return undefined;
   throw new RateLimitConfigurationError('redisBackend.client', client, 'Give a Redis or a Cluster of ioredis 5 or 6.');
 }

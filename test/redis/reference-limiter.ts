@@ -27,12 +27,14 @@ const SLACK = 16;
 
 /**
  * What the script must decide, and what it must write, from the pure functions and the rules of storage: a key holds
- * the counters of a subject, is written only when one of them changes, and expires after the last of them.
+ * the counters of a subject, is written only when one of them changes, lets go of those that are over when it grows,
+ * and expires after the last of them.
  */
 export class ReferenceLimiter {
   private readonly subjects = new Map<string, Map<string, Counter>>();
   private readonly expiresAtMs = new Map<string, number>();
   private readonly written = new Set<string>();
+  private readonly sizes = new Map<string, number>();
   lastTrace: Trace = { px: -1, writes: 0 };
 
   constructor(private readonly clock: () => number) {}
@@ -113,7 +115,10 @@ export class ReferenceLimiter {
     for (const key of new Set(charges.map((one) => one.key))) {
       const counters = this.subjects.get(key);
       if (!this.written.has(key) || counters === undefined) continue;
-      for (const [id, { keptUntilMs }] of counters) if (keptUntilMs + GRACE_MS <= nowMs) counters.delete(id);
+      if (sizeOf(counters) > (this.sizes.get(key) ?? 0)) {
+        for (const [id, { keptUntilMs }] of counters) if (keptUntilMs + GRACE_MS <= nowMs) counters.delete(id);
+      }
+      this.sizes.set(key, sizeOf(counters));
       const neededMs = Math.max(...[...counters.values()].map(({ keptUntilMs }) => keptUntilMs + GRACE_MS));
       if (counters.size === 0) {
         this.expiresAtMs.delete(key);
@@ -125,4 +130,12 @@ export class ReferenceLimiter {
     this.lastTrace = { px, writes: this.written.size };
     this.written.clear();
   }
+}
+
+/** Bytes of a subject's counters: each has as many, and a log so many more for each of its records. */
+function sizeOf(counters: ReadonlyMap<string, Counter>): number {
+  let size = 0;
+  for (const { state } of counters.values())
+    size += 43 + ('entries' in state ? (13 * (state.tail - state.head)) / 2 : 0);
+  return size;
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Backend } from '../../lib/contracts/backend.js';
 import { redisBackend } from '../../lib/redis/redis.backend.js';
-import type { RedisClient } from '../../lib/redis/redis-client.js';
+import type { ScriptingClient } from '../../lib/redis/redis-client.js';
 import { LIMITER_SCRIPT } from '../../lib/redis/scripts/limiter.generated.js';
 
 /**
@@ -20,6 +20,10 @@ local redis = setmetatable({
     end
     writes = writes + 1
     if command == 'DEL' then return server.call(command, key) end
+    if command == 'SETRANGE' then
+      assert(value == '0' and server.call('STRLEN', key) == #(...), 'SETRANGE of another length')
+      return server.call(command, key, value, ...)
+    end
     assert(command == 'SET', 'unknown write')
     if ... == 'KEEPTTL' then
       assert(server.call('EXISTS', key) == 1, 'KEEPTTL of nothing')
@@ -35,10 +39,8 @@ local function limiter()
 ${LIMITER_SCRIPT}
 end
 local reply = limiter()
-if reply.err then return reply end
-reply[#reply + 1] = px
-reply[#reply + 1] = writes
-return reply
+if type(reply) == 'table' then return reply end
+return reply .. struct.pack('>dd', px, writes)
 `;
 
 const SHA = createHash('sha1').update(TIMED_SCRIPT).digest('hex');
@@ -65,16 +67,17 @@ export async function loadTimedScript(client: Redis): Promise<void> {
 /** @param clock the server's time, read when a call is sent */
 export function timedLimiter(client: Redis, clock: () => number, keyPrefix: string): TimedLimiter {
   const traces: Trace[] = [];
-  const timed: RedisClient = {
+  const scripting = client as unknown as ScriptingClient;
+  const timed: ScriptingClient = {
     status: 'ready',
     isCluster: false,
-    async evalsha(_sha, numberOfKeys, ...rest) {
-      const reply = (await client.evalsha(SHA, numberOfKeys, ...rest, String(clock()))) as number[];
-      const [px, writes] = reply.splice(-2) as [number, number];
-      traces.push({ px, writes });
-      return reply;
+    async evalshaBuffer(_sha, numberOfKeys, ...rest) {
+      const reply = await scripting.evalshaBuffer(SHA, numberOfKeys, ...rest, String(clock()));
+      if (!Buffer.isBuffer(reply)) return reply;
+      traces.push({ px: reply.readDoubleBE(reply.length - 16), writes: reply.readDoubleBE(reply.length - 8) });
+      return reply.subarray(0, -16);
     },
-    eval: (script, numberOfKeys, ...rest) => client.eval(script, numberOfKeys, ...rest),
+    evalBuffer: (script, numberOfKeys, ...rest) => scripting.evalBuffer(script, numberOfKeys, ...rest),
     set: (...args) => client.set(...args),
     connect: () => client.connect(),
     on: (event, listener) => client.on(event, listener),
