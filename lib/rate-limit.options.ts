@@ -27,7 +27,11 @@ export interface RateLimitModuleOptions {
   readonly key?: KeyInput;
   /** What a call gets when no backend can decide, where a policy does not say. Default `closed`. */
   readonly failureMode?: FailureMode;
-  /** Share of each limit that failure mode `local` enforces in this process: above 0, at most 1. Default 1. */
+  /**
+   * Share of each limit that failure mode `local` enforces in this process: above 0, at most 1. Default 1. A share of
+   * any limit but 0 is at least one unit. A call that costs more than the share is refused for as long as the outage
+   * lasts; its `retryAfterMs` is when the backend is tried again.
+   */
   readonly localShare?: number;
   /** Deadline of one call to a backend, at most 24 days. Default 250 ms. */
   readonly timeout?: Duration;

@@ -134,5 +134,5 @@ function retryAfter(state: CounterState, policy: Policy, cost: number, nowMs: nu
   return algorithmOf(policy).retryAfterMs(state, policy, cost, nowMs);
 }
 
-/** `burst` is the capacity: it equals `limit` for every algorithm but the token bucket. */
-const canNeverPass = (policy: Policy, cost: number): boolean => policy.limit === 0 || cost > policy.burst;
+/** Whether no wait is long enough. `burst` is the capacity: it equals `limit` for every algorithm but the token bucket. */
+export const canNeverPass = (policy: Policy, cost: number): boolean => policy.limit === 0 || cost > policy.burst;

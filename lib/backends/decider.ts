@@ -132,7 +132,7 @@ export class Decider {
       case 'open':
         return { decision: failedOpen(error), atMs: null };
       case 'local': {
-        const reply = this.local[verb](question);
+        const reply = this.local[verb](question, error.retryAfterMs);
         return { decision: decisionOf(reply, LOCAL, 'local'), atMs: reply.nowMs };
       }
       default:

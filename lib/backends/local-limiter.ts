@@ -1,6 +1,10 @@
-import type { BackendRequest, ConsumeRequest, RefundRequest, Reply } from '../contracts/backend.js';
+import { canNeverPass } from '../algorithms/counter.js';
+import type { BackendRequest, Charge, ConsumeRequest, RefundRequest, Reply } from '../contracts/backend.js';
 import type { Policy } from '../contracts/policy.js';
 import { MemoryBackend } from './memory/memory.backend.js';
+
+/** Shortest time after which a call is told to come back for the backend, in ms. */
+const LEAST_WAIT_MS = 1_000;
 
 /** Name of this process as a backend, in decisions. */
 export const LOCAL = 'local';
@@ -16,12 +20,14 @@ export class LocalLimiter {
   /** @param share part of each limit that this process enforces, above 0 and at most 1 */
   constructor(private readonly share: number) {}
 
-  consume(request: ConsumeRequest): Reply {
-    return this.memory.consume(this.shared(request));
+  /** @param backInMs when the backend is tried again */
+  consume(request: ConsumeRequest, backInMs: number): Reply {
+    return this.untilBack(this.memory.consume(this.shared(request)), request, backInMs);
   }
 
-  peek(request: BackendRequest): Reply {
-    return this.memory.peek(this.shared(request));
+  /** @param backInMs when the backend is tried again */
+  peek(request: BackendRequest, backInMs: number): Reply {
+    return this.untilBack(this.memory.peek(this.shared(request)), request, backInMs);
   }
 
   refund(request: RefundRequest): void {
@@ -30,6 +36,17 @@ export class LocalLimiter {
 
   reset(request: BackendRequest): void {
     this.memory.reset(this.shared(request));
+  }
+
+  /** What can never pass by a share may pass by the whole limit: such a call is to come back when the backend may be. */
+  private untilBack(reply: Reply, { charges }: BackendRequest, backInMs: number): Reply {
+    if (reply.policies.every(({ retryAfterMs }) => retryAfterMs !== null)) return reply;
+    const policies = reply.policies.map((status, index) => {
+      const { policy, cost } = charges[index] as Charge;
+      const passesThere = status.retryAfterMs === null && !canNeverPass(policy, cost);
+      return passesThere ? { ...status, retryAfterMs: Math.max(LEAST_WAIT_MS, backInMs) } : status;
+    });
+    return { ...reply, policies };
   }
 
   private shared<R extends BackendRequest>(request: R): R {

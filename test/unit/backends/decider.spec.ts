@@ -11,6 +11,7 @@ import {
   RateLimitExceededException,
   RateLimitModule,
   type FailureMode,
+  type LimitedDecision,
   type RateLimitEvent,
   type RateLimitModuleOptions,
 } from 'nestjs-floodgate';
@@ -103,6 +104,20 @@ describe('without a backend that can decide', () => {
     expect(await app.service.consume('someone', '5/m')).toMatchObject({ kind: 'allowed', policies: [{ limit: 1 }] });
     expect(await app.service.consume('someone', '5/m')).toMatchObject({ kind: 'limited' });
     expect(await app.service.consume('someone', '0/m')).toMatchObject({ kind: 'limited', retryAfterMs: null });
+  });
+
+  it('local: what costs more than a share is told to come back with the backend, not that it can never pass', async () => {
+    await using app = await outage({ failureMode: 'local', localShare: 0.25 });
+    const ask = (cost: number) => app.service.consume('someone', ['8/m', '100/h'], { cost });
+    expect(await ask(3)).toMatchObject({ kind: 'limited', source: 'local', retryAfterMs: 1_000 });
+    await ask(3);
+    const { retryAfterMs } = app.registry.get('backend:store')!.status();
+    expect(retryAfterMs).toBeGreaterThan(3_500_000);
+    const refused = (await ask(3)) as LimitedDecision;
+    expect(refused.retryAfterMs).toBeLessThanOrEqual(retryAfterMs);
+    expect(refused.retryAfterMs).toBeGreaterThan(3_500_000);
+    expect(await app.service.peek('someone', '8/m')).toMatchObject({ allowed: true, policies: [{ retryAfterMs: 0 }] });
+    expect(await ask(9)).toMatchObject({ kind: 'limited', retryAfterMs: null });
   });
 
   it('local: the backend is asked again when it is back, and what was counted here does not count there', async () => {
