@@ -7,7 +7,7 @@ import type {
   RefundRequest,
   Reply,
 } from '../contracts/backend.js';
-import type { CircuitBreakerOptions, Permit } from '../contracts/breaker.js';
+import type { BreakerState, CircuitBreakerOptions, Permit } from '../contracts/breaker.js';
 import { BackendUnavailableError } from '../contracts/errors.js';
 import type { RateLimitListener } from '../contracts/events.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
@@ -46,7 +46,9 @@ const USERS = new WeakMap<Backend, number>();
 export class GuardedBackend implements Backend {
   readonly name: string;
   private guard: Breaker | null;
-  private closed = true;
+  private circuit: BreakerState = 'closed';
+  /** Whether it had no connection when that was last looked at. */
+  private cutOff = false;
   /** The backend's own deadline; it holds where it is shorter than the call's. */
   private callTimeoutMs = Number.POSITIVE_INFINITY;
   private notify: RateLimitListener = () => undefined;
@@ -68,7 +70,7 @@ export class GuardedBackend implements Backend {
 
   /** Whether calls go through without a doubt. */
   isClosed(): boolean {
-    return this.closed;
+    return this.circuit === 'closed';
   }
 
   /** Joins an application: takes its defaults and tells it of outages. Before the first call. */
@@ -169,10 +171,23 @@ export class GuardedBackend implements Backend {
   /** @throws BackendUnavailableError while the circuit is open */
   private acquire(timeoutMs: number): Permit | null {
     if (this.guard === null) return null;
-    const permit = this.guard.tryAcquire(timeoutMs);
+    const permit = this.isInReach(this.guard) ? this.guard.tryAcquire(timeoutMs) : undefined;
     if (permit !== undefined) return permit;
     const cause = this.guard.rejection();
     throw BackendUnavailableError.of({ backend: this.name, retryAfterMs: cause.retryAfterMs, cause });
+  }
+
+  /** Without a connection a probe is sure to fail, and costs another open period; on a new one it need not wait. */
+  private isInReach(guard: Breaker): boolean {
+    if (this.circuit !== 'open') return true;
+    const wasCutOff = this.cutOff;
+    this.cutOff = this.isCutOff();
+    if (wasCutOff && !this.cutOff) guard.hasten();
+    return !this.cutOff;
+  }
+
+  private isCutOff(): boolean {
+    return this.inner.isConnected?.() === false;
   }
 
   private succeeded(permit: Permit | null): void {
@@ -195,6 +210,7 @@ export class GuardedBackend implements Backend {
       return error;
     }
     permit?.failure(error);
+    this.cutOff = this.isCutOff();
     this.reportFailure(error);
     const cause = error instanceof BackendUnavailableError ? (error.cause ?? error) : error;
     const told = error instanceof BackendUnavailableError ? error.retryAfterMs : 0;
@@ -213,11 +229,11 @@ export class GuardedBackend implements Backend {
   }
 
   private breakerWith(options: CircuitBreakerOptions | false): Breaker | null {
-    this.closed = true;
+    this.circuit = 'closed';
     if (options === false) return null;
     const breaker = new Breaker({ name: breakerName(this.name), ...options, ...this.overrides });
     breaker.onTransition(({ to }) => {
-      this.closed = to === 'closed';
+      this.circuit = to;
     });
     return breaker;
   }

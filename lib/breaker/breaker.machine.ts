@@ -60,6 +60,9 @@ export const INITIAL_STATE: Closed = Object.freeze({
   tally: undefined,
 });
 
+/** What comes back again and again, and fails each time, is not tried more often than once in this time. */
+const LEAST_OPEN_MS = 1_000;
+
 /** What time alone has done: a probe whose lease has run out opens the circuit, as of that moment. */
 export function elapse(state: CircuitState, nowMs: number, settings: BreakerSettings): CircuitState {
   if (state.kind !== 'half-open') return state;
@@ -143,6 +146,16 @@ export function reconfigure(state: CircuitState, before: BreakerSettings, after:
   // With the jitter that was drawn, so that breakers which are configured together stay apart.
   const untilMs = state.sinceMs + periodMs(state.step, after) * state.share;
   return untilMs < state.untilMs ? { ...state, untilMs } : state;
+}
+
+/**
+ * An open circuit whose next probe is due at once, for something says that what is called is back. A period that is cut
+ * short does not count in the backoff.
+ */
+export function hasten(state: CircuitState, nowMs: number): CircuitState {
+  if (state.kind !== 'open') return state;
+  const untilMs = Math.max(nowMs, state.sinceMs + LEAST_OPEN_MS);
+  return untilMs < state.untilMs ? { ...state, untilMs, step: state.step - 1 } : state;
 }
 
 /** What a state looks like from outside. */

@@ -13,6 +13,7 @@ import {
   elapse,
   fail,
   forceOpen,
+  hasten,
   INITIAL_STATE,
   modeOf,
   reconfigure,
@@ -154,6 +155,16 @@ export class Breaker {
   reset(): void {
     const { state, settings } = this;
     this.become(state.kind === 'disabled' ? disable(state, 0) : close(state, settings.clock(), 0), 'reset');
+  }
+
+  /**
+   * Makes the next probe due at once, a second after the circuit has opened at the earliest: something says that what is
+   * called is back.
+   *
+   * @internal
+   */
+  hasten(): void {
+    this.state = hasten(this.state, this.settings.clock());
   }
 
   /** Rejects every call until `enable`, `disable` or `reset`. */

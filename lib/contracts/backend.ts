@@ -86,6 +86,13 @@ export interface Backend {
   /** Resolves if the store answers; costs nothing and changes nothing. */
   ping(signal: AbortSignal): void | Promise<void>;
   /**
+   * Whether there is a connection, where that is known without asking. Default: always.
+   *
+   * While there is none, an open circuit lets no probe through, for it could only fail and make the outage longer. Once
+   * there is one again, a probe is due at once, however long the open period.
+   */
+  isConnected?(): boolean;
+  /**
    * Makes ready what `close` released: called when an application starts to use a backend that no other one uses. A
    * module class with a backend in it is one for all applications that are made of it, one after another or at once.
    */

@@ -99,6 +99,11 @@ class RedisBackend implements Backend {
     }
   }
 
+  /** A client that waits to be asked connects with the first call. */
+  isConnected(): boolean {
+    return this.readiness.isReady || this.client.status === 'wait';
+  }
+
   open(): void {
     this.owned?.open();
   }

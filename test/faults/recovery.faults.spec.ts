@@ -51,6 +51,49 @@ describe.each(platforms)('while Redis comes and goes, on %s', (platform) => {
     await proxy.setMode('pass');
   });
 
+  it.each([
+    ['a Redis that was restarted', 'kill'],
+    ['a way that was cut', 'reset'],
+    ['a Redis that vanished and left its connections dead', 'blackhole'],
+  ] as const)(
+    '%s decides again once it is connected, however long the circuit was to stay open',
+    async (_what, kind) => {
+      await using redis = await RedisServer.start();
+      await using proxy = await TcpProxy.start({ target: redis });
+      const name = `reconnected-${kind}-${platform}`;
+      const connection = { host: proxy.host, port: proxy.port, socketTimeout: 500 };
+      await using app = await FaultyApp.start(platform, name, {
+        backend: redisBackend({ connection, name }),
+        circuitBreaker: HOUR,
+      });
+      await whenPrimary(app);
+      await (kind === 'kill' ? redis.kill() : proxy.setMode(kind));
+      while (app.circuit !== 'open') await app.ask('someone');
+      await app.askTimes(20, 'someone');
+      await (kind === 'kill' ? redis.restart() : proxy.setMode('pass'));
+      await whenPrimary(app);
+      expect(app.circuit).toBe('closed');
+    },
+  );
+
+  it('no probe is wasted while there is no connection, however short the open periods', async () => {
+    await using redis = await RedisServer.start();
+    const name = `patient-${platform}`;
+    await using app = await FaultyApp.start(platform, name, {
+      backend: redisBackend({ url: redis.url, name }),
+      circuitBreaker: { recoveryTimeout: 1, backoffMultiplier: 1 },
+    });
+    await whenPrimary(app);
+    await redis.kill();
+    while (app.circuit !== 'open') await app.ask('someone');
+    const failures = app.count('backend-failure');
+    expect(statusesOf(await app.askTimes(100, 'someone'))).toBe('503');
+    expect(app.count('half-open')).toBe(0);
+    expect(app.count('backend-failure')).toBe(failures);
+    await redis.restart();
+    await whenPrimary(app);
+  });
+
   it("a reset brings a failover's first member back at once", async () => {
     await using redis = await RedisServer.start();
     const name = `first-${platform}`;

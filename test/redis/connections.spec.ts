@@ -205,9 +205,11 @@ describe("an application's own client", () => {
       const written = await Promise.all(Array.from({ length: 200 }, () => failure(backend.consume(call(HOUR_MS)))));
       expect(written).toHaveLength(200);
       expect((client as unknown as { offlineQueue: { length: number } }).offlineQueue.length).toBe(0);
+      expect(backend.isConnected?.()).toBe(false);
 
       await mortal.restart();
       await eventually(() => backend.consume(call()), { what: 'the client is back' });
+      expect(backend.isConnected?.()).toBe(true);
       expect(client.listenerCount('ready') + client.listenerCount('close') + client.listenerCount('end')).toBe(0);
       client.disconnect();
     });
@@ -218,6 +220,7 @@ describe("an application's own client", () => {
     const client = new Redis(server.url, { lazyConnect: true });
     const backend = redisBackend({ client });
     expect(client.status).toBe('wait');
+    expect(backend.isConnected?.()).toBe(true);
     await Promise.all([backend.consume(call()), backend.consume(call())]);
     await backend.close();
     expect(client.status).toBe('ready');

@@ -138,6 +138,99 @@ describe.each([
   });
 });
 
+describe('a guard around a backend that tells whether it has a connection', () => {
+  /** Its circuit is open, since it lost its connection. */
+  async function cutOff() {
+    const all = guarded();
+    all.inner.error = refused();
+    all.inner.connected = false;
+    await all.failure();
+    await all.failure();
+    all.inner.drain();
+    return all;
+  }
+
+  const reconnect = (inner: ScriptedBackend): void => {
+    inner.connected = true;
+    inner.error = undefined;
+  };
+
+  it('sends no probe while there is none, so that none can fail and open the circuit for longer', async () => {
+    const { inner, failure, clock, guard } = await cutOff();
+    for (let period = 0; period < 10; period += 1) {
+      clock.advance(10_000);
+      expect(await failure()).toMatchObject({ retryAfterMs: 0, cause: { code: 'CIRCUIT_OPEN' } });
+      expect(await guard.health(1_000)).toMatchObject({ healthy: false });
+    }
+    expect(inner.drain()).toEqual([]);
+    expect(guard.breaker!.status()).toMatchObject({ state: 'open', tripCount: 1 });
+    reconnect(inner);
+    expect(await failure()).toBeUndefined();
+    expect(guard.isClosed()).toBe(true);
+  });
+
+  it('probes a new connection at once, however long the circuit was to stay open', async () => {
+    const { inner, failure, clock, guard } = await cutOff();
+    clock.advance(2_000);
+    expect(await failure()).toMatchObject({ retryAfterMs: 8_000 });
+    reconnect(inner);
+    expect(await failure()).toBeUndefined();
+    expect(guard.isClosed()).toBe(true);
+  });
+
+  it('probes a new connection even if no call came while there was none', async () => {
+    const { inner, failure, clock } = await cutOff();
+    clock.advance(2_000);
+    reconnect(inner);
+    expect(await failure()).toBeUndefined();
+  });
+
+  it('probes one that replaces a connection which was dead without saying so', async () => {
+    const { inner, failure, clock } = guarded();
+    inner.error = refused();
+    await failure();
+    await failure();
+    clock.advance(5_000);
+    inner.connected = false;
+    await failure();
+    reconnect(inner);
+    expect(await failure()).toBeUndefined();
+  });
+
+  it('probes no more than once a second where connections come and none works', async () => {
+    const { inner, failure, clock } = await cutOff();
+    for (let tick = 0; tick < 50; tick += 1) {
+      clock.advance(100);
+      inner.connected = !inner.connected;
+      await failure();
+    }
+    // A connection is there at 0.1 s, 0.3 s, ... , and a probe at 1.1 s, 2.1 s, 3.1 s and 4.1 s.
+    expect(inner.drain()).toEqual(Array(4).fill('consume'));
+  });
+
+  it('waits for the end of the open period where the connection was never lost', async () => {
+    const { inner, failure, clock } = guarded();
+    inner.error = refused();
+    await failure();
+    await failure();
+    inner.error = undefined;
+    clock.advance(9_999);
+    expect(await failure()).toMatchObject({ retryAfterMs: 1 });
+    clock.advance(1);
+    expect(await failure()).toBeUndefined();
+  });
+
+  it('leaves a circuit alone that was opened by hand', async () => {
+    const { inner, failure, clock, guard } = await cutOff();
+    guard.breaker!.forceOpen();
+    await failure();
+    reconnect(inner);
+    clock.advance(60_000);
+    expect(await failure()).toMatchObject({ cause: { code: 'CIRCUIT_OPEN' } });
+    expect(inner.drain()).toEqual([]);
+  });
+});
+
 describe('the deadline of a call', () => {
   it('ends the wait for a backend that never answers, as a failure of it', async () => {
     const { inner, failure, guard } = guarded();

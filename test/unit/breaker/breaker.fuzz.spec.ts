@@ -86,7 +86,8 @@ class Episode {
     if (dice < 400) this.acquire();
     else if (dice < 750) this.settle(this.chance(this.inFlight.length), OUTCOMES[this.chance(4)] ?? 'success');
     else if (dice < 800) this.settle(this.inFlight.length - 1, 'failure');
-    else if (dice < 975) this.advance(this.chance(3) === 0 ? this.chance(1_500) : this.chance(40));
+    else if (dice < 967) this.advance(this.chance(3) === 0 ? this.chance(1_500) : this.chance(40));
+    else if (dice < 975) this.act('hasten');
     else if (dice < 983) this.act('reset');
     else if (dice < 986) this.act('forceOpen');
     else if (dice < 989) this.act('disable');
@@ -123,7 +124,7 @@ class Episode {
     this.clock.advance(ms);
   }
 
-  private act(verb: 'reset' | 'forceOpen' | 'disable' | 'enable'): void {
+  private act(verb: 'hasten' | 'reset' | 'forceOpen' | 'disable' | 'enable'): void {
     this.lastOperation = verb;
     this.model[verb](this.clock());
     this.breaker[verb]();

@@ -211,6 +211,42 @@ describe('the table of states and events', () => {
       expect(breaker.status()).toMatchObject({ state: 'half-open', nextAttemptAt: null });
       expect(heard.at(-1)).toEqual({ breaker: 'b', from: 'open', to: 'half-open', reason: 'due' });
     });
+
+    it('hasten(): due at once, and the period does not count in the backoff', () => {
+      const breaker = tripped();
+      clock.advance(5_000);
+      breaker.hasten();
+      expect(breaker.status()).toMatchObject({ state: 'open', retryAfterMs: 0 });
+      permitOf(breaker).failure(down);
+      expect(breaker.status()).toMatchObject({ state: 'open', tripCount: 2, retryAfterMs: 60_000 });
+    });
+
+    it('hasten(): no sooner than a second after it opened, and never later than it was', () => {
+      const breaker = tripped();
+      clock.advance(400);
+      breaker.hasten();
+      breaker.hasten();
+      expect(breaker.status().retryAfterMs).toBe(600);
+      clock.advance(600);
+      breaker.hasten();
+      permitOf(breaker).failure(down);
+      expect(breaker.status().retryAfterMs).toBe(60_000);
+      const brief = tripped({ recoveryTimeout: 100 });
+      brief.hasten();
+      expect(brief.status().retryAfterMs).toBe(100);
+    });
+
+    it('hasten() changes nothing in any other state', () => {
+      const { breaker, probe } = probing();
+      breaker.hasten();
+      expect(breaker.status().state).toBe('half-open');
+      probe.success();
+      breaker.hasten();
+      expect(breaker.status().state).toBe('closed');
+      breaker.forceOpen();
+      breaker.hasten();
+      expect(breaker.tryAcquire()).toBeUndefined();
+    });
   });
 
   describe('HALF_OPEN', () => {

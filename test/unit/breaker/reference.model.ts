@@ -88,6 +88,14 @@ export class ReferenceModel {
     this.k = 0;
   }
 
+  hasten(now: number): void {
+    if (this.state !== 'open' || this.mode !== 'auto') return;
+    const due = Math.max(now, this.openedAt + 1_000);
+    if (due >= this.openUntil) return;
+    this.openUntil = due;
+    this.k -= 1;
+  }
+
   forceOpen(): void {
     if (this.mode === 'forced-open') return;
     this.mode = 'forced-open';

@@ -145,6 +145,25 @@ describe('failback', () => {
     expect(decide().backend).toBe('first');
   });
 
+  it('starts over when the connection is lost between two pings', () => {
+    const { first, decide, breakFirst, clock } = pair();
+    breakFirst();
+    first.error = undefined;
+    clock.advance(10_000);
+    decide();
+    first.connected = false;
+    first.error = refused();
+    clock.advance(1_000);
+    decide();
+    first.connected = true;
+    first.error = undefined;
+    for (let ping = 0; ping < 3; ping += 1) {
+      clock.advance(1_000);
+      expect(decide().backend).toBe(ping < 2 ? 'second' : 'first');
+    }
+    expect(first.drain()).toEqual(['ping', 'ping', 'ping', 'ping', 'ping', 'consume']);
+  });
+
   it('takes as many pings, and as far apart, as the options say', () => {
     const { first, decide, breakFirst, clock } = pair({ failbackProbes: 1, failbackInterval: '1m' });
     breakFirst();

@@ -25,6 +25,8 @@ export class ScriptedBackend implements Backend {
   error: unknown;
   /** Whether it never answers at all. */
   silent = false;
+  /** Whether it says that it has a connection. */
+  connected = true;
   /** The verbs that it was asked, oldest first. */
   asked: string[] = [];
   /** The deadline of the latest call, in ms. */
@@ -60,6 +62,10 @@ export class ScriptedBackend implements Backend {
 
   ping(): void | Promise<void> {
     return this.answer('ping', { timeoutMs: this.timeoutMs }, () => undefined);
+  }
+
+  isConnected(): boolean {
+    return this.connected;
   }
 
   close(): void | Promise<void> {
