@@ -2,7 +2,10 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { format, resolveConfig } from 'prettier';
 import { FAULT_ORDER, renderSummary, renderTable } from '../test/faults/fault-table.js';
 
-/** Writes what the fault suite measured (`test/faults/measured`) into docs/failure-modes.md, between its markers. */
+/**
+ * Writes what the fault suite measured (`test/faults/measured`) into docs/failure-modes.md, between its markers. After a
+ * suite that failed, too: that the document says something else is one of its failures.
+ */
 
 const DOCUMENT = new URL('../docs/failure-modes.md', import.meta.url);
 const MEASURED = new URL('../test/faults/measured/', import.meta.url);
@@ -13,7 +16,7 @@ const files = (await readdir(MEASURED)).filter((name) => name.endsWith('.json'))
 const rows = await Promise.all(files.map(read));
 const ordered = FAULT_ORDER.map((fault) => {
   const row = rows.find((one) => one.fault === fault);
-  if (row === undefined) throw new Error(`Not measured: ${fault}. Run npm test -- test/faults first.`);
+  if (row === undefined) throw new Error(`Not measured: ${fault}. Run npm run faults:table.`);
   return row;
 });
 

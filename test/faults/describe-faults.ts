@@ -4,7 +4,14 @@ import { HALF, runFault, type Course } from './fault-run.js';
 import type { Fault } from './fault.js';
 import { LIMIT, type Answer } from './faulty-app.js';
 import { keep, latencies, median, promisedAndSeen, rowOf } from './measurements.js';
-import { DEADLINE_MS, FAILURE_THRESHOLD, PROMISED, RECOVERY_MS } from './modes.js';
+import {
+  DEADLINE_MS,
+  FAILBACK_INTERVAL_MS,
+  FAILBACK_PROBES,
+  FAILURE_THRESHOLD,
+  PROMISED,
+  RECOVERY_MS,
+} from './modes.js';
 
 /** Far more than any machine's noise, and far less than a hang. */
 const NOISE_MS = 2_000;
@@ -89,13 +96,28 @@ export function describeFaults(faults: readonly Fault[]): void {
 
     it(
       'is over soon after the backend returns, and limits are enforced again',
-      inEach(({ recoveryMs, fresh, steady, healthy }) => {
-        expect(recoveryMs).toBeLessThan(2 * RECOVERY_MS + 2 * NOISE_MS);
+      inEach(({ mode, recoveryMs, failuresAfter, fresh, steady, healthy }) => {
+        const failbackMs = mode.startsWith('failover') ? FAILBACK_PROBES * FAILBACK_INTERVAL_MS : 0;
+        expect(recoveryMs).toBeLessThan(RECOVERY_MS + DEADLINE_MS + failbackMs + NOISE_MS);
+        // A probe that was under way already, and was lost.
+        expect(failuresAfter).toBeLessThanOrEqual(1);
         expect(admitted(fresh)).toBe(LIMIT);
         expect(fresh.at(-1)).toMatchObject({ status: 429, rateLimit: expect.stringMatching(/^"api";r=0;/) });
         const left = fault.keepsCounters === false ? LIMIT : LIMIT - admitted(healthy);
         expect(admitted(steady)).toBeLessThanOrEqual(left);
         if (healthy.length > 0) expect(admitted(healthy)).toBe(HALF);
+      }),
+    );
+
+    it(
+      'goes on being answered as each mode promises until then, however the backend comes back',
+      inEach(({ mode, returning }) => {
+        const { status, headers } = PROMISED[mode];
+        for (const answer of returning.slice(0, -1)) {
+          expect(status.split(', ')).toContain(String(answer.status));
+          expect(answer.rateLimit === null).toBe(headers !== 'RateLimit');
+        }
+        expect(returning.at(-1)).toMatchObject({ status: 200, rateLimit: expect.stringMatching(/^"api";r=1\d;/) });
       }),
     );
 

@@ -20,8 +20,12 @@ export interface Course {
   /** Calls that the backend got while the circuit was open, and the probes among them. */
   readonly callsWhileOpen: number;
   readonly probesWhileOpen: number;
-  /** Time from the mending until an answer came from the backend again. */
+  /** Every answer from before the mending until one came from the backend again. */
+  readonly returning: readonly Answer[];
+  /** Time from the moment at which the backend can answer until it did. */
   readonly recoveryMs: number;
+  /** Calls that failed in that time. */
+  readonly failuresAfter: number;
   readonly healthAfter: readonly [number, string];
   /** For a fresh key, and for the key that had half of its quota left before. */
   readonly fresh: readonly Answer[];
@@ -50,24 +54,19 @@ export async function runFault(fault: Fault, spareUrl: string): Promise<readonly
   const during = new Map<Run, During>();
   for (const run of runs) during.set(run, await whileOpen(run.app));
 
-  await scene.mend();
-  const mendedMs = performance.now();
-  const after = await forAll(runs, async ({ app }) => {
-    await whenPrimary(app);
-    const recoveryMs = performance.now() - mendedMs;
-    return {
-      recoveryMs,
-      healthAfter: await app.health(),
-      fresh: await app.askTimes(LIMIT + 2, 'fresh'),
-      steady: await app.askTimes(LIMIT + 2, 'steady'),
-    };
-  });
+  const returned = await returnOf(runs, scene);
+  const after = await forAll(runs, async ({ app }) => ({
+    healthAfter: await app.health(),
+    fresh: await app.askTimes(LIMIT + 2, 'fresh'),
+    steady: await app.askTimes(LIMIT + 2, 'steady'),
+  }));
   return runs.map((run) => ({
     ...run,
     healthy: healthy?.get(run)?.answers ?? [],
     healthBefore: healthy?.get(run)?.health,
     before: before.get(run)!,
     ...during.get(run)!,
+    ...returned.get(run)!,
     ...after.get(run)!,
   }));
 }
@@ -83,6 +82,8 @@ interface Healthy {
   readonly answers: readonly Answer[];
   readonly health: readonly [number, string];
 }
+
+type Return = Pick<Course, 'returning' | 'recoveryMs' | 'failuresAfter'>;
 
 type During = Pick<Course, 'open' | 'healthDuring' | 'callsWhileOpen' | 'probesWhileOpen'>;
 
@@ -142,11 +143,35 @@ async function whileOpen(app: FaultyApp): Promise<During> {
   };
 }
 
-/** Waits until the backend decides; each time with another key, so that no quota runs out. */
-export async function whenPrimary(app: FaultyApp): Promise<void> {
-  let attempt = 0;
-  await eventually(async () => (await app.ask(`poll ${(attempt += 1)}`)).body.source === 'primary', {
-    what: `${app.backend} decides`,
-    timeoutMs: 15_000,
+/** Mends what is broken, while calls go on as they do in life: a probe may come at any moment of it. */
+async function returnOf(runs: readonly Run[], scene: Scene): Promise<Map<Run, Return>> {
+  let mendedMs = Number.POSITIVE_INFINITY;
+  const failures = new Map<Run, number>();
+  const mending = async (): Promise<void> => {
+    await scene.mend();
+    mendedMs = performance.now();
+    for (const run of runs) failures.set(run, run.app.count('backend-failure'));
+  };
+  const returning = forAll(runs, async (run) => {
+    const answers = await whenPrimary(run.app);
+    return {
+      returning: answers,
+      recoveryMs: Math.max(0, performance.now() - mendedMs),
+      failuresAfter: run.app.count('backend-failure') - (failures.get(run) ?? run.app.count('backend-failure')),
+    };
   });
+  const [returned] = await Promise.all([returning, mending()]);
+  return returned;
+}
+
+/** Waits until the backend decides; each time with another key, so that no quota runs out. Tells the answers until then. */
+export async function whenPrimary(app: FaultyApp): Promise<readonly Answer[]> {
+  const answers: Answer[] = [];
+  const asked = async (): Promise<boolean> => {
+    const answer = await app.ask(`poll ${answers.length}`);
+    answers.push(answer);
+    return answer.body.source === 'primary';
+  };
+  await eventually(asked, { what: `${app.backend} decides`, timeoutMs: 30_000 });
+  return answers;
 }

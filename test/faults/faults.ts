@@ -154,6 +154,12 @@ async function cluster(): Promise<Scene> {
   };
 }
 
+/** The way is as long as it was for what is on it already, and for all that comes behind. */
+async function hurry(proxy: TcpProxy): Promise<void> {
+  proxy.latencyMs = 0;
+  await eventually(() => proxy.bytesUnderWay === 0, { what: 'late bytes have arrived' });
+}
+
 const kill: Act = (server) => server.kill();
 const restart: Act = (server) => server.restart();
 
@@ -182,10 +188,7 @@ export const SERVER_FAULTS: readonly Fault[] = [
   {
     name: 'the network takes 1 s each way',
     reason: LATE,
-    start: onTheWay(
-      (proxy) => (proxy.latencyMs = 1_000),
-      (proxy) => (proxy.latencyMs = 0),
-    ),
+    start: onTheWay((proxy) => (proxy.latencyMs = 1_000), hurry),
   },
   {
     name: 'the password is wrong (`NOAUTH`)',

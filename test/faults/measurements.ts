@@ -22,7 +22,7 @@ export async function keep(row: Row): Promise<void> {
 
 /** What the document says of a fault, and what it should say; both without the milliseconds. */
 export async function promisedAndSeen(row: Row): Promise<readonly [promised: string, seen: string]> {
-  const promised = rowIn(await readDocument(), row.fault) ?? `no row '${row.fault}': run scripts/fault-table.mjs`;
+  const promised = rowIn(await readDocument(), row.fault) ?? `no row '${row.fault}': run npm run faults:table`;
   return [withoutTimes(promised), withoutTimes(rowIn(renderTable([row]), row.fault)!)];
 }
 

@@ -27,6 +27,11 @@ export class ProxiedConnection {
     this.update();
   }
 
+  /** Bytes of both ways that are still to be delivered. */
+  get bytesUnderWay(): number {
+    return this.#toTarget.bytesUnderWay + (this.#toClient?.bytesUnderWay ?? 0);
+  }
+
   /** Adapts to a changed way: opens the target's side, lets bytes go on, or resets what can never be right again. */
   update(): void {
     const broken = this.#toTarget.broken || this.#toClient?.broken === true;

@@ -27,6 +27,11 @@ export class ProxiedFlow {
   #queuedBytes = 0;
   #timer: NodeJS.Timeout | undefined;
 
+  /** Bytes that were taken and are still to be delivered. */
+  get bytesUnderWay(): number {
+    return this.#queuedBytes;
+  }
+
   constructor(
     private readonly from: Socket,
     private readonly way: Way,

@@ -67,8 +67,10 @@ describe('TcpProxy', () => {
     const first = slow.echo('first');
     const received = proxy.bytesFromClients;
     await eventually(() => proxy.bytesFromClients > received, { intervalMs: 1 });
+    expect(proxy.bytesUnderWay).toBeGreaterThan(0);
     proxy.latencyMs = 0;
     expect(await Promise.all([first, slow.echo('second')])).toEqual(['first', 'second']);
+    expect(proxy.bytesUnderWay).toBe(0);
 
     proxy.latencyMs = 50;
     const before = performance.now();

@@ -89,6 +89,11 @@ export class TcpProxy implements ConnectionContext, AsyncDisposable {
     return this.#open.size;
   }
 
+  /** Bytes that were received and are still to be delivered, both ways. */
+  get bytesUnderWay(): number {
+    return [...this.#open].reduce((sum, { bytesUnderWay }) => sum + bytesUnderWay, 0);
+  }
+
   /** `redis://127.0.0.1:<port>` */
   get url(): string {
     return `redis://${HOST}:${this.port}`;
