@@ -1,7 +1,8 @@
 // What a decision in memory costs beside the stores that people use now: on one hot key and on 100,000, for one policy
 // and for several, at small and large limits; and what a key weighs. Rounds are interleaved, each ratio is to the peer
-// in the same round, and medians are shown. Mind what is compared: express-rate-limit's store adds one to a number, by
-// no clock, within no bound, and for one policy; the others decide.
+// in the same round, and medians are shown. Mind what is compared: express-rate-limit's store reads a clock and counts
+// the calls of a key in a fixed window, for one policy, within no bound, and leaves it to its caller to say which pass;
+// the others decide.
 //   npm run bench -- memory
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';

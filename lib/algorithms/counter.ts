@@ -1,138 +1,175 @@
 import type { PolicyStatus } from '../contracts/decision.js';
 import type { Policy } from '../contracts/policy.js';
-import type { Algorithm } from './algorithm.js';
-import { fixedWindow, type FixedWindowState } from './fixed-window.js';
-import { slidingLog, type SlidingLogState } from './sliding-log.js';
-import { slidingWindow, type SlidingWindowState } from './sliding-window.js';
-import { tokenBucket, type TokenBucketState } from './token-bucket.js';
+import { counted, type Algorithm, type CounterState, type Verdict } from './algorithm.js';
+import { fixedWindow } from './fixed-window.js';
+import { slidingLog } from './sliding-log.js';
+import { slidingWindow } from './sliding-window.js';
+import { tokenBucket } from './token-bucket.js';
 
-/** A key that is refused until a time, after which it finds a fresh quota (`blockFor`). */
-export interface BlockedState {
-  readonly blockedUntilMs: number;
-}
-
-export type UsageState = FixedWindowState | SlidingWindowState | TokenBucketState | SlidingLogState;
-
-/** What is stored of one policy for one key. */
-export type CounterState = UsageState | BlockedState;
-
-/** Each policy's states are of its own algorithm's type: the id of a counter carries the algorithm's name. */
-function algorithmOf({ algorithm }: Policy): Algorithm<UsageState> {
-  switch (algorithm) {
-    case 'fixed-window':
-      return fixedWindow as Algorithm<UsageState>;
-    case 'sliding-window':
-      return slidingWindow as Algorithm<UsageState>;
-    case 'token-bucket':
-      return tokenBucket as Algorithm<UsageState>;
-    case 'sliding-log':
-      return slidingLog as Algorithm<UsageState>;
-    default:
-      return algorithm satisfies never;
-  }
-}
-
-// A comparison, since `in` is slow where the states of several algorithms meet.
-const isBlocked = (state: CounterState): state is BlockedState =>
-  (state as Partial<BlockedState>).blockedUntilMs !== undefined;
-
-/** The state as of now; a block that is over is forgotten, and the key finds a fresh quota. */
-export function advance(state: CounterState | undefined, policy: Policy, nowMs: number): CounterState {
-  const algorithm = algorithmOf(policy);
-  if (state === undefined) return algorithm.advance(undefined, policy, nowMs);
-  if (!isBlocked(state)) return algorithm.advance(state, policy, nowMs);
-  if (state.blockedUntilMs <= nowMs || policy.blockForMs === 0) return algorithm.advance(undefined, policy, nowMs);
-  // A block never outlasts the policy's own, not even when the clock steps back or the policy changes.
-  const longestMs = nowMs + policy.blockForMs;
-  return state.blockedUntilMs > longestMs ? { blockedUntilMs: longestMs } : state;
+/** What a call makes of a counter. */
+export interface Outcome {
+  /** What is to be stored from now on: the very state that was, where nothing changes; `undefined`: nothing. */
+  readonly state: CounterState | undefined;
+  readonly status: PolicyStatus;
 }
 
 /**
- * Whether the clock has stepped back behind a stored state, or its policy's window or rate was changed. What `advance`
- * makes of it must then be stored even when nothing is charged, or its time would not pass. A stored state that is
- * neither charged, refunded, blocked nor displaced is left as it is.
+ * Decides on a call by one policy alone, and charges it. A call that costs nothing always passes, and only tells.
+ *
+ * A stored state that is neither charged nor blocked stays as it is, unless the ground has moved under it: the clock
+ * stepped back behind it, or the policy's window or rate was changed.
+ *
+ * @param overdraw the call passes even where the quota does not suffice
  */
-export function isDisplaced(state: CounterState, policy: Policy, nowMs: number): boolean {
-  if (policy.limit === 0) return false;
-  return isBlocked(state)
-    ? state.blockedUntilMs > nowMs + policy.blockForMs
-    : algorithmOf(policy).isDisplaced(state, policy, nowMs);
+export function decide(
+  stored: CounterState | undefined,
+  policy: Policy,
+  cost: number,
+  overdraw: boolean,
+  nowMs: number,
+): Outcome {
+  const forced = overdraw || cost === 0;
+  const blockedForMs = blockLeft(stored, policy, nowMs);
+  if (blockedForMs > 0 || policy.limit === 0) return decideUncounted(stored, policy, cost, forced, blockedForMs, nowMs);
+  const verdict = algorithmOf(policy).decide(counting(stored), policy, cost, forced, nowMs);
+  const { admitted, state, remaining, resetAfterMs } = verdict;
+  if (admitted && cost > 0) return { state, status: statusOf(policy, true, remaining, resetAfterMs, 0) };
+  const isFinal = !admitted && canNeverPass(policy, cost);
+  if (!admitted && !isFinal && policy.blockForMs > 0) return blocked(policy, nowMs);
+  return {
+    state: kept(stored, verdict, policy, nowMs),
+    status: statusOf(policy, admitted, remaining, resetAfterMs, isFinal ? null : verdict.retryAfterMs),
+  };
 }
 
-/** Whether this policy, for itself, lets a call of this cost pass. A call that costs nothing always passes. */
-export function admits(state: CounterState, policy: Policy, cost: number, nowMs: number): boolean {
-  if (cost === 0) return true;
-  if (isBlocked(state) || policy.limit === 0) return false;
-  return algorithmOf(policy).admits(state, policy, cost, nowMs);
+/** Whether `decide` lets a call pass. */
+export function admits(
+  stored: CounterState | undefined,
+  policy: Policy,
+  cost: number,
+  overdraw: boolean,
+  nowMs: number,
+): boolean {
+  if (overdraw || cost === 0) return true;
+  if (policy.limit === 0 || blockLeft(stored, policy, nowMs) > 0) return false;
+  return algorithmOf(policy).admits(counting(stored), policy, cost, nowMs);
 }
 
-/** The state after a call that passed was charged. */
-export function charge(state: CounterState, policy: Policy, cost: number, nowMs: number): CounterState {
-  if (cost === 0 || isBlocked(state) || policy.limit === 0) return state;
-  return algorithmOf(policy).charge(state, policy, cost, nowMs);
-}
-
-/** The state after this policy refused a call: blocked if the policy says so, and if the call could ever pass. */
-export function refuse(state: CounterState, policy: Policy, cost: number, nowMs: number): CounterState {
-  if (policy.blockForMs === 0 || isBlocked(state) || canNeverPass(policy, cost)) return state;
-  return { blockedUntilMs: nowMs + policy.blockForMs };
-}
-
-/** The state after units were given back; a block stays, and a limit of 0 has nothing to give. */
+/**
+ * Gives units back; a block stays, and a limit of 0 has nothing to give.
+ *
+ * @returns what is to be stored from now on, as in an outcome
+ */
 export function refund(
-  state: CounterState,
+  stored: CounterState,
   policy: Policy,
   cost: number,
   nowMs: number,
   chargedAtMs?: number,
   owed?: number,
-): CounterState {
-  if (cost === 0 || isBlocked(state) || policy.limit === 0) return state;
-  return algorithmOf(policy).refund(state, policy, cost, nowMs, chargedAtMs, owed);
+): CounterState | undefined {
+  const before = asOfNow(stored, policy, nowMs);
+  const counts = cost > 0 && policy.limit > 0 && !isBlock(before);
+  const state = counts ? algorithmOf(policy).refund(before, policy, cost, nowMs, chargedAtMs, owed) : before;
+  const { resetAfterMs } = decide(state, policy, 0, false, nowMs).status;
+  if (state === before) return kept(stored, { state, resetAfterMs }, policy, nowMs);
+  return resetAfterMs === 0 ? undefined : state;
 }
 
-/**
- * What a policy says of a call.
- *
- * @param state after the call was charged or refused
- * @param admitted what `admits` said of it, or `true` for a charge that was forced
- */
-export function statusOf(
-  state: CounterState,
+/** What a stored state is as of now; a block that is over is forgotten, and the key finds a fresh quota. */
+export function asOfNow(stored: CounterState | undefined, policy: Policy, nowMs: number): CounterState {
+  const blockedForMs = blockLeft(stored, policy, nowMs);
+  return blockedForMs > 0
+    ? blockedUntil(nowMs + blockedForMs)
+    : algorithmOf(policy).advance(counting(stored), policy, nowMs);
+}
+
+/** Whether a state is that of a key that is refused until a time (`blockFor`). */
+const isBlock = ({ windowMs }: CounterState): boolean => windowMs === 0;
+
+/** Whether a stored state tells no more than that of a key never seen, and may be forgotten. */
+export const isFresh = (stored: CounterState, policy: Policy, nowMs: number): boolean =>
+  decide(stored, policy, 0, false, nowMs).status.resetAfterMs === 0;
+
+/** Each policy's states are of its own algorithm: the id of a counter carries the algorithm's name. */
+function algorithmOf({ algorithm }: Policy): Algorithm {
+  switch (algorithm) {
+    case 'fixed-window':
+      return fixedWindow;
+    case 'sliding-window':
+      return slidingWindow;
+    case 'token-bucket':
+      return tokenBucket;
+    case 'sliding-log':
+      return slidingLog;
+    default:
+      return algorithm satisfies never;
+  }
+}
+
+const blockedUntil = (timeMs: number): CounterState => counted(0, timeMs, 0, 0);
+
+/** What an algorithm is to see of a stored state: nothing of a block, which is over when it is asked. */
+const counting = (stored: CounterState | undefined): CounterState | undefined =>
+  stored === undefined || isBlock(stored) ? undefined : stored;
+
+/** How long a key is blocked: never for longer than the policy says, even if the clock stepped back or that changed. */
+const blockLeft = (stored: CounterState | undefined, { blockForMs }: Policy, nowMs: number): number =>
+  stored !== undefined && isBlock(stored) ? Math.max(0, Math.min(stored.at - nowMs, blockForMs)) : 0;
+
+/** Where nothing is counted: under a block, or a limit of 0. */
+function decideUncounted(
+  stored: CounterState | undefined,
   policy: Policy,
   cost: number,
   admitted: boolean,
+  blockedForMs: number,
   nowMs: number,
-): PolicyStatus {
-  const { name, limit, windowMs, mode } = policy;
-  const retryAfterMs = admitted ? 0 : retryAfter(state, policy, cost, nowMs);
-  let remaining = 0;
-  let untilReset = 0;
-  if (isBlocked(state)) untilReset = state.blockedUntilMs - nowMs;
-  else if (limit > 0) {
-    const algorithm = algorithmOf(policy);
-    remaining = Math.max(0, algorithm.remaining(state, policy, nowMs));
-    untilReset = algorithm.resetAfterMs(state, policy, nowMs);
-  }
-  return { name, limit, windowMs, allowed: admitted, remaining, resetAfterMs: untilReset, retryAfterMs, mode };
+): Outcome {
+  const retryAfterMs = admitted ? 0 : canNeverPass(policy, cost) ? null : blockedForMs;
+  return {
+    state: kept(stored, { state: blockedUntil(nowMs + blockedForMs), resetAfterMs: blockedForMs }, policy, nowMs),
+    status: statusOf(policy, admitted, 0, blockedForMs, retryAfterMs),
+  };
 }
 
-/** Whether a stored state tells no more than that of a key never seen, and may be forgotten. */
-export function isFresh(state: CounterState, policy: Policy, nowMs: number): boolean {
-  return resetAfterMs(advance(state, policy, nowMs), policy, nowMs) === 0;
-}
-
-/** Time until a state as of now is that of a key never seen: for so long it must be kept. */
-export function resetAfterMs(state: CounterState, policy: Policy, nowMs: number): number {
-  if (isBlocked(state)) return state.blockedUntilMs - nowMs;
-  return policy.limit === 0 ? 0 : algorithmOf(policy).resetAfterMs(state, policy, nowMs);
-}
-
-function retryAfter(state: CounterState, policy: Policy, cost: number, nowMs: number): number | null {
-  if (canNeverPass(policy, cost)) return null;
-  if (isBlocked(state)) return state.blockedUntilMs - nowMs;
-  return algorithmOf(policy).retryAfterMs(state, policy, cost, nowMs);
-}
+/** After a refusal, if the policy blocks then. */
+const blocked = (policy: Policy, nowMs: number): Outcome => ({
+  state: blockedUntil(nowMs + policy.blockForMs),
+  status: statusOf(policy, false, 0, policy.blockForMs, policy.blockForMs),
+});
 
 /** Whether no wait is long enough. `burst` is the capacity: it equals `limit` for every algorithm but the token bucket. */
 export const canNeverPass = (policy: Policy, cost: number): boolean => policy.limit === 0 || cost > policy.burst;
+
+/** What is to be stored where a call changes nothing, given what that is as of now. */
+function kept(
+  stored: CounterState | undefined,
+  { state, resetAfterMs }: Pick<Verdict, 'state' | 'resetAfterMs'>,
+  policy: Policy,
+  nowMs: number,
+): CounterState | undefined {
+  if (stored === undefined || stored === state || policy.limit === 0) return stored;
+  const displaced = isBlock(stored)
+    ? stored.at > nowMs + policy.blockForMs
+    : algorithmOf(policy).isDisplaced(stored, policy, nowMs);
+  if (!displaced) return stored;
+  return resetAfterMs === 0 ? undefined : state;
+}
+
+const statusOf = (
+  { name, limit, windowMs, mode }: Policy,
+  allowed: boolean,
+  remaining: number,
+  resetAfterMs: number,
+  retryAfterMs: number | null,
+): PolicyStatus => ({
+  name,
+  limit,
+  windowMs,
+  allowed,
+  remaining: Math.max(0, remaining),
+  resetAfterMs,
+  retryAfterMs,
+  mode,
+});

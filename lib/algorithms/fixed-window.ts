@@ -1,52 +1,49 @@
-import type { Algorithm } from './algorithm.js';
-
-/** Units used in one window of the epoch's grid. */
-export interface FixedWindowState {
-  readonly windowMs: number;
-  /** Number of the window since the epoch: its start divided by its length. */
-  readonly window: number;
-  readonly used: number;
-}
+import type { Policy } from '../contracts/policy.js';
+import { counted, type Algorithm, type CounterState } from './algorithm.js';
 
 /** One counter for each window; windows are aligned to the epoch, so that all processes share their borders. */
-export const fixedWindow: Algorithm<FixedWindowState> = {
-  advance(state, { windowMs }, nowMs) {
-    const window = Math.floor(nowMs / windowMs);
-    if (state === undefined) return { windowMs, window, used: 0 };
-    if (state.windowMs !== windowMs) return { windowMs, window, used: carried(state, nowMs) };
-    if (state.window < window) return { windowMs, window, used: 0 };
-    // A clock that stepped back may cross the border again at once: units of a window to come stay until it has passed.
-    return state.window <= window + 1 ? state : { windowMs, window: window + 1, used: state.used };
+export const fixedWindow: Algorithm = {
+  advance,
+
+  isDisplaced: (stored, { windowMs }, nowMs) =>
+    stored.windowMs !== windowMs || stored.at > Math.floor(nowMs / windowMs) + 1,
+
+  admits: (stored, policy, cost, nowMs) => fits(advance(stored, policy, nowMs), policy, cost),
+
+  decide(stored, policy, cost, forced, nowMs) {
+    const { limit, windowMs } = policy;
+    const before = advance(stored, policy, nowMs);
+    const admitted = forced || fits(before, policy, cost);
+    const state = admitted && cost > 0 ? using(before, Math.min(before.used + cost, Number.MAX_SAFE_INTEGER)) : before;
+    const untilNextMs = (state.at + 1) * windowMs - nowMs;
+    return {
+      admitted,
+      state,
+      remaining: limit - state.used,
+      resetAfterMs: state.used === 0 ? 0 : untilNextMs,
+      retryAfterMs: admitted ? 0 : untilNextMs,
+    };
   },
 
-  isDisplaced: (state, { windowMs }, nowMs) =>
-    state.windowMs !== windowMs || state.window > Math.floor(nowMs / windowMs) + 1,
-
-  admits: (state, policy, cost) => cost <= policy.limit - state.used,
-
-  retryAfterMs: (state, _policy, _cost, nowMs) => untilNextWindow(state, nowMs),
-
-  charge: (state, _policy, cost) => used(state, Math.min(state.used + cost, Number.MAX_SAFE_INTEGER)),
-
-  refund(state, policy, cost, _nowMs, chargedAtMs) {
-    const counts = chargedAtMs === undefined || Math.floor(chargedAtMs / policy.windowMs) === state.window;
-    return counts ? used(state, Math.max(0, state.used - cost)) : state;
+  refund(state, { windowMs }, cost, _nowMs, chargedAtMs) {
+    const counts = chargedAtMs === undefined || Math.floor(chargedAtMs / windowMs) === state.at;
+    return counts ? using(state, Math.max(0, state.used - cost)) : state;
   },
-
-  remaining: (state, policy) => policy.limit - state.used,
-
-  resetAfterMs: (state, _policy, nowMs) => (state.used === 0 ? 0 : untilNextWindow(state, nowMs)),
 };
 
-const used = ({ windowMs, window }: FixedWindowState, units: number): FixedWindowState => ({
-  windowMs,
-  window,
-  used: units,
-});
+function advance(stored: CounterState | undefined, { windowMs }: Policy, nowMs: number): CounterState {
+  const window = Math.floor(nowMs / windowMs);
+  if (stored === undefined) return counted(windowMs, window, 0, 0);
+  if (stored.windowMs !== windowMs) return counted(windowMs, window, carried(stored, nowMs), 0);
+  if (stored.at < window) return counted(windowMs, window, 0, 0);
+  // A clock that stepped back may cross the border again at once: units of a window to come stay until it has passed.
+  return stored.at <= window + 1 ? stored : counted(windowMs, window + 1, stored.used, 0);
+}
 
-const untilNextWindow = ({ windowMs, window }: FixedWindowState, nowMs: number): number =>
-  (window + 1) * windowMs - nowMs;
+const fits = ({ used }: CounterState, { limit }: Policy, cost: number): boolean => cost <= limit - used;
+
+const using = ({ windowMs, at }: CounterState, used: number): CounterState => counted(windowMs, at, used, 0);
 
 /** What a window of another length hands on: its units, while it lasts. */
-const carried = (state: FixedWindowState, nowMs: number): number =>
-  Math.floor(nowMs / state.windowMs) <= state.window ? state.used : 0;
+const carried = ({ windowMs, at, used }: CounterState, nowMs: number): number =>
+  Math.floor(nowMs / windowMs) <= at ? used : 0;

@@ -1,14 +1,5 @@
 import type { Policy } from '../contracts/policy.js';
-import { MAX_PRODUCT, type Algorithm } from './algorithm.js';
-
-/** Units used in the current window of the epoch's grid and in the one before. */
-export interface SlidingWindowState {
-  readonly windowMs: number;
-  /** Number of the current window since the epoch. */
-  readonly window: number;
-  readonly previous: number;
-  readonly current: number;
-}
+import { counted, MAX_PRODUCT, type Algorithm, type CounterState } from './algorithm.js';
 
 /**
  * Two counters: the previous window counts in proportion to how much of it a window that ends now still covers.
@@ -16,84 +7,91 @@ export interface SlidingWindowState {
  * A call passes if `previous x (1 - elapsed / window) + current + cost <= limit`; here multiplied by the window, so
  * that all terms are integers.
  */
-export const slidingWindow: Algorithm<SlidingWindowState> = {
-  advance(state, policy, nowMs) {
-    const { windowMs } = policy;
-    const window = Math.floor(nowMs / windowMs);
-    if (state === undefined) return { windowMs, window, previous: 0, current: 0 };
-    if (state.windowMs !== windowMs) return { windowMs, window, previous: 0, current: carried(state, policy, nowMs) };
-    return rolled(state, window);
+export const slidingWindow: Algorithm = {
+  advance,
+
+  isDisplaced: (stored, { windowMs }, nowMs) =>
+    stored.windowMs !== windowMs || stored.at > Math.floor(nowMs / windowMs) + 1,
+
+  admits: (stored, policy, cost, nowMs) => fits(advance(stored, policy, nowMs), policy, cost, nowMs),
+
+  decide(stored, policy, cost, forced, nowMs) {
+    const { limit, windowMs } = policy;
+    const before = advance(stored, policy, nowMs);
+    const admitted = forced || fits(before, policy, cost, nowMs);
+    const state = admitted && cost > 0 ? charged(before, cost) : before;
+    const { at, used: current, rest: previous } = state;
+    const untilNextMs = (at + 1) * windowMs - nowMs;
+    return {
+      admitted,
+      state,
+      remaining: limit - inUse(state, nowMs),
+      resetAfterMs: current > 0 ? untilNextMs + windowMs : previous > 0 ? untilNextMs : 0,
+      retryAfterMs: admitted ? 0 : untilFree(state, limit - cost, untilNextMs),
+    };
   },
 
-  isDisplaced: (state, { windowMs }, nowMs) =>
-    state.windowMs !== windowMs || state.window > Math.floor(nowMs / windowMs) + 1,
-
-  admits(state, { limit, windowMs }, cost, nowMs) {
-    const free = limit - state.current - cost;
-    return free >= 0 && state.previous * covered(state, nowMs) <= free * windowMs;
-  },
-
-  retryAfterMs(state, { limit, windowMs }, cost, nowMs) {
-    const untilNext = untilNextWindow(state, nowMs);
-    const free = limit - state.current - cost;
-    // Either the previous window fades enough, or the current one has to become the previous one and fade.
-    return free >= 0
-      ? untilNext - Math.floor((free * windowMs) / state.previous)
-      : untilNext + windowMs - Math.floor(((limit - cost) * windowMs) / state.current);
-  },
-
-  charge(state, { windowMs }, cost) {
-    const most = Math.floor(MAX_PRODUCT / windowMs);
-    return counted(state, state.previous, Math.min(state.current + cost, most));
-  },
-
-  refund(state, { windowMs }, cost, _nowMs, chargedAtMs) {
+  refund(state, _policy, cost, _nowMs, chargedAtMs) {
+    const { windowMs, at, used: current, rest: previous } = state;
     if (chargedAtMs === undefined) {
-      const older = Math.max(0, cost - state.current);
-      return counted(state, Math.max(0, state.previous - older), Math.max(0, state.current - cost));
+      const older = Math.max(0, cost - current);
+      return counted(windowMs, at, Math.max(0, current - cost), Math.max(0, previous - older));
     }
-    const age = state.window - Math.floor(chargedAtMs / windowMs);
-    if (age === 0) return counted(state, state.previous, Math.max(0, state.current - cost));
-    return age === 1 ? counted(state, Math.max(0, state.previous - cost), state.current) : state;
-  },
-
-  remaining: (state, { limit }, nowMs) => limit - used(state, nowMs),
-
-  resetAfterMs(state, { windowMs }, nowMs) {
-    if (state.current > 0) return untilNextWindow(state, nowMs) + windowMs;
-    return state.previous > 0 ? untilNextWindow(state, nowMs) : 0;
+    const age = at - Math.floor(chargedAtMs / windowMs);
+    if (age === 0) return counted(windowMs, at, Math.max(0, current - cost), previous);
+    return age === 1 ? counted(windowMs, at, current, Math.max(0, previous - cost)) : state;
   },
 };
 
-const untilNextWindow = ({ windowMs, window }: SlidingWindowState, nowMs: number): number =>
-  (window + 1) * windowMs - nowMs;
-
-/** How much of the previous window still counts: all of it while the current one is still to come. */
-const covered = (state: SlidingWindowState, nowMs: number): number =>
-  Math.min(state.windowMs, untilNextWindow(state, nowMs));
-
-/** Units that count, rounded up. */
-const used = (state: SlidingWindowState, nowMs: number): number =>
-  Math.ceil((state.previous * covered(state, nowMs)) / state.windowMs) + state.current;
-
-const counted = ({ windowMs, window }: SlidingWindowState, previous: number, current: number): SlidingWindowState => ({
-  windowMs,
-  window,
-  previous,
-  current,
-});
+function advance(stored: CounterState | undefined, { windowMs }: Policy, nowMs: number): CounterState {
+  const window = Math.floor(nowMs / windowMs);
+  if (stored === undefined) return counted(windowMs, window, 0, 0);
+  return stored.windowMs === windowMs
+    ? rolled(stored, window)
+    : counted(windowMs, window, carried(stored, windowMs, nowMs), 0);
+}
 
 /** The state in another window of the same grid. */
-function rolled(state: SlidingWindowState, window: number): SlidingWindowState {
-  const { windowMs, previous, current } = state;
-  if (window - state.window > 1) return { windowMs, window, previous: 0, current: 0 };
-  if (window - state.window === 1) return { windowMs, window, previous: current, current: 0 };
+function rolled(state: CounterState, window: number): CounterState {
+  const { windowMs, at, used: current, rest: previous } = state;
+  if (window - at > 1) return counted(windowMs, window, 0, 0);
+  if (window - at === 1) return counted(windowMs, window, 0, current);
   // A clock that stepped back may cross the border again at once: a window to come counts, and fades when it has passed.
-  return state.window <= window + 1 ? state : { windowMs, window: window + 1, previous, current };
+  return at <= window + 1 ? state : counted(windowMs, window + 1, current, previous);
 }
 
 /** What counts of a state whose window had another length, as units of the current window. */
-function carried(state: SlidingWindowState, policy: Policy, nowMs: number): number {
-  const then = rolled(state, Math.floor(nowMs / state.windowMs));
-  return Math.min(used(then, nowMs), Math.floor(MAX_PRODUCT / policy.windowMs));
+function carried(stored: CounterState, toMs: number, nowMs: number): number {
+  const then = rolled(stored, Math.floor(nowMs / stored.windowMs));
+  return Math.min(inUse(then, nowMs), Math.floor(MAX_PRODUCT / toMs));
+}
+
+function charged({ windowMs, at, used, rest }: CounterState, cost: number): CounterState {
+  const units = used + cost;
+  return counted(windowMs, at, units * windowMs <= MAX_PRODUCT ? units : Math.floor(MAX_PRODUCT / windowMs), rest);
+}
+
+/** Time until no more units count than these, which are fewer than count now. */
+function untilFree(
+  { windowMs, used: current, rest: previous }: CounterState,
+  units: number,
+  untilNextMs: number,
+): number {
+  // Either the previous window fades enough, or the current one has to become the previous one and fade.
+  return units >= current
+    ? untilNextMs - Math.floor(((units - current) * windowMs) / previous)
+    : untilNextMs + windowMs - Math.floor((units * windowMs) / current);
+}
+
+/** What counts of the previous window, in units x window: all of it while the current one is still to come. */
+const fading = ({ windowMs, at, rest: previous }: CounterState, nowMs: number): number =>
+  previous * Math.min(windowMs, (at + 1) * windowMs - nowMs);
+
+/** Units that count, rounded up. */
+const inUse = (state: CounterState, nowMs: number): number =>
+  Math.ceil(fading(state, nowMs) / state.windowMs) + state.used;
+
+function fits(state: CounterState, { limit, windowMs }: Policy, cost: number, nowMs: number): boolean {
+  const free = limit - state.used - cost;
+  return free >= 0 && fading(state, nowMs) <= free * windowMs;
 }

@@ -1,14 +1,5 @@
-import {
-  admits,
-  advance,
-  charge,
-  isDisplaced,
-  refund,
-  refuse,
-  resetAfterMs,
-  statusOf,
-  type CounterState,
-} from '../../lib/algorithms/counter.js';
+import type { CounterState } from '../../lib/algorithms/algorithm.js';
+import { admits, asOfNow, decide, refund } from '../../lib/algorithms/counter.js';
 import type { Charge, ConsumeRequest, RefundRequest, Reply } from '../../lib/contracts/backend.js';
 import type { Trace } from './timed-limiter.js';
 
@@ -41,21 +32,14 @@ export class ReferenceLimiter {
 
   consume({ charges, overdraw = false }: ReferenceCall): Reply {
     const nowMs = this.clock();
-    const attempts = charges.map(({ key, policy, cost }) => {
-      const state = advance(this.find(key, policy.id)?.state, policy, nowMs);
-      return { state, admitted: overdraw || admits(state, policy, cost, nowMs) };
-    });
-    const allowed = charges.every(({ policy }, index) => policy.mode === 'shadow' || attempts[index]!.admitted);
+    const stored = charges.map(({ key, policy }) => this.find(key, policy.id)?.state);
+    const admitted = charges.map(({ policy, cost }, index) => admits(stored[index], policy, cost, overdraw, nowMs));
+    const allowed = charges.every(({ policy }, index) => policy.mode === 'shadow' || admitted[index]);
     const policies = charges.map((one, index) => {
-      const { policy, cost } = one;
-      const { state, admitted } = attempts[index]!;
-      const next = !admitted
-        ? refuse(state, policy, cost, nowMs)
-        : allowed
-          ? charge(state, policy, cost, nowMs)
-          : state;
-      this.store(one, next, next !== state);
-      return statusOf(next, policy, cost, admitted, nowMs);
+      const cost = allowed || !admitted[index] ? one.cost : 0;
+      const { state, status } = decide(stored[index], one.policy, cost, overdraw, nowMs);
+      this.store(one, state);
+      return status;
     });
     this.finish(charges);
     return { allowed, nowMs, policies };
@@ -63,8 +47,8 @@ export class ReferenceLimiter {
 
   peek({ charges }: ReferenceCall): Reply {
     const nowMs = this.clock();
-    const policies = charges.map(({ key, policy }) =>
-      statusOf(advance(this.find(key, policy.id)?.state, policy, nowMs), policy, 0, true, nowMs),
+    const policies = charges.map(
+      ({ key, policy }) => decide(this.find(key, policy.id)?.state, policy, 0, false, nowMs).status,
     );
     this.finish(charges);
     return { allowed: true, nowMs, policies };
@@ -73,11 +57,11 @@ export class ReferenceLimiter {
   refund({ charges, chargedAtMs }: ReferenceCall): void {
     const nowMs = this.clock();
     for (const one of charges) {
-      const counter = this.find(one.key, one.policy.id);
-      if (counter === undefined) continue;
-      const state = advance(counter.state, one.policy, nowMs);
-      const changes = one.cost > 0 && one.policy.limit > 0 && !('blockedUntilMs' in state);
-      this.store(one, refund(state, one.policy, one.cost, nowMs, chargedAtMs, one.owed), changes);
+      const { key, policy, cost, owed } = one;
+      const stored = this.find(key, policy.id)?.state;
+      if (stored === undefined) continue;
+      const rewrites = cost > 0 && asOfNow(stored, policy, nowMs).windowMs > 0;
+      this.store(one, refund(stored, policy, cost, nowMs, chargedAtMs, owed), rewrites);
     }
     this.finish(charges);
   }
@@ -93,19 +77,19 @@ export class ReferenceLimiter {
     return this.subjects.get(key)?.get(id);
   }
 
-  private store({ key, policy }: Charge, state: CounterState, changed: boolean): void {
+  /** Writes what a call leaves behind, if that is another state than was stored, or one that must be kept for longer. */
+  private store({ key, policy }: Charge, state: CounterState | undefined, rewrites = false): void {
     if (policy.limit === 0) return;
     const nowMs = this.clock();
     const counter = this.find(key, policy.id);
-    const lifeMs = resetAfterMs(state, policy, nowMs);
-    const displaced = counter !== undefined && isDisplaced(counter.state, policy, nowMs);
+    const lifeMs = decide(state, policy, 0, false, nowMs).status.resetAfterMs;
     const outlives = counter !== undefined && lifeMs > 0 && nowMs + lifeMs > counter.keptUntilMs;
-    if (!changed && !displaced && !outlives) return;
+    if (state === counter?.state && !rewrites && !outlives) return;
     this.written.add(key);
     const counters = this.subjects.get(key) ?? new Map<string, Counter>();
     this.subjects.set(key, counters);
     if (lifeMs === 0) counters.delete(policy.id);
-    else counters.set(policy.id, { state, keptUntilMs: nowMs + lifeMs });
+    else counters.set(policy.id, { state: asOfNow(state, policy, nowMs), keptUntilMs: nowMs + lifeMs });
   }
 
   /** Drops what is over from the keys that were written, and tells how the script must have written them. */
@@ -135,7 +119,6 @@ export class ReferenceLimiter {
 /** Bytes of a subject's counters: each has as many, and a log so many more for each of its records. */
 function sizeOf(counters: ReadonlyMap<string, Counter>): number {
   let size = 0;
-  for (const { state } of counters.values())
-    size += 43 + ('entries' in state ? (13 * (state.tail - state.head)) / 2 : 0);
+  for (const { state } of counters.values()) size += 43 + (state.log ? (13 * (state.at - state.rest)) / 2 : 0);
   return size;
 }

@@ -1,20 +1,19 @@
-import { isFresh, type CounterState } from '../../algorithms/counter.js';
+import type { CounterState } from '../../algorithms/algorithm.js';
+import { isFresh } from '../../algorithms/counter.js';
 import type { Policy } from '../../contracts/policy.js';
 
-/** One stored counter: a link of the list that runs from the least to the most recently used. */
-export interface Counter {
+/** One stored counter: its state, until it is written again. */
+export interface Counter extends CounterState {
   readonly key: string;
   /** The policy that it was last written for: another key's policy of the same id may have another limit or window. */
   readonly policy: Policy;
-  readonly state: CounterState;
 }
 
-interface Link extends Counter {
-  policy: Policy;
-  state: CounterState;
+/** A link of the list that runs from the least to the most recently used. */
+type Link = { -readonly [Field in keyof Counter]: Counter[Field] } & {
   older: Link | undefined;
   newer: Link | undefined;
-}
+};
 
 /** Counters looked at for each new one: with two, the look overtakes any flood of new keys. */
 const SWEEP = 2;
@@ -46,7 +45,8 @@ export class CounterStore {
 
   /** Stores a counter that `find` did not find. */
   add(policy: Policy, key: string, state: CounterState): void {
-    const link: Link = { key, policy, state, older: undefined, newer: undefined };
+    const { windowMs, at, used, rest, log } = state;
+    const link: Link = { windowMs, at, used, rest, log, key, policy, older: undefined, newer: undefined };
     const table = this.tables.get(policy.id);
     if (table === undefined) this.tables.set(policy.id, new Map([[key, link]]));
     else table.set(key, link);
@@ -55,10 +55,15 @@ export class CounterStore {
     this.added += 1;
   }
 
+  /** Overwrites a counter: whoever holds it sees the new state. */
   update(counter: Counter, policy: Policy, state: CounterState): void {
     const link = counter as Link;
     link.policy = policy;
-    link.state = state;
+    link.windowMs = state.windowMs;
+    link.at = state.at;
+    link.used = state.used;
+    link.rest = state.rest;
+    link.log = state.log;
     this.touch(link);
   }
 
@@ -88,7 +93,7 @@ export class CounterStore {
     this.added = 0;
     let evicted = 0;
     while (this.count > this.maxKeys && this.oldest !== undefined) {
-      if (!isFresh(this.oldest.state, this.oldest.policy, nowMs)) evicted += 1;
+      if (!isFresh(this.oldest, this.oldest.policy, nowMs)) evicted += 1;
       this.remove(this.oldest);
     }
     return evicted;
@@ -104,7 +109,7 @@ export class CounterStore {
     const link = this.nextToSweep ?? this.oldest;
     if (link === undefined) return;
     this.nextToSweep = link.newer;
-    if (isFresh(link.state, link.policy, nowMs)) this.remove(link);
+    if (isFresh(link, link.policy, nowMs)) this.remove(link);
   }
 
   private append(link: Link): void {

@@ -1,19 +1,8 @@
-import {
-  admits,
-  advance,
-  charge,
-  isDisplaced,
-  refund,
-  refuse,
-  resetAfterMs,
-  statusOf,
-  type CounterState,
-} from '../../algorithms/counter.js';
+import type { CounterState } from '../../algorithms/algorithm.js';
+import { admits, decide, refund, type Outcome } from '../../algorithms/counter.js';
 import type { Backend, BackendRequest, Charge, ConsumeRequest, RefundRequest, Reply } from '../../contracts/backend.js';
 import type { Clock } from '../../contracts/breaker.js';
-import type { PolicyStatus } from '../../contracts/decision.js';
 import { RateLimitConfigurationError } from '../../contracts/errors.js';
-import type { Policy } from '../../contracts/policy.js';
 import { onlyKnown } from '../../policies/option-checks.js';
 import { CounterStore, type Counter } from './counter-store.js';
 import { epochClock } from './epoch-clock.js';
@@ -38,16 +27,13 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
   return new MemoryBackend(options);
 }
 
-/** One charge of a call and what its policy says of it, before anything is stored. */
+/** A charge of several, before any of them is made. */
 interface Attempt {
-  readonly charge: Charge;
   readonly counter: Counter | undefined;
-  /** The counter's state as of now. */
-  readonly state: CounterState;
   readonly admitted: boolean;
 }
 
-const mayPass = ({ admitted, charge }: Attempt): boolean => admitted || charge.policy.mode === 'shadow';
+const passes = ({ status }: Outcome): boolean => status.allowed || status.mode === 'shadow';
 
 /** The backend behind `memoryBackend()`; every verb answers at once. */
 export class MemoryBackend implements Backend {
@@ -77,20 +63,18 @@ export class MemoryBackend implements Backend {
 
   peek({ charges }: BackendRequest): Reply {
     const nowMs = this.now();
-    const policies = charges.map(({ policy, key }) =>
-      statusOf(advance(this.counters.find(policy, key)?.state, policy, nowMs), policy, 0, true, nowMs),
+    const policies = charges.map(
+      ({ policy, key }) => decide(this.counters.find(policy, key), policy, 0, false, nowMs).status,
     );
     return { allowed: true, nowMs, policies };
   }
 
   refund({ charges, chargedAtMs }: RefundRequest): void {
     const nowMs = this.now();
-    for (const { policy, key, cost, owed } of charges) {
+    for (const one of charges) {
+      const { policy, key, cost, owed } = one;
       const counter = this.counters.find(policy, key);
-      if (counter === undefined) continue;
-      const state = advance(counter.state, policy, nowMs);
-      const next = refund(state, policy, cost, nowMs, chargedAtMs, owed);
-      this.store(policy, key, counter, state, next, resetAfterMs(next, policy, nowMs) === 0, nowMs);
+      if (counter !== undefined) this.store(one, counter, refund(counter, policy, cost, nowMs, chargedAtMs, owed));
     }
   }
 
@@ -114,54 +98,44 @@ export class MemoryBackend implements Backend {
   }
 
   private consumeAll(charges: readonly Charge[], overdraw: boolean, nowMs: number): Reply {
-    const attempts = charges.map((one) => this.attempt(one, overdraw, nowMs));
-    const allowed = attempts.every(mayPass);
-    return { allowed, nowMs, policies: attempts.map((one) => this.settle(one, allowed, nowMs)) };
+    const attempts: Attempt[] = [];
+    let allowed = true;
+    for (const { policy, key, cost } of charges) {
+      const counter = this.counters.find(policy, key);
+      const admitted = admits(counter, policy, cost, overdraw, nowMs);
+      if (!admitted && policy.mode === 'enforce') allowed = false;
+      attempts.push({ counter, admitted });
+    }
+    const policies = attempts.map(({ counter, admitted }, index) => {
+      const charge = charges[index] as Charge;
+      // Where another policy refuses the call, this one only tells.
+      const cost = allowed || !admitted ? charge.cost : 0;
+      const { state, status } = decide(counter, charge.policy, cost, overdraw, nowMs);
+      this.store(charge, counter, state);
+      return status;
+    });
+    return { allowed, nowMs, policies };
   }
 
   /** The same, without the lists: most calls have one policy. */
   private consumeOne(charge: Charge, overdraw: boolean, nowMs: number): Reply {
-    const attempt = this.attempt(charge, overdraw, nowMs);
-    const allowed = mayPass(attempt);
-    return { allowed, nowMs, policies: [this.settle(attempt, allowed, nowMs)] };
-  }
-
-  private attempt(charge: Charge, overdraw: boolean, nowMs: number): Attempt {
     const { policy, key, cost } = charge;
     const counter = this.counters.find(policy, key);
-    const state = advance(counter?.state, policy, nowMs);
-    return { charge, counter, state, admitted: overdraw || admits(state, policy, cost, nowMs) };
+    const outcome = decide(counter, policy, cost, overdraw, nowMs);
+    this.store(charge, counter, outcome.state);
+    return { allowed: passes(outcome), nowMs, policies: [outcome.status] };
   }
 
-  /** Stores what a call leaves behind, and tells of it. */
-  private settle({ charge: one, counter, state, admitted }: Attempt, allowed: boolean, nowMs: number): PolicyStatus {
-    const { policy, key, cost } = one;
-    let next = state;
-    if (!admitted) next = refuse(state, policy, cost, nowMs);
-    else if (allowed) next = charge(state, policy, cost, nowMs);
-    const status = statusOf(next, policy, cost, admitted, nowMs);
-    this.store(policy, key, counter, state, next, status.resetAfterMs === 0, nowMs);
-    return status;
-  }
-
-  /** Writes a counter that a call changed or that is displaced; the others only stay in use. */
-  private store(
-    policy: Policy,
-    key: string,
-    counter: Counter | undefined,
-    state: CounterState,
-    next: CounterState,
-    fresh: boolean,
-    nowMs: number,
-  ): void {
+  /** Writes what a call changed; what it left as it was stays in use. */
+  private store({ policy, key }: Charge, counter: Counter | undefined, state: CounterState | undefined): void {
     if (counter === undefined) {
-      if (next !== state) this.counters.add(policy, key, next);
-    } else if (next === state && !isDisplaced(counter.state, policy, nowMs)) {
+      if (state !== undefined) this.counters.add(policy, key, state);
+    } else if (state === counter) {
       this.counters.touch(counter);
-    } else if (fresh) {
+    } else if (state === undefined) {
       this.counters.remove(counter);
     } else {
-      this.counters.update(counter, policy, next);
+      this.counters.update(counter, policy, state);
     }
   }
 

@@ -140,6 +140,20 @@ export const severalCases: readonly CaseDefinition[] = [
     },
   },
   {
+    name: 'charges none while one policy is blocked',
+    async run(subject) {
+      const charges = [
+        charge(subject, 5),
+        charge(subject, 1, { policy: subject.policy({ limit: 1, blockForMs: 60_000 }) }),
+      ];
+      await subject.consumeAll(charges);
+      await subject.consumeAll(charges);
+      const reply = await subject.consumeAll(charges);
+      assert.deepEqual([reply.allowed, reply.policies.map(({ allowed }) => allowed)], [false, [true, false]]);
+      assert.deepEqual(await left(subject, charges), [4, 0]);
+    },
+  },
+  {
     name: 'overdraws every policy of a call',
     async run(subject) {
       const charges = [charge(subject, 1, { cost: 3 }), charge(subject, 5, { cost: 3 })];

@@ -1,14 +1,6 @@
-import {
-  admits,
-  advance,
-  charge,
-  isDisplaced,
-  refund,
-  refuse,
-  resetAfterMs,
-  statusOf,
-  type CounterState,
-} from '../../../lib/algorithms/counter.js';
+import assert from 'node:assert/strict';
+import type { CounterState } from '../../../lib/algorithms/algorithm.js';
+import { admits, decide, refund } from '../../../lib/algorithms/counter.js';
 import type { PolicyStatus } from '../../../lib/contracts/decision.js';
 import type { Policy } from '../../../lib/contracts/policy.js';
 
@@ -18,21 +10,19 @@ export class PureLimiter {
   stored: CounterState | undefined;
 
   consume(policy: Policy, cost: number, nowMs: number, overdraw = false): PolicyStatus {
-    const state = advance(this.stored, policy, nowMs);
-    const admitted = overdraw || admits(state, policy, cost, nowMs);
-    const next = admitted ? charge(state, policy, cost, nowMs) : refuse(state, policy, cost, nowMs);
-    this.store(policy, state, next, nowMs);
-    return statusOf(next, policy, cost, admitted, nowMs);
+    const admitted = admits(this.stored, policy, cost, overdraw, nowMs);
+    const { state, status } = decide(this.stored, policy, cost, overdraw, nowMs);
+    assert.equal(admitted, status.allowed);
+    this.stored = state;
+    return status;
   }
 
   peek(policy: Policy, nowMs: number): PolicyStatus {
-    return statusOf(advance(this.stored, policy, nowMs), policy, 0, true, nowMs);
+    return decide(this.stored, policy, 0, false, nowMs).status;
   }
 
   refund(policy: Policy, cost: number, nowMs: number, chargedAtMs?: number, owed?: number): void {
-    if (this.stored === undefined) return;
-    const state = advance(this.stored, policy, nowMs);
-    this.store(policy, state, refund(state, policy, cost, nowMs, chargedAtMs, owed), nowMs);
+    if (this.stored !== undefined) this.stored = refund(this.stored, policy, cost, nowMs, chargedAtMs, owed);
   }
 
   /** The same counter, to try something on. */
@@ -40,11 +30,5 @@ export class PureLimiter {
     const copy = new PureLimiter();
     copy.stored = this.stored;
     return copy;
-  }
-
-  private store(policy: Policy, state: CounterState, next: CounterState, nowMs: number): void {
-    const displaced = this.stored !== undefined && isDisplaced(this.stored, policy, nowMs);
-    if (next === state && !displaced) return;
-    this.stored = resetAfterMs(next, policy, nowMs) === 0 ? undefined : next;
   }
 }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { advance, charge } from '../../../../lib/algorithms/counter.js';
+import type { CounterState } from '../../../../lib/algorithms/algorithm.js';
+import { decide } from '../../../../lib/algorithms/counter.js';
 import { CounterStore, type Counter } from '../../../../lib/backends/memory/counter-store.js';
 import type { Policy } from '../../../../lib/contracts/policy.js';
 import { testPolicy } from '../../../../lib/testing/test-policy.js';
@@ -9,7 +10,7 @@ const SECOND = testPolicy({ algorithm: 'sliding-log', limit: 5, windowMs: 1000 }
 const HOUR = { ...SECOND, windowMs: 3_600_000 };
 
 /** A counter with one unit that came at a time. */
-const stateAt = (policy: Policy, nowMs = START_MS) => charge(advance(undefined, policy, nowMs), policy, 1, nowMs);
+const stateAt = (policy: Policy, nowMs = START_MS) => decide(undefined, policy, 1, false, nowMs).state as CounterState;
 
 function add(store: CounterStore, key: string, policy = SECOND, nowMs = START_MS): number {
   store.add(policy, key, stateAt(policy, nowMs));
