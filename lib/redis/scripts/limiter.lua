@@ -166,7 +166,7 @@ repeat
       elseif algorithm == 's' then
         admitted = free >= 0 and rest * min(window_ms, until_next) <= free * window_ms
       elseif algorithm == 'b' then
-        admitted = cost <= burst and used <= (burst - cost) * window_ms
+        admitted = used <= (burst - cost) * window_ms
       else
         admitted = free >= 0
       end
@@ -182,7 +182,7 @@ repeat
       if block_ms > 0 and possible and not blocked_until then
         blocked_until, kept_until, at, used, rest = now + block_ms, 0, 0, 0, 0
       end
-    elseif cost == 0 or limit == 0 or blocked_until then
+    elseif cost == 0 or blocked_until then
       -- Nothing to count.
     elseif verb == 'consume' or verb == 'overdraw' then
       if allowed then
@@ -198,7 +198,6 @@ repeat
           local units = min(cost, MAX_INTEGER - used)
           at, used, rest = now, used + units, rest .. pack(RECORD, now, units)
         end
-        until_next = (at + 1) * window_ms - now
       end
     elseif verb == 'refund' and size > 0 then
       local charged_at = ARGV[2] + 0
