@@ -27,13 +27,15 @@ A key holds a HEAD, of FORMAT and the time at which it expires (ms), and a COUNT
 It expires at least GRACE ms after the last counter is over: a clock that steps back by less finds all of them again.
 
 What is made anew in each call, functions and tables above all, costs more than what is done with it. So this is one run
-of code; it deals with each charge as if all will be admitted, and begins again where one is not; and `+ 0` makes a
-number of a string at half the price. Numbers are whole and below 2^53 throughout.
+of code; it deals with each charge as if all will be admitted, and where a later one is not, once more, knowing it; what
+becomes of counters that lie side by side is written into the value at once; and `+ 0` makes a number of a string at half
+the price. Numbers are whole and below 2^53 throughout.
 ]]
 
 local FORMAT, EMPTY, GRACE = 3, '\3\0\0\0\0\0\0\0', 1000
 local HEAD, HEAD_SIZE = '>BI7', 8
-local COUNTER, COUNTER_SIZE, LOG = '>c10I7I6I6I7I7', 43, 108
+local COUNTER, COUNTER_SIZE = '>c10I7I6I6I7I7', 43
+local LOG = 108 -- the letter l
 local RECORD, RECORD_SIZE = '>I6I7', 13
 local STATUS = '>dddd'
 local MAX_PRODUCT, MAX_INTEGER = 4503599627370496, 9007199254740991
@@ -44,17 +46,19 @@ local pack, unpack, floor, ceil, min, max = struct.pack, struct.unpack, math.flo
 local time = call('TIME')
 local now = time[1] * 1000 + floor(time[2] / 1000)
 local verb = ARGV[1]
-local before = verb == 'refund' and 2 or 1
+local first = verb == 'refund' and 3 or 2
 
--- 1. Of each subject: what is stored, what it becomes, and until when what changes is kept (0: nothing changes).
-local STORED, VALUE, KEPT = 1, 2, 3
+-- 1. Of each subject: what is stored, what it becomes, and until when what changes is kept (0: nothing changes). NEW is
+-- to take the place of what is FROM there up to TO, not included. NEXT is behind the counter that was last asked for:
+-- where the next one is most likely.
+local STORED, VALUE, KEPT, FROM, TO, NEW, NEXT = 1, 2, 3, 4, 5, 6, 7
 local subjects = {}
 for index = 1, #KEYS do
   local value = call('GET', KEYS[index])
   if value and (string.byte(value) ~= FORMAT or #value < HEAD_SIZE + COUNTER_SIZE) then
     return redis.error_reply('CORRUPT A key of the limiter holds something else')
   end
-  subjects[index] = { value or EMPTY, value or EMPTY, 0 }
+  subjects[index] = { value or EMPTY, value or EMPTY, 0, 1, 1, '', HEAD_SIZE + 1 }
 end
 
 local reply, allowed, again = '', true, false
@@ -62,11 +66,12 @@ repeat
   if again then
     again, reply = false, ''
     for index = 1, #KEYS do
-      subjects[index][VALUE], subjects[index][KEPT] = subjects[index][STORED], 0
+      local stored = subjects[index][STORED]
+      subjects[index] = { stored, stored, 0, 1, 1, '', HEAD_SIZE + 1 }
     end
   end
 
-  for index = before + 1, #ARGV do
+  for index = first, #ARGV do
     local id, algorithm, limit, window_ms, cost, modifiers = match(ARGV[index], '^((%a)%S+) (%d+) (%d+) (%d+)(.*)$')
     limit, window_ms, cost = limit + 0, window_ms + 0, cost + 0
     local subject, burst, block_ms, enforced, owed = subjects[1], limit, 0, true, -1
@@ -77,9 +82,10 @@ repeat
     end
 
     -- 2. The counter: where it lies, how long it is (0: it is not there), and its state.
-    local value, place, size = subject[VALUE], HEAD_SIZE + 1, 0
+    local value, place, size, start = subject[VALUE], subject[NEXT], 0, subject[NEXT]
     local stored_id, kept_until, stored_ms, at, used, rest
-    while place < #value do
+    while place < #value or start > HEAD_SIZE + 1 do
+      if place > #value then place, start = HEAD_SIZE + 1, 0 end
       stored_id, kept_until, stored_ms, at, used, rest = unpack(COUNTER, value, place)
       if stored_id == id then
         size = COUNTER_SIZE + (algorithm == 'l' and rest or 0)
@@ -171,7 +177,7 @@ repeat
         admitted = free >= 0
       end
       if allowed and enforced and not admitted then
-        allowed, again = false, index > before + 1
+        allowed, again = false, index > first
         if again then break end
       end
     end
@@ -300,44 +306,59 @@ repeat
           counter = pack(COUNTER, id, kept, window_ms, at, used, rest)
         end
       end
-      subject[VALUE] = sub(value, 1, place - 1) .. counter .. sub(value, place + size)
       if kept > subject[KEPT] then subject[KEPT] = kept end
+      if place == subject[TO] then
+        subject[TO], subject[NEW] = place + size, subject[NEW] .. counter
+      else
+        local from, to, new = subject[FROM], subject[TO], subject[NEW]
+        if new ~= '' or to > from then
+          subject[VALUE] = sub(value, 1, from - 1) .. new .. sub(value, to)
+          if place > from then place = place + #new - (to - from) end
+        end
+        subject[FROM], subject[TO], subject[NEW] = place, place + size, counter
+      end
     end
+    subject[NEXT] = place + size
   end
 until not again
 
--- 8. Stores the subjects that changed, for at least as long as the last of their counters needs.
+-- 8. What the subjects become that change. One that grows lets go of the counters that are over for good.
 for index = 1, #KEYS do
   local subject = subjects[index]
-  local stored, value, needed = subject[STORED], subject[VALUE], subject[KEPT] + GRACE
-  if needed > GRACE then
-    if #value > #stored then
-      -- It grows: lets go of the counters that are over for good.
-      local place = HEAD_SIZE + 1
+  if subject[KEPT] > 0 then
+    local value = sub(subject[VALUE], 1, subject[FROM] - 1) .. subject[NEW] .. sub(subject[VALUE], subject[TO])
+    if #value > #subject[STORED] then
+      local parts, place = { sub(value, 1, HEAD_SIZE) }, HEAD_SIZE + 1
       while place < #value do
         local id, kept_until, _, _, _, rest = unpack(COUNTER, value, place)
         local size = COUNTER_SIZE + (string.byte(id) == LOG and rest or 0)
-        if kept_until + GRACE > now then
-          place = place + size
-        else
-          value = sub(value, 1, place - 1) .. sub(value, place + size)
-        end
+        if kept_until + GRACE > now then parts[#parts + 1] = sub(value, place, place + size - 1) end
+        place = place + size
       end
+      value = table.concat(parts)
     end
+    subject[VALUE] = value
+  end
+end
 
-    local _, expires = unpack(HEAD, stored)
-    if #value == HEAD_SIZE then
-      call('DEL', KEYS[index])
-    elseif needed > expires then
-      -- An expiry that need not change is half the price: one that moves with each call is set a little ahead.
-      expires = needed + floor((needed - now) / 16)
-      call('SET', KEYS[index], pack(HEAD, FORMAT, expires) .. sub(value, HEAD_SIZE + 1), 'PX', expires - now)
-    elseif #value == #stored then
-      -- A string: Redis would print a number at the price of a command.
-      call('SETRANGE', KEYS[index], '0', value)
-    else
-      call('SET', KEYS[index], value, 'KEEPTTL')
-    end
+-- 9. Stores them, for at least as long as the last of their counters needs.
+for index = 1, #KEYS do
+  local subject = subjects[index]
+  local stored, value, needed = subject[STORED], subject[VALUE], subject[KEPT] + GRACE
+  local _, expires = unpack(HEAD, stored)
+  if needed == GRACE then
+    -- Nothing changed.
+  elseif #value == HEAD_SIZE then
+    call('DEL', KEYS[index])
+  elseif needed > expires then
+    -- An expiry that need not change is half the price: one that moves with each call is set a little ahead.
+    expires = needed + floor((needed - now) / 16)
+    call('SET', KEYS[index], pack(HEAD, FORMAT, expires) .. sub(value, HEAD_SIZE + 1), 'PX', expires - now)
+  elseif #value == #stored then
+    -- A string: Redis would print a number at the price of a command.
+    call('SETRANGE', KEYS[index], '0', value)
+  else
+    call('SET', KEYS[index], value, 'KEEPTTL')
   end
 end
 return reply

@@ -72,6 +72,20 @@ describe('the memory backend', () => {
     }
   });
 
+  it('follows the fake timers of a test', () => {
+    jest.useFakeTimers();
+    try {
+      const backend = memoryBackend();
+      const pass = (): boolean =>
+        (backend.consume({ charges: [{ key: 'a', policy, cost: 10 }], timeoutMs }) as Reply).allowed;
+      expect([pass(), pass()]).toEqual([true, false]);
+      jest.advanceTimersByTime(policy.windowMs);
+      expect(pass()).toBe(true);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
   it('holds at most maxKeys counters, and tells of each live one that had to go', () => {
     const { consume, evictions, remaining } = setUp({ maxKeys: 4 });
     for (let index = 0; index < 10; index += 1) consume(`key-${index}`);
