@@ -71,6 +71,7 @@ export function refund(
   const before = asOfNow(stored, policy, nowMs);
   const counts = cost > 0 && policy.limit > 0 && !isBlock(before);
   const state = counts ? algorithmOf(policy).refund(before, policy, cost, nowMs, chargedAtMs, owed) : before;
+  // A call that costs nothing tells how long it is to be kept.
   const { resetAfterMs } = decide(state, policy, 0, false, nowMs).status;
   if (state === before) return kept(stored, { state, resetAfterMs }, policy, nowMs);
   return resetAfterMs === 0 ? undefined : state;

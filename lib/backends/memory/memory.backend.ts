@@ -108,7 +108,7 @@ export class MemoryBackend implements Backend {
     }
     const policies = attempts.map(({ counter, admitted }, index) => {
       const charge = charges[index] as Charge;
-      // Where another policy refuses the call, this one only tells.
+      // Where another policy refuses the call, one that admits it only tells; one that refuses it may block, and tells when.
       const cost = allowed || !admitted ? charge.cost : 0;
       const { state, status } = decide(counter, charge.policy, cost, overdraw, nowMs);
       this.store(charge, counter, state);
@@ -126,7 +126,7 @@ export class MemoryBackend implements Backend {
     return { allowed: passes(outcome), nowMs, policies: [outcome.status] };
   }
 
-  /** Writes what a call changed; what it left as it was stays in use. */
+  /** Writes what a call changed, over the counter itself; what it left as it was stays in use. */
   private store({ policy, key }: Charge, counter: Counter | undefined, state: CounterState | undefined): void {
     if (counter === undefined) {
       if (state !== undefined) this.counters.add(policy, key, state);

@@ -62,6 +62,7 @@ for index = 1, #KEYS do
 end
 
 local reply, allowed, again = '', true, false
+-- At most twice: what is not allowed stays so.
 repeat
   if again then
     again, reply = false, ''
@@ -94,7 +95,7 @@ repeat
       place = place + COUNTER_SIZE + (string.byte(stored_id) == LOG and rest or 0)
     end
 
-    -- A counter whose kept_until is 0 must be stored.
+    -- A kept_until of 0 says that it must be stored, whatever becomes of it; of now, that there is nothing to keep.
     local blocked_until = false
     if size > 0 and stored_ms == 0 and kept_until > now and block_ms > 0 and verb ~= 'reset' then
       -- A block never outlasts the policy's own, not even when the clock steps back or the policy changes.
