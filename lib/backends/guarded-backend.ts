@@ -47,7 +47,7 @@ export class GuardedBackend implements Backend {
   readonly name: string;
   private guard: Breaker | null;
   private circuit: BreakerState = 'closed';
-  /** Whether it had no connection when that was last looked at. */
+  /** Whether it has been seen without a connection, since it last answered or was found to be connected again. */
   private cutOff = false;
   /** The backend's own deadline; it holds where it is shorter than the call's. */
   private callTimeoutMs = Number.POSITIVE_INFINITY;
@@ -171,27 +171,45 @@ export class GuardedBackend implements Backend {
   /** @throws BackendUnavailableError while the circuit is open */
   private acquire(timeoutMs: number): Permit | null {
     if (this.guard === null) return null;
-    const permit = this.isInReach(this.guard) ? this.guard.tryAcquire(timeoutMs) : undefined;
+    if (this.circuit === 'open') this.lookForConnection();
+    const permit = this.mayBeAsked(this.guard) ? this.guard.tryAcquire(timeoutMs) : undefined;
     if (permit !== undefined) return permit;
     const cause = this.guard.rejection();
     throw BackendUnavailableError.of({ backend: this.name, retryAfterMs: cause.retryAfterMs, cause });
   }
 
-  /** Without a connection a probe is sure to fail, and costs another open period; on a new one it need not wait. */
-  private isInReach(guard: Breaker): boolean {
-    if (this.circuit !== 'open') return true;
-    const wasCutOff = this.cutOff;
-    this.cutOff = this.isCutOff();
-    if (wasCutOff && !this.cutOff) guard.hasten();
-    return !this.cutOff;
+  /**
+   * Without a connection a probe is sure to fail, and costs another open period. Unless the backend connects only when
+   * it is asked: so it is, now and then.
+   */
+  private mayBeAsked(guard: Breaker): boolean {
+    return this.circuit !== 'open' || !this.cutOff || guard.isOverdue();
+  }
+
+  /** Remembers a connection that is lost. On a new one, the next probe of an open circuit need not wait. */
+  private lookForConnection(): void {
+    if (this.isCutOff()) this.cutOff = true;
+    // Not before it opens: the failures that open it may be heard one by one, some of them on the new connection.
+    else if (this.cutOff && this.circuit === 'open') {
+      this.cutOff = false;
+      this.guard?.hasten();
+    }
   }
 
   private isCutOff(): boolean {
-    return this.inner.isConnected?.() === false;
+    try {
+      return this.inner.isConnected?.() === false;
+    } catch {
+      // Who cannot tell counts as connected: the caller is to hear of the call, not of this.
+      return false;
+    }
   }
 
   private succeeded(permit: Permit | null): void {
     permit?.success();
+    // Open still: the call is of before, and may have waited for the new connection, on which a probe need not wait.
+    if (this.circuit === 'open') this.lookForConnection();
+    else this.cutOff = false;
     if (this.outage === undefined) return;
     const { sinceMs, failures } = this.outage;
     this.outage = undefined;
@@ -210,7 +228,7 @@ export class GuardedBackend implements Backend {
       return error;
     }
     permit?.failure(error);
-    this.cutOff = this.isCutOff();
+    this.lookForConnection();
     this.reportFailure(error);
     const cause = error instanceof BackendUnavailableError ? (error.cause ?? error) : error;
     const told = error instanceof BackendUnavailableError ? error.retryAfterMs : 0;

@@ -60,7 +60,10 @@ export const INITIAL_STATE: Closed = Object.freeze({
   tally: undefined,
 });
 
-/** What comes back again and again, and fails each time, is not tried more often than once in this time. */
+/**
+ * How long the first open period lasts at least, however early something says that what is called is back. Each further
+ * one lasts twice as long at least, up to `recoveryTimeout`: what says so and fails each time is tried less and less.
+ */
 const LEAST_OPEN_MS = 1_000;
 
 /** What time alone has done: a probe whose lease has run out opens the circuit, as of that moment. */
@@ -149,13 +152,19 @@ export function reconfigure(state: CircuitState, before: BreakerSettings, after:
 }
 
 /**
- * An open circuit whose next probe is due at once, for something says that what is called is back. A period that is cut
- * short does not count in the backoff.
+ * An open circuit whose next probe is due as soon as may be, for something says that what is called is back. The period
+ * counts in the backoff all the same: what says so may be what the failures bring about.
  */
-export function hasten(state: CircuitState, nowMs: number): CircuitState {
+export function hasten(state: CircuitState, nowMs: number, settings: BreakerSettings): CircuitState {
   if (state.kind !== 'open') return state;
-  const untilMs = Math.max(nowMs, state.sinceMs + LEAST_OPEN_MS);
-  return untilMs < state.untilMs ? { ...state, untilMs, step: state.step - 1 } : state;
+  const leastMs = Math.min(LEAST_OPEN_MS * 2 ** (state.step - 1), settings.recoveryTimeoutMs);
+  const untilMs = Math.max(nowMs, state.sinceMs + leastMs);
+  return untilMs < state.untilMs ? { ...state, untilMs } : state;
+}
+
+/** Whether a probe has been due for as long as the longest open period. */
+export function isOverdue(state: CircuitState, nowMs: number, settings: BreakerSettings): boolean {
+  return state.kind === 'open' && nowMs - state.untilMs >= settings.backoffMaxMs;
 }
 
 /** What a state looks like from outside. */

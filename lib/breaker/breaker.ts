@@ -15,6 +15,7 @@ import {
   forceOpen,
   hasten,
   INITIAL_STATE,
+  isOverdue,
   modeOf,
   reconfigure,
   release,
@@ -158,13 +159,22 @@ export class Breaker {
   }
 
   /**
-   * Makes the next probe due at once, a second after the circuit has opened at the earliest: something says that what is
-   * called is back.
+   * Makes the next probe due at once, a second after the circuit has opened at the earliest (two after it has opened
+   * again, and so on): something says that what is called is back.
    *
    * @internal
    */
   hasten(): void {
-    this.state = hasten(this.state, this.settings.clock());
+    this.state = hasten(this.state, this.settings.clock(), this.settings);
+  }
+
+  /**
+   * Whether a probe has been due for `backoffMax` or longer, and nobody made it.
+   *
+   * @internal
+   */
+  isOverdue(): boolean {
+    return isOverdue(this.state, this.settings.clock(), this.settings);
   }
 
   /** Rejects every call until `enable`, `disable` or `reset`. */

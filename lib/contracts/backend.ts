@@ -86,10 +86,16 @@ export interface Backend {
   /** Resolves if the store answers; costs nothing and changes nothing. */
   ping(signal: AbortSignal): void | Promise<void>;
   /**
-   * Whether there is a connection, where that is known without asking. Default: always.
+   * Whether there is a connection, where that is known without asking. Default: always. For drivers that reconnect by
+   * themselves; leave it out where a connection is made for the call that needs it.
    *
-   * While there is none, an open circuit lets no probe through, for it could only fail and make the outage longer. Once
-   * there is one again, a probe is due at once, however long the open period.
+   * While there is none, an open circuit lets no probe through, for it could only fail and make the outage longer; only
+   * when one has been due for `backoffMax` is it made all the same. Once there is a connection again, a probe is due at
+   * once, however long the open period (the circuit stays open for a second at least, and for twice as long after each
+   * failed probe, up to `recoveryTimeout`).
+   *
+   * It is looked at when calls come, so it has to be cheap. A connection that is lost and made again between two calls
+   * is not noticed. If it throws, there is a connection.
    */
   isConnected?(): boolean;
   /**

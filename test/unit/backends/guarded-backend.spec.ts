@@ -197,15 +197,104 @@ describe('a guard around a backend that tells whether it has a connection', () =
     expect(await failure()).toBeUndefined();
   });
 
-  it('probes no more than once a second where connections come and none works', async () => {
+  it('probes less and less where connections come and none works', async () => {
     const { inner, failure, clock } = await cutOff();
-    for (let tick = 0; tick < 50; tick += 1) {
+    const start = clock();
+    const probedMs: number[] = [];
+    for (let tick = 0; tick < 400; tick += 1) {
       clock.advance(100);
       inner.connected = !inner.connected;
       await failure();
+      if (inner.drain().length > 0) probedMs.push(clock() - start);
     }
-    // A connection is there at 0.1 s, 0.3 s, ... , and a probe at 1.1 s, 2.1 s, 3.1 s and 4.1 s.
-    expect(inner.drain()).toEqual(Array(4).fill('consume'));
+    // A connection is there at 0.1 s, 0.3 s, ... ; the wait is 1 s, 2 s, 4 s, 8 s, and then `recoveryTimeout`.
+    expect(probedMs).toEqual([1_100, 3_100, 7_100, 15_100, 25_100, 35_100]);
+  });
+
+  it.each([
+    ['failed', false],
+    ['succeeded', true],
+  ])('probes a new connection at once even if a call of before has %s on it since', async (_how, succeeds) => {
+    const { clock, inner, failure } = guarded({}, { async: true });
+    let reply: () => void = () => undefined;
+    const late = new Promise<void>((resolve) => (reply = resolve));
+    const { consume } = inner;
+    inner.consume = async (request) => {
+      await late;
+      return consume.call(inner, request);
+    };
+    const slow = failure();
+    inner.consume = consume;
+    inner.connected = false;
+    inner.error = refused();
+    await failure();
+    await failure();
+    inner.connected = true;
+    if (succeeds) inner.error = undefined;
+    reply();
+    expect((await slow) === undefined).toBe(succeeds);
+    inner.error = undefined;
+    clock.advance(1_000);
+    expect(await failure()).toBeUndefined();
+  });
+
+  it('probes a new connection at once even if the last failures were heard on it', async () => {
+    const { clock, inner, failure, guard } = guarded({ failureThreshold: 3 });
+    inner.error = refused();
+    inner.connected = false;
+    await failure();
+    inner.connected = true;
+    await failure();
+    await failure();
+    expect(guard.breaker!.status()).toMatchObject({ state: 'open', retryAfterMs: 1_000 });
+    inner.error = undefined;
+    clock.advance(1_000);
+    expect(await failure()).toBeUndefined();
+  });
+
+  it('forgets a lost connection with the next answer', async () => {
+    const { inner, failure, guard } = guarded();
+    inner.error = refused();
+    inner.connected = false;
+    await failure();
+    reconnect(inner);
+    await failure();
+    inner.error = refused();
+    await failure();
+    await failure();
+    expect(guard.breaker!.status()).toMatchObject({ state: 'open', retryAfterMs: 10_000 });
+    await failure();
+    expect(guard.breaker!.status()).toMatchObject({ state: 'open', retryAfterMs: 10_000 });
+  });
+
+  it('asks one that connects only when it is asked, once a probe has been due for backoffMax', async () => {
+    const { clock, inner, failure, guard } = guarded({ backoffMax: '30s' });
+    inner.error = refused();
+    inner.connected = false;
+    await failure();
+    await failure();
+    inner.error = undefined;
+    inner.drain();
+    clock.advance(39_999);
+    await failure();
+    expect(inner.drain()).toEqual([]);
+    clock.advance(1);
+    expect(await failure()).toBeUndefined();
+    expect(guard.isClosed()).toBe(true);
+  });
+
+  it('takes one that cannot tell for connected', async () => {
+    const { clock, inner, failure } = guarded();
+    inner.isConnected = () => {
+      throw new TypeError('no pool');
+    };
+    const cause = (inner.error = refused());
+    expect(await failure()).toMatchObject({ code: 'BACKEND_UNAVAILABLE', cause });
+    expect(await failure()).toMatchObject({ code: 'BACKEND_UNAVAILABLE', cause });
+    expect(await failure()).toMatchObject({ code: 'BACKEND_UNAVAILABLE', cause: { code: 'CIRCUIT_OPEN' } });
+    inner.error = undefined;
+    clock.advance(10_000);
+    expect(await failure()).toBeUndefined();
   });
 
   it('waits for the end of the open period where the connection was never lost', async () => {

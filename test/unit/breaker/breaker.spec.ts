@@ -1,3 +1,6 @@
+import { addAbortListener, EventEmitter, getEventListeners, once } from 'node:events';
+import { addAbortSignal, Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Breaker, type BreakerOptions } from '../../../lib/breaker/breaker.js';
 import type { BreakerSnapshot, BreakerTransition, Permit } from '../../../lib/contracts/breaker.js';
 import { CircuitOpenError, DeadlineExceededError, RateLimitConfigurationError } from '../../../lib/contracts/errors.js';
@@ -727,16 +730,38 @@ describe('snapshots', () => {
 });
 
 describe('the signal of calls that nobody can abort', () => {
-  it('is another one after a while, so that what listens on it does not stay, and is never aborted', async () => {
+  it('is another one after a while, so that what is made of it does not stay, and is never aborted', async () => {
     const [kept] = await spawnWorkers<typeof listenForever>(
       1,
       new URL('./workers/idle-signals.worker.ts', import.meta.url),
       100_000,
     );
     expect(kept).toMatchObject({ aborted: false, warnings: [] });
-    // What a call leaves takes more than 1,000 bytes; the last 2,000 calls' may still be there.
+    // What a call leaves takes more than 1,000 bytes; the last 2,000 calls' signals may still be there.
     expect(kept?.bytesPerCall).toBeLessThan(100);
     expect(kept?.signals).toBeGreaterThanOrEqual(50);
+  });
+
+  it('keeps nothing that listens on it', async () => {
+    const signal = await new Breaker().execute((given) => given);
+    signal.addEventListener('abort', () => undefined, { once: true });
+    addAbortListener(signal, () => undefined);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+  });
+
+  it('passes for any other signal', async () => {
+    const emitter = new EventEmitter();
+    await new Breaker().execute(async (signal) => {
+      await expect(fetch('data:text/plain,works', { signal }).then((answer) => answer.text())).resolves.toBe('works');
+      await expect(sleep(1, 'slept', { signal })).resolves.toBe('slept');
+      const heard = once(emitter, 'hello', { signal });
+      emitter.emit('hello', 1);
+      await expect(heard).resolves.toEqual([1]);
+      await expect(addAbortSignal(signal, Readable.from(['a', 'b'])).toArray()).resolves.toEqual(['a', 'b']);
+      const gone = AbortSignal.abort('gone');
+      expect(AbortSignal.any([signal, gone]).reason).toBe('gone');
+      signal.removeEventListener('abort', () => undefined);
+    });
   });
 });
 

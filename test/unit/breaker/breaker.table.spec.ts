@@ -212,13 +212,46 @@ describe('the table of states and events', () => {
       expect(heard.at(-1)).toEqual({ breaker: 'b', from: 'open', to: 'half-open', reason: 'due' });
     });
 
-    it('hasten(): due at once, and the period does not count in the backoff', () => {
+    it('hasten(): due at once, and the period counts in the backoff all the same', () => {
       const breaker = tripped();
       clock.advance(5_000);
       breaker.hasten();
       expect(breaker.status()).toMatchObject({ state: 'open', retryAfterMs: 0 });
       permitOf(breaker).failure(down);
-      expect(breaker.status()).toMatchObject({ state: 'open', tripCount: 2, retryAfterMs: 60_000 });
+      expect(breaker.status()).toMatchObject({ state: 'open', tripCount: 2, retryAfterMs: 120_000 });
+    });
+
+    it('hasten(): twice as long after each failed probe, up to recoveryTimeout', () => {
+      const breaker = tripped({ recoveryTimeout: '10s', backoffMax: '1h' });
+      const waitsMs = [1_000, 2_000, 4_000, 8_000, 10_000, 10_000].map(() => {
+        breaker.hasten();
+        const { retryAfterMs } = breaker.status();
+        clock.advance(retryAfterMs);
+        permitOf(breaker).failure(down);
+        return retryAfterMs;
+      });
+      expect(waitsMs).toEqual([1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
+    });
+
+    it('hasten(): the backoff is the same after other options and after a snapshot', () => {
+      const breaker = tripped({ backoffMultiplier: 100, backoffMax: '5h' });
+      breaker.hasten();
+      breaker.configure({ failureThreshold: 3 });
+      expect(breaker.status().retryAfterMs).toBe(1_000);
+      breaker.restore(breaker.snapshot());
+      clock.advance(1_000);
+      permitOf(breaker).failure(down);
+      expect(breaker.status().retryAfterMs).toBe(6_000_000);
+    });
+
+    it('isOverdue(): once a probe has been due for backoffMax, and in no other state', () => {
+      const breaker = tripped({ backoffMax: '5m' });
+      clock.advance(359_999);
+      expect(breaker.isOverdue()).toBe(false);
+      clock.advance(1);
+      expect(breaker.isOverdue()).toBe(true);
+      permitOf(breaker);
+      expect(breaker.isOverdue()).toBe(false);
     });
 
     it('hasten(): no sooner than a second after it opened, and never later than it was', () => {
@@ -230,7 +263,7 @@ describe('the table of states and events', () => {
       clock.advance(600);
       breaker.hasten();
       permitOf(breaker).failure(down);
-      expect(breaker.status().retryAfterMs).toBe(60_000);
+      expect(breaker.status().retryAfterMs).toBe(120_000);
       const brief = tripped({ recoveryTimeout: 100 });
       brief.hasten();
       expect(brief.status().retryAfterMs).toBe(100);

@@ -90,10 +90,8 @@ export class ReferenceModel {
 
   hasten(now: number): void {
     if (this.state !== 'open' || this.mode !== 'auto') return;
-    const due = Math.max(now, this.openedAt + 1_000);
-    if (due >= this.openUntil) return;
-    this.openUntil = due;
-    this.k -= 1;
+    const least = Math.min(1_000 * 2 ** (this.k - 1), this.options.recoveryTimeout);
+    this.openUntil = Math.min(this.openUntil, Math.max(now, this.openedAt + least));
   }
 
   forceOpen(): void {

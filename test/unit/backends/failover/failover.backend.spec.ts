@@ -157,6 +157,8 @@ describe('failback', () => {
     decide();
     first.connected = true;
     first.error = undefined;
+    // A circuit that opens for the second time stays open for two seconds at least.
+    clock.advance(1_000);
     for (let ping = 0; ping < 3; ping += 1) {
       clock.advance(1_000);
       expect(decide().backend).toBe(ping < 2 ? 'second' : 'first');
