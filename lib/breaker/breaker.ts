@@ -92,7 +92,7 @@ export class Breaker {
   ): Promise<T> {
     const caller = options?.signal;
     if (caller?.aborted === true) return Promise.reject(caller.reason as Error);
-    const watch = this.watchFor(caller);
+    const watch = this.beginCall(caller);
     if (watch === undefined) return Promise.resolve(new Rejecting(this.rejection()));
     let work: T | PromiseLike<T>;
     try {
@@ -258,13 +258,21 @@ export class Breaker {
   };
 
   /** What hears how the call that begins now ends; `undefined`: it is rejected. */
-  private watchFor(caller: AbortSignal | undefined): CallWatch | undefined {
+  private beginCall(caller: AbortSignal | undefined): CallWatch | undefined {
     const { watch } = this;
     if (caller === undefined && watch?.generation === this.state.generation) return watch;
     const admission = this.admit(this.admissionTime());
     if (admission === undefined) return undefined;
+    const made = this.watchOver(admission, caller);
+    // The rule for slow calls needs each call's own start, a probe's outcome its own lease, an abort its own caller.
+    const alike = caller === undefined && admission.kind === 'closed' && this.settings.trip.kind !== 'slow';
+    if (alike) this.watch = made;
+    return made;
+  }
+
+  private watchOver(admission: Admission, caller: AbortSignal | undefined): CallWatch {
     const startedMs = this.startedMs();
-    const made: CallWatch = {
+    return {
       generation: admission.generation,
       succeeded: (value) => {
         this.succeeded(admission, startedMs);
@@ -276,17 +284,17 @@ export class Breaker {
         return new Rejecting(error);
       },
     };
-    const alike = caller === undefined && admission.kind === 'closed' && this.settings.trip.kind !== 'slow';
-    if (alike) this.watch = made;
-    return made;
   }
 
-  /** Now, where a call's admission depends on it: the way of every healthy call reads no clock. */
+  /** Now, where a call's admission depends on it: a closed machine ignores the time, so a healthy call reads no clock. */
   private admissionTime(): number {
     return shownState(this.state) === 'closed' ? 0 : this.settings.clock();
   }
 
-  /** Now, where a failure's effect depends on it: one in a row that does not trip is counted, whenever it came. */
+  /**
+   * Now, where a failure's effect depends on it: a closed machine that counts failures in a row ignores the time, but for
+   * the one that trips it.
+   */
   private failureTime(): number {
     const { state, settings } = this;
     const inRow = state.kind === 'closed' && settings.trip.kind === 'consecutive';
@@ -305,6 +313,7 @@ export class Breaker {
     const { state, settings } = this;
     const { trip } = settings;
     const heard = state.generation === admission.generation;
+    // Nearly every call ends here: there are no failures that its success would end.
     if (heard && state.kind === 'closed' && state.tally === undefined && trip.kind === 'consecutive') return;
     const nowMs = settings.clock();
     if (trip.kind === 'slow' && nowMs - startedMs >= trip.slowCallMs) this.verdict(admission, false, nowMs);

@@ -3,6 +3,9 @@
  * rejected promise, takes longer; and a promise that is rejected when it is made is entered in Node's list of unhandled
  * ones and struck off again by the caller's `await`, which takes longer than the rest of a call. This one is rejected
  * in the next microtask, when its caller awaits it.
+ *
+ * Only ever given to a promise as its resolution, which calls `then` once, with two functions, and drops the answer: it
+ * is no promise that others could await or chain.
  */
 export class Rejecting implements PromiseLike<never> {
   constructor(private readonly reason: unknown) {}
