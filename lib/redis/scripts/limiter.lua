@@ -27,9 +27,8 @@ A key holds a HEAD, of FORMAT and the time at which it expires (ms), and a COUNT
 It expires at least GRACE ms after the last counter is over: a clock that steps back by less finds all of them again.
 
 What is made anew in each call, functions and tables above all, costs more than what is done with it. So this is one run
-of code; it deals with each charge as if all will be admitted, and where a later one is not, once more, knowing it; what
-becomes of counters that lie side by side is written into the value at once; and `+ 0` makes a number of a string at half
-the price. Numbers are whole and below 2^53 throughout.
+of code; it deals with each charge as if all will be admitted, and where a later one is not, once more, knowing it; and
+`+ 0` makes a number of a string at half the price. Numbers are whole and below 2^53 throughout.
 ]]
 
 local FORMAT, EMPTY, GRACE = 3, '\3\0\0\0\0\0\0\0', 1000
@@ -48,17 +47,16 @@ local now = time[1] * 1000 + floor(time[2] / 1000)
 local verb = ARGV[1]
 local first = verb == 'refund' and 3 or 2
 
--- 1. Of each subject: what is stored, what it becomes, and until when what changes is kept (0: nothing changes). NEW is
--- to take the place of what is FROM there up to TO, not included. NEXT is behind the counter that was last asked for:
--- where the next one is most likely.
-local STORED, VALUE, KEPT, FROM, TO, NEW, NEXT = 1, 2, 3, 4, 5, 6, 7
+-- 1. Of each subject: what is stored, what it becomes, and until when what changes is kept (0: nothing changes). DONE is
+-- to take the place of all counters of VALUE before NEXT; those that are asked for mostly lie in a row.
+local STORED, VALUE, KEPT, DONE, NEXT = 1, 2, 3, 4, 5
 local subjects = {}
 for index = 1, #KEYS do
   local value = call('GET', KEYS[index])
   if value and (string.byte(value) ~= FORMAT or #value < HEAD_SIZE + COUNTER_SIZE) then
     return redis.error_reply('CORRUPT A key of the limiter holds something else')
   end
-  subjects[index] = { value or EMPTY, value or EMPTY, 0, 1, 1, '', HEAD_SIZE + 1 }
+  subjects[index] = { value or EMPTY, value or EMPTY, 0, '', HEAD_SIZE + 1 }
 end
 
 local reply, allowed, again = '', true, false
@@ -68,7 +66,7 @@ repeat
     again, reply = false, ''
     for index = 1, #KEYS do
       local stored = subjects[index][STORED]
-      subjects[index] = { stored, stored, 0, 1, 1, '', HEAD_SIZE + 1 }
+      subjects[index] = { stored, stored, 0, '', HEAD_SIZE + 1 }
     end
   end
 
@@ -83,10 +81,17 @@ repeat
     end
 
     -- 2. The counter: where it lies, how long it is (0: it is not there), and its state.
-    local value, place, size, start = subject[VALUE], subject[NEXT], 0, subject[NEXT]
+    local value, place, size = subject[VALUE], subject[NEXT], 0
     local stored_id, kept_until, stored_ms, at, used, rest
-    while place < #value or start > HEAD_SIZE + 1 do
-      if place > #value then place, start = HEAD_SIZE + 1, 0 end
+    while true do
+      if place > #value then
+        if subject[NEXT] == HEAD_SIZE + 1 then break end
+        -- It may lie before those that were asked for already.
+        value = sub(value, 1, HEAD_SIZE) .. subject[DONE] .. sub(value, subject[NEXT])
+        subject[VALUE], subject[DONE], subject[NEXT] = value, '', HEAD_SIZE + 1
+        place = HEAD_SIZE + 1
+        if place > #value then break end
+      end
       stored_id, kept_until, stored_ms, at, used, rest = unpack(COUNTER, value, place)
       if stored_id == id then
         size = COUNTER_SIZE + (algorithm == 'l' and rest or 0)
@@ -166,12 +171,13 @@ repeat
     -- 4. Whether its policy admits the call.
     -- Until the present window ends; it may be one to come, where the clock stepped back.
     local until_next, free = (at + 1) * window_ms - now, limit - used - cost
+    local covered = until_next < window_ms and until_next or window_ms
     local admitted = true
     if verb == 'consume' and cost > 0 then
       if blocked_until or limit == 0 then
         admitted = false
       elseif algorithm == 's' then
-        admitted = free >= 0 and rest * min(window_ms, until_next) <= free * window_ms
+        admitted = free >= 0 and rest * covered <= free * window_ms
       elseif algorithm == 'b' then
         admitted = used <= (burst - cost) * window_ms
       else
@@ -247,7 +253,7 @@ repeat
     elseif limit == 0 then
       -- Nothing is counted.
     elseif algorithm == 's' then
-      remaining = limit - (ceil((rest * min(window_ms, until_next)) / window_ms) + used)
+      remaining = limit - (ceil((rest * covered) / window_ms) + used)
       if used > 0 then
         reset = until_next + window_ms
       elseif rest > 0 then
@@ -294,72 +300,64 @@ repeat
     reply = reply .. pack(STATUS, now, remaining > 0 and remaining or 0, reset, retry)
 
     -- 7. What it leaves behind. A limit of 0 leaves all as it is.
-    local outlives = reset > 0 and now + reset > kept_until
+    local outlives, counter = reset > 0 and now + reset > kept_until, nil
     if verb ~= 'peek' and (limit > 0 or verb == 'reset') and (outlives or kept_until == 0) then
-      local counter, kept = '', 1
-      if reset > 0 then
-        kept = now + reset
-        if blocked_until then
-          counter = pack(COUNTER, id, kept, 0, 0, 0, 0)
-        elseif algorithm == 'l' then
-          counter = pack(COUNTER, id, kept, window_ms, at, used, #rest) .. rest
-        else
-          counter = pack(COUNTER, id, kept, window_ms, at, used, rest)
-        end
-      end
+      local kept = reset > 0 and now + reset or 1
       if kept > subject[KEPT] then subject[KEPT] = kept end
-      if place == subject[TO] then
-        subject[TO], subject[NEW] = place + size, subject[NEW] .. counter
+      if reset == 0 then
+        counter = ''
+      elseif blocked_until then
+        counter = pack(COUNTER, id, kept, 0, 0, 0, 0)
+      elseif algorithm == 'l' then
+        counter = pack(COUNTER, id, kept, window_ms, at, used, #rest) .. rest
       else
-        local from, to, new = subject[FROM], subject[TO], subject[NEW]
-        if new ~= '' or to > from then
-          subject[VALUE] = sub(value, 1, from - 1) .. new .. sub(value, to)
-          if place > from then place = place + #new - (to - from) end
-        end
-        subject[FROM], subject[TO], subject[NEW] = place, place + size, counter
+        counter = pack(COUNTER, id, kept, window_ms, at, used, rest)
       end
+    else
+      counter = sub(value, place, place + size - 1)
     end
-    subject[NEXT] = place + size
+    if place > subject[NEXT] then counter = sub(value, subject[NEXT], place - 1) .. counter end
+    subject[DONE], subject[NEXT] = subject[DONE] .. counter, place + size
   end
 until not again
 
--- 8. What the subjects become that change. One that grows lets go of the counters that are over for good.
+-- 8. The counters of the subjects that change. One that grows lets go of those that are over for good.
 for index = 1, #KEYS do
   local subject = subjects[index]
   if subject[KEPT] > 0 then
-    local value = sub(subject[VALUE], 1, subject[FROM] - 1) .. subject[NEW] .. sub(subject[VALUE], subject[TO])
-    if #value > #subject[STORED] then
-      local parts, place = { sub(value, 1, HEAD_SIZE) }, HEAD_SIZE + 1
-      while place < #value do
-        local id, kept_until, _, _, _, rest = unpack(COUNTER, value, place)
+    local counters = subject[DONE] .. sub(subject[VALUE], subject[NEXT])
+    if HEAD_SIZE + #counters > #subject[STORED] then
+      local kept, place = {}, 1
+      while place < #counters do
+        local id, kept_until, _, _, _, rest = unpack(COUNTER, counters, place)
         local size = COUNTER_SIZE + (string.byte(id) == LOG and rest or 0)
-        if kept_until + GRACE > now then parts[#parts + 1] = sub(value, place, place + size - 1) end
+        if kept_until + GRACE > now then kept[#kept + 1] = sub(counters, place, place + size - 1) end
         place = place + size
       end
-      value = table.concat(parts)
+      counters = table.concat(kept)
     end
-    subject[VALUE] = value
+    subject[DONE] = counters
   end
 end
 
--- 9. Stores them, for at least as long as the last of their counters needs.
+-- 9. Stores them, for at least as long as the last of them needs.
 for index = 1, #KEYS do
   local subject = subjects[index]
-  local stored, value, needed = subject[STORED], subject[VALUE], subject[KEPT] + GRACE
-  local _, expires = unpack(HEAD, stored)
-  if needed == GRACE then
-    -- Nothing changed.
-  elseif #value == HEAD_SIZE then
-    call('DEL', KEYS[index])
-  elseif needed > expires then
-    -- An expiry that need not change is half the price: one that moves with each call is set a little ahead.
-    expires = needed + floor((needed - now) / 16)
-    call('SET', KEYS[index], pack(HEAD, FORMAT, expires) .. sub(value, HEAD_SIZE + 1), 'PX', expires - now)
-  elseif #value == #stored then
-    -- A string: Redis would print a number at the price of a command.
-    call('SETRANGE', KEYS[index], '0', value)
-  else
-    call('SET', KEYS[index], value, 'KEEPTTL')
+  local stored, counters, needed = subject[STORED], subject[DONE], subject[KEPT] + GRACE
+  if needed > GRACE then
+    local _, expires = unpack(HEAD, stored)
+    if counters == '' then
+      call('DEL', KEYS[index])
+    elseif needed > expires then
+      -- An expiry that need not change is half the price: one that moves with each call is set a little ahead.
+      expires = needed + floor((needed - now) / 16)
+      call('SET', KEYS[index], pack(HEAD, FORMAT, expires) .. counters, 'PX', expires - now)
+    elseif HEAD_SIZE + #counters == #stored then
+      -- The number as a string: Redis would print it at the price of a command.
+      call('SETRANGE', KEYS[index], '8', counters)
+    else
+      call('SET', KEYS[index], sub(stored, 1, HEAD_SIZE) .. counters, 'KEEPTTL')
+    end
   end
 end
 return reply
