@@ -12,6 +12,7 @@ import { BackendUnavailableError } from '../contracts/errors.js';
 import type { RateLimitListener } from '../contracts/events.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
 import { parseDuration } from '../policies/duration.js';
+import { ConnectionWatch } from './connection-watch.js';
 import { withDeadline } from './deadline.js';
 import { failureReason } from './failure-reason.js';
 import { isInfrastructureError } from './infrastructure.js';
@@ -47,8 +48,7 @@ export class GuardedBackend implements Backend {
   readonly name: string;
   private guard: Breaker | null;
   private circuit: BreakerState = 'closed';
-  /** Whether it has been seen without a connection, since it last answered or was found to be connected again. */
-  private cutOff = false;
+  private readonly connection: ConnectionWatch;
   /** The backend's own deadline; it holds where it is shorter than the call's. */
   private callTimeoutMs = Number.POSITIVE_INFINITY;
   private notify: RateLimitListener = () => undefined;
@@ -60,6 +60,7 @@ export class GuardedBackend implements Backend {
     private readonly overrides: CircuitBreakerOptions = {},
   ) {
     this.name = inner.name;
+    this.connection = new ConnectionWatch(inner);
     this.guard = this.breakerWith(inner.circuitBreaker ?? {});
   }
 
@@ -171,45 +172,24 @@ export class GuardedBackend implements Backend {
   /** @throws BackendUnavailableError while the circuit is open */
   private acquire(timeoutMs: number): Permit | null {
     if (this.guard === null) return null;
-    if (this.circuit === 'open') this.lookForConnection();
-    const permit = this.mayBeAsked(this.guard) ? this.guard.tryAcquire(timeoutMs) : undefined;
+    const { opened } = this;
+    const permit = opened === null || this.connection.mayBeAsked(opened) ? this.guard.tryAcquire(timeoutMs) : undefined;
     if (permit !== undefined) return permit;
     const cause = this.guard.rejection();
     throw BackendUnavailableError.of({ backend: this.name, retryAfterMs: cause.retryAfterMs, cause });
   }
 
-  /**
-   * Without a connection a probe is sure to fail, and costs another open period. Unless the backend connects only when
-   * it is asked: so it is, now and then.
-   */
-  private mayBeAsked(guard: Breaker): boolean {
-    return this.circuit !== 'open' || !this.cutOff || guard.isOverdue();
-  }
-
-  /** Remembers a connection that is lost. On a new one, the next probe of an open circuit need not wait. */
-  private lookForConnection(): void {
-    if (this.isCutOff()) this.cutOff = true;
-    // Not before it opens: the failures that open it may be heard one by one, some of them on the new connection.
-    else if (this.cutOff && this.circuit === 'open') {
-      this.cutOff = false;
-      this.guard?.hasten();
-    }
-  }
-
-  private isCutOff(): boolean {
-    try {
-      return this.inner.isConnected?.() === false;
-    } catch {
-      // Who cannot tell counts as connected: the caller is to hear of the call, not of this.
-      return false;
-    }
+  /** The breaker, if its circuit is open. */
+  private get opened(): Breaker | null {
+    return this.circuit === 'open' ? this.guard : null;
   }
 
   private succeeded(permit: Permit | null): void {
     permit?.success();
     // Open still: the call is of before, and may have waited for the new connection, on which a probe need not wait.
-    if (this.circuit === 'open') this.lookForConnection();
-    else this.cutOff = false;
+    const { opened } = this;
+    if (opened === null) this.connection.forget();
+    else this.connection.look(opened);
     if (this.outage === undefined) return;
     const { sinceMs, failures } = this.outage;
     this.outage = undefined;
@@ -228,7 +208,7 @@ export class GuardedBackend implements Backend {
       return error;
     }
     permit?.failure(error);
-    this.lookForConnection();
+    this.connection.look(this.opened);
     this.reportFailure(error);
     const cause = error instanceof BackendUnavailableError ? (error.cause ?? error) : error;
     const told = error instanceof BackendUnavailableError ? error.retryAfterMs : 0;

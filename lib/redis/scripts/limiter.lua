@@ -302,6 +302,7 @@ repeat
     -- 7. What it leaves behind. A limit of 0 leaves all as it is.
     local outlives, counter = reset > 0 and now + reset > kept_until, nil
     if verb ~= 'peek' and (limit > 0 or verb == 'reset') and (outlives or kept_until == 0) then
+      -- 1: it changes, and is over.
       local kept = reset > 0 and now + reset or 1
       if kept > subject[KEPT] then subject[KEPT] = kept end
       if reset == 0 then
