@@ -8,6 +8,8 @@
  * @property {number} beforeMs slowest answer before the circuit was open
  * @property {number} openMs median of the answers while it was open
  * @property {number | null} overNormalMs how much more that is than the median before the fault; null if there was none
+ * @property {number | null} slowestMs slowest answer while it was open; null if it was not for long enough
+ * @property {number | null} slowestNormalMs slowest answer before the fault; null if there was none
  * @property {number} recoveryMs slowest time from the moment at which the backend can answer until it decided again
  *
  * @typedef {object} Row
@@ -87,10 +89,13 @@ export function renderSummary(rows) {
     return `${(most(recoveriesMs) / 1_000).toFixed(1)} s`;
   };
   const most = (/** @type {readonly number[]} */ values) => Math.max(...values);
-  const overNormal = cells.flatMap(({ overNormalMs }) => (overNormalMs === null ? [] : [overNormalMs]));
+  const known = (/** @type {(number | null)[]} */ values) => values.filter((value) => value !== null);
+  const overNormal = known(cells.map(({ overNormalMs }) => overNormalMs));
+  const slowestNormalMs = most(known(cells.map((cell) => cell.slowestNormalMs)));
+  const slowestMs = most(known(cells.map((cell) => cell.slowestMs)));
   return [
     `Slowest answer of all before a circuit was open: ${Math.round(most(cells.map(({ beforeMs }) => beforeMs)))} ms (deadline 250 ms).`,
-    `Largest median over normal once it was open: ${most(overNormal).toFixed(1)} ms.`,
+    `Largest median over normal once it was open: ${most(overNormal).toFixed(1)} ms. Slowest of all answers: ${slowestMs.toFixed(1)} ms then, ${slowestNormalMs.toFixed(1)} ms before the faults.`,
     `Slowest recovery, from the moment at which the backend can answer: ${slowest(false)} (one open period here: 1 s).`,
     `Slowest return to a failover's first member, while the other enforces the limits: ${slowest(true)} (three pings, 0.1 s apart, on top).`,
   ].join('\n');

@@ -113,6 +113,8 @@ function cellOf(flapped: readonly Flapped[]): Cell {
     beforeMs: Math.max(...latencies(all)),
     openMs: median(latencies(all)),
     overNormalMs: null,
+    slowestMs: null,
+    slowestNormalMs: null,
     recoveryMs: Math.max(...flapped.map(({ recoveryMs }) => recoveryMs)),
   };
 }

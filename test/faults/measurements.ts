@@ -49,9 +49,11 @@ export const latencies = (answers: readonly Answer[]): number[] => answers.map((
 /** What one mode came to, over both platforms. */
 function cellOf(courses: readonly Course[]): Cell {
   const during = courses.flatMap(({ before, open }) => [...before, ...open]);
-  const medians = courses.map(({ healthy, open }) => ({
+  const whileOpen = courses.map(({ healthy, open }) => ({
     openMs: median(latencies(open)),
     overNormalMs: healthy.length === 0 ? null : median(latencies(open)) - median(latencies(healthy)),
+    slowestMs: Math.max(...latencies(open)),
+    slowestNormalMs: healthy.length === 0 ? null : Math.max(...latencies(healthy)),
   }));
   const most = (values: readonly (number | null)[]): number | null => {
     const known = values.filter((value) => value !== null);
@@ -61,8 +63,10 @@ function cellOf(courses: readonly Course[]): Cell {
     status: statusesOf(during),
     headers: headersOf(during),
     beforeMs: Math.max(...courses.flatMap(({ before }) => latencies(before))),
-    openMs: most(medians.map(({ openMs }) => openMs)) ?? Number.NaN,
-    overNormalMs: most(medians.map(({ overNormalMs }) => overNormalMs)),
+    openMs: most(whileOpen.map(({ openMs }) => openMs)) ?? Number.NaN,
+    overNormalMs: most(whileOpen.map(({ overNormalMs }) => overNormalMs)),
+    slowestMs: most(whileOpen.map(({ slowestMs }) => slowestMs)),
+    slowestNormalMs: most(whileOpen.map(({ slowestNormalMs }) => slowestNormalMs)),
     recoveryMs: Math.max(...courses.map(({ recoveryMs }) => recoveryMs)),
   };
 }
