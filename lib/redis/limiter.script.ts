@@ -34,9 +34,10 @@ export function runLimiter(
     const subject = subjectKey(keyPrefix, key);
     let number = keys.indexOf(subject) + 1;
     if (number === 0) number = keys.push(subject);
-    const { quota, modifiers } = parametersOf(policy);
-    const own = number === 1 && owed === undefined ? modifiers : modifiersOf(policy, number, owed);
-    parameters.push(quota + String(cost) + own);
+    const { quota, id, isPlain } = parametersOf(policy);
+    const plain = quota + digits(cost) + id;
+    const suffices = isPlain && cost <= MAX_DIGITS && number === 1 && owed === undefined;
+    parameters.push(suffices ? plain : plain + decimals(policy, cost, number, owed));
   }
   return client.evalshaBuffer(SHA, keys.length, ...keys, ...parameters).catch((error: unknown) => {
     if (!isUnknownScript(error)) throw error;
@@ -59,8 +60,9 @@ function verbParameters(verb: Verb): string[] {
 /** What the script is told of a policy with each call, around the cost. */
 interface PolicyParameters {
   readonly quota: string;
-  /** For the first subject of a call. */
-  readonly modifiers: string;
+  readonly id: string;
+  /** Whether that is all there is to tell. */
+  readonly isPlain: boolean;
 }
 
 /** Policies outlive calls: what they send is made once. */
@@ -70,18 +72,34 @@ function parametersOf(policy: Policy): PolicyParameters {
   let parameters = known.get(policy);
   if (parameters === undefined) {
     const { limit, windowMs, burst, blockForMs, mode } = policy;
-    const isPlain = burst === limit && blockForMs === 0 && mode === 'enforce';
+    const isSmall = Math.max(limit, windowMs) <= MAX_DIGITS;
     parameters = {
-      quota: `${storageId(policy)} ${limit} ${windowMs} `,
-      modifiers: isPlain ? '' : modifiersOf(policy, 1),
+      quota: digits(limit) + digits(windowMs),
+      id: storageId(policy),
+      isPlain: isSmall && burst === limit && blockForMs === 0 && mode === 'enforce',
     };
     known.set(policy, parameters);
   }
   return parameters;
 }
 
-const modifiersOf = ({ burst, blockForMs, mode }: Policy, subject: number, owed?: number): string =>
-  ` ${subject} ${burst} ${blockForMs} ${mode === 'enforce' ? 1 : 0} ${owed ?? -1}`;
+/** Largest number of five digits to the base 128. */
+const MAX_DIGITS = 128 ** 5 - 1;
+
+/** The last five digits of a number to the base 128, each a character, which UTF-8 leaves a byte. */
+const digits = (number: number): string =>
+  String.fromCharCode(
+    Math.floor(number / 128 ** 4) % 128,
+    (number >>> 21) & 127,
+    (number >>> 14) & 127,
+    (number >>> 7) & 127,
+    number & 127,
+  );
+
+const decimals = (policy: Policy, cost: number, subject: number, owed = -1): string => {
+  const { limit, windowMs, burst, blockForMs, mode } = policy;
+  return ` ${limit} ${windowMs} ${cost} ${subject} ${burst} ${blockForMs} ${mode === 'enforce' ? 1 : 0} ${owed}`;
+};
 
 /**
  * Names a counter in its key, always as long: the letter of its algorithm, since states of two algorithms must never be

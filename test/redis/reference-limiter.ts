@@ -13,7 +13,7 @@ interface Counter {
 /** How long a counter outlives its last unit. */
 const GRACE_MS = 1_000;
 
-/** An expiry is set this part of itself ahead, so that it need not be set with each call. */
+/** An expiry is set this part of itself ahead, or the grace again, so that it need not be set with each call. */
 const SLACK = 16;
 
 /**
@@ -107,7 +107,7 @@ export class ReferenceLimiter {
       if (counters.size === 0) {
         this.expiresAtMs.delete(key);
       } else if (neededMs > (this.expiresAtMs.get(key) ?? 0)) {
-        px = neededMs - nowMs + Math.floor((neededMs - nowMs) / SLACK);
+        px = neededMs - nowMs + Math.max(GRACE_MS, Math.floor((neededMs - nowMs) / SLACK));
         this.expiresAtMs.set(key, nowMs + px);
       }
     }

@@ -6,9 +6,10 @@ KEYS  one key for each subject of the call
 
 ARGV  1  verb: consume, overdraw (which charges even where the quota does not suffice), peek, refund or reset
       2  of refund: the time of the charge that is given back, ms; -1 if unknown
-      and then one for each charge: 'id limit windowMs cost'; and, unless these are '1 <limit> 0 1 -1',
-         ' subject burst blockForMs enforced owed': its number in KEYS, the capacity, 0 for no block, 0 for a shadow
-         policy, what a bucket owed right after the charge that is given back (-1: unknown)
+      and then one for each charge: limit, windowMs and cost, each as five digits to the base 128, and its id. Where
+         one of them needs more digits, or one of the last five is not '1 <limit> 0 1 -1', all follow in decimals:
+         ' limit windowMs cost subject burst blockForMs enforced owed': its number in KEYS, the capacity, 0 for no block,
+         0 for a shadow policy, what a bucket owed right after the charge that is given back (-1: unknown)
 
 Reply one string, a STATUS for each charge: now (ms), remaining, resetAfterMs, retryAfterMs (0: allowed, -1: refused for
       ever). An array of numbers would cost Redis and its client more than the decision.
@@ -26,20 +27,22 @@ A key holds a HEAD, of FORMAT and the time at which it expires (ms), and a COUNT
                                                                       as RECORDs of time and number
 It expires at least GRACE ms after the last counter is over: a clock that steps back by less finds all of them again.
 
-What is made anew in each call, functions and tables above all, costs more than what is done with it. So this is one run
-of code; it deals with each charge as if all will be admitted, and where a later one is not, once more, knowing it; and
-`+ 0` makes a number of a string at half the price. Numbers are whole and below 2^53 throughout.
+What is made anew in each call, functions, tables and strings, costs more than what is done with it. So this is one run
+of code; it deals with each charge as if all will be admitted, and where a later one is not, once more, knowing it; what
+it is told of a charge is read as bytes, and numbers are decimals only where they are rare; and `+ 0` makes a number of a
+string at half the price. Numbers are whole and below 2^53 throughout.
 ]]
 
 local FORMAT, EMPTY, GRACE = 3, '\3\0\0\0\0\0\0\0', 1000
 local HEAD, HEAD_SIZE = '>BI7', 8
 local COUNTER, COUNTER_SIZE = '>c10I7I6I6I7I7', 43
-local LOG = 108 -- the letter l
+local FIXED, SLIDING, BUCKET, LOG = 102, 115, 98, 108 -- the letters f, s, b and l
 local RECORD, RECORD_SIZE = '>I6I7', 13
+local PLAIN_SIZE = 25
 local STATUS = '>dddd'
 local MAX_PRODUCT, MAX_INTEGER = 4503599627370496, 9007199254740991
 
-local KEYS, ARGV, call, match, sub = KEYS, ARGV, redis.call, string.match, string.sub
+local KEYS, ARGV, call, byte, sub = KEYS, ARGV, redis.call, string.byte, string.sub
 local pack, unpack, floor, ceil, min, max = struct.pack, struct.unpack, math.floor, math.ceil, math.min, math.max
 
 local time = call('TIME')
@@ -47,57 +50,66 @@ local now = time[1] * 1000 + floor(time[2] / 1000)
 local verb = ARGV[1]
 local first = verb == 'refund' and 3 or 2
 
--- 1. Of each subject: what is stored, what it becomes, and until when what changes is kept (0: nothing changes). DONE is
--- to take the place of all counters of VALUE before NEXT; those that are asked for mostly lie in a row.
-local STORED, VALUE, KEPT, DONE, NEXT = 1, 2, 3, 4, 5
-local subjects = {}
-for index = 1, #KEYS do
-  local value = call('GET', KEYS[index])
-  if value and (string.byte(value) ~= FORMAT or #value < HEAD_SIZE + COUNTER_SIZE) then
-    return redis.error_reply('CORRUPT A key of the limiter holds something else')
-  end
-  subjects[index] = { value or EMPTY, value or EMPTY, 0, '', HEAD_SIZE + 1 }
+-- 1. The subject in hand: its number in KEYS, what is stored, what it becomes, and until when what changes is kept (0:
+-- nothing changes). DONE is to take the place of all counters of VALUE before NEXT; those that are asked for mostly lie
+-- in a row. Nearly every call has one subject; of several, the others wait in a table.
+local subject, stored, value, kept, done, next = 1
+local others = #KEYS > 1 and {}
+local take_up = others and function(number)
+  others[subject] = { stored, value, kept, done, next }
+  subject = number
+  local other = others[number] or {}
+  stored, value, kept, done, next = other[1], other[2], other[3], other[4], other[5]
 end
 
-local reply, allowed, again = '', true, false
+local allowed, reply, again = true
 -- At most twice: what is not allowed stays so.
 repeat
-  if again then
-    again, reply = false, ''
-    for index = 1, #KEYS do
-      local stored = subjects[index][STORED]
-      subjects[index] = { stored, stored, 0, '', HEAD_SIZE + 1 }
+  again, reply = false, ''
+  for index = 1, #KEYS do
+    if index ~= subject then take_up(index) end
+    if not stored then
+      stored = call('GET', KEYS[index]) or EMPTY
+      if stored ~= EMPTY and (byte(stored) ~= FORMAT or #stored < HEAD_SIZE + COUNTER_SIZE) then
+        return redis.error_reply('CORRUPT A key of the limiter holds something else')
+      end
     end
+    value, kept, done, next = stored, 0, '', HEAD_SIZE + 1
   end
 
   for index = first, #ARGV do
-    local id, algorithm, limit, window_ms, cost, modifiers = match(ARGV[index], '^((%a)%S+) (%d+) (%d+) (%d+)(.*)$')
-    limit, window_ms, cost = limit + 0, window_ms + 0, cost + 0
-    local subject, burst, block_ms, enforced, owed = subjects[1], limit, 0, true, -1
-    if modifiers ~= '' then
-      local number, capacity, block, mode, debt = match(modifiers, '^ (%d+) (%d+) (%d+) (%d) (%-?%d+)$')
-      subject, burst, block_ms = subjects[number + 0], capacity + 0, block + 0
-      enforced, owed = mode == '1', debt + 0
+    local argument = ARGV[index]
+    local a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, algorithm = byte(argument, 1, 16)
+    local limit = (((a * 128 + b) * 128 + c) * 128 + d) * 128 + e
+    local window_ms = (((f * 128 + g) * 128 + h) * 128 + i) * 128 + j
+    local cost = (((k * 128 + l) * 128 + m) * 128 + n) * 128 + o
+    local id = sub(argument, 16, PLAIN_SIZE)
+    local number, burst, block_ms, enforced, owed = 1, limit, 0, true, -1
+    if #argument > PLAIN_SIZE then
+      local pattern = '^ (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%-?%d+)$'
+      limit, window_ms, cost, number, burst, block_ms, enforced, owed = string.match(argument, pattern, PLAIN_SIZE + 1)
+      limit, window_ms, cost, number = limit + 0, window_ms + 0, cost + 0, number + 0
+      burst, block_ms, enforced, owed = burst + 0, block_ms + 0, enforced == '1', owed + 0
     end
+    if number ~= subject then take_up(number) end
 
     -- 2. The counter: where it lies, how long it is (0: it is not there), and its state.
-    local value, place, size = subject[VALUE], subject[NEXT], 0
+    local place, size = next, 0
     local stored_id, kept_until, stored_ms, at, used, rest
     while true do
       if place > #value then
-        if subject[NEXT] == HEAD_SIZE + 1 then break end
+        if next == HEAD_SIZE + 1 then break end
         -- It may lie before those that were asked for already.
-        value = sub(value, 1, HEAD_SIZE) .. subject[DONE] .. sub(value, subject[NEXT])
-        subject[VALUE], subject[DONE], subject[NEXT] = value, '', HEAD_SIZE + 1
+        value, done, next = sub(value, 1, HEAD_SIZE) .. done .. sub(value, next), '', HEAD_SIZE + 1
         place = HEAD_SIZE + 1
         if place > #value then break end
       end
       stored_id, kept_until, stored_ms, at, used, rest = unpack(COUNTER, value, place)
       if stored_id == id then
-        size = COUNTER_SIZE + (algorithm == 'l' and rest or 0)
+        size = COUNTER_SIZE + (algorithm == LOG and rest or 0)
         break
       end
-      place = place + COUNTER_SIZE + (string.byte(stored_id) == LOG and rest or 0)
+      place = place + COUNTER_SIZE + (byte(stored_id) == LOG and rest or 0)
     end
 
     -- A kept_until of 0 says that it must be stored, whatever becomes of it; of now, that there is nothing to keep.
@@ -109,15 +121,15 @@ repeat
     elseif size == 0 or stored_ms == 0 or verb == 'reset' then
       -- Never seen: as if last used before the epoch, by nobody.
       kept_until = size > 0 and (kept_until > now or verb == 'reset') and 0 or now
-      stored_ms, at, used, rest = window_ms, -1, 0, algorithm == 'l' and '' or 0
-    elseif algorithm == 'l' then
+      stored_ms, at, used, rest = window_ms, -1, 0, algorithm == LOG and '' or 0
+    elseif algorithm == LOG then
       rest = sub(value, place + COUNTER_SIZE, place + size - 1)
     end
 
     -- 3. As of now.
     if blocked_until then
       -- Nothing is counted meanwhile.
-    elseif algorithm == 's' then
+    elseif algorithm == SLIDING then
       local window = (now - now % stored_ms) / stored_ms
       if at < window then
         at, rest, used = window, at == window - 1 and used or 0, 0
@@ -128,7 +140,7 @@ repeat
         local units = ceil((rest * min(stored_ms, (at + 1) * stored_ms - now)) / stored_ms) + used
         at, used, rest, kept_until = floor(now / window_ms), min(units, floor(MAX_PRODUCT / window_ms)), 0, 0
       end
-    elseif algorithm == 'f' then
+    elseif algorithm == FIXED then
       local window = (now - now % window_ms) / window_ms
       if stored_ms ~= window_ms then
         if floor(now / stored_ms) > at then used = 0 end
@@ -138,7 +150,7 @@ repeat
       elseif at > window + 1 then
         at, kept_until = window + 1, 0
       end
-    elseif algorithm == 'b' then
+    elseif algorithm == BUCKET then
       if used > 0 then
         if at > now or rest ~= limit or stored_ms ~= window_ms then kept_until = 0 end
         local elapsed = now > at and now - at or 0
@@ -176,9 +188,9 @@ repeat
     if verb == 'consume' and cost > 0 then
       if blocked_until or limit == 0 then
         admitted = false
-      elseif algorithm == 's' then
+      elseif algorithm == SLIDING then
         admitted = free >= 0 and rest * covered <= free * window_ms
-      elseif algorithm == 'b' then
+      elseif algorithm == BUCKET then
         admitted = used <= (burst - cost) * window_ms
       else
         admitted = free >= 0
@@ -190,8 +202,9 @@ repeat
     end
 
     -- 5. Charges, gives back or blocks.
-    local possible = limit > 0 and cost <= burst
+    local possible = admitted
     if not admitted then
+      possible = limit > 0 and cost <= burst
       if block_ms > 0 and possible and not blocked_until then
         blocked_until, kept_until, at, used, rest = now + block_ms, 0, 0, 0, 0
       end
@@ -200,12 +213,12 @@ repeat
     elseif verb == 'consume' or verb == 'overdraw' then
       if allowed then
         kept_until = 0
-        if algorithm == 's' then
+        if algorithm == SLIDING then
           used = used + cost
           if used * window_ms > MAX_PRODUCT then used = floor(MAX_PRODUCT / window_ms) end
-        elseif algorithm == 'f' then
+        elseif algorithm == FIXED then
           used = min(used + cost, MAX_INTEGER)
-        elseif algorithm == 'b' then
+        elseif algorithm == BUCKET then
           used = min(used + cost * window_ms, MAX_PRODUCT)
         else
           local units = min(cost, MAX_INTEGER - used)
@@ -215,16 +228,16 @@ repeat
     elseif verb == 'refund' and size > 0 then
       local charged_at = ARGV[2] + 0
       kept_until = 0
-      if algorithm == 'b' then
+      if algorithm == BUCKET then
         local back = cost * window_ms
         if owed >= 0 then
           -- What was owed first is repaid first.
           back = min(back, max(0, owed - (charged_at < 0 and 0 or max(0, now - charged_at)) * limit))
         end
         used = max(0, used - back)
-      elseif algorithm == 'f' then
+      elseif algorithm == FIXED then
         if charged_at < 0 or floor(charged_at / window_ms) == at then used = max(0, used - cost) end
-      elseif algorithm == 's' then
+      elseif algorithm == SLIDING then
         if charged_at < 0 then
           used, rest = max(0, used - cost), max(0, rest - max(0, cost - used))
         elseif floor(charged_at / window_ms) == at then
@@ -252,17 +265,17 @@ repeat
       reset = blocked_until - now
     elseif limit == 0 then
       -- Nothing is counted.
-    elseif algorithm == 's' then
+    elseif algorithm == SLIDING then
       remaining = limit - (ceil((rest * covered) / window_ms) + used)
       if used > 0 then
         reset = until_next + window_ms
       elseif rest > 0 then
         reset = until_next
       end
-    elseif algorithm == 'f' then
+    elseif algorithm == FIXED then
       remaining = limit - used
       if used > 0 then reset = until_next end
-    elseif algorithm == 'b' then
+    elseif algorithm == BUCKET then
       remaining, reset = floor((burst * window_ms - used) / window_ms), ceil(used / limit)
     else
       remaining = limit - used
@@ -275,15 +288,15 @@ repeat
       retry = -1
     elseif blocked_until then
       retry = reset
-    elseif algorithm == 's' then
+    elseif algorithm == SLIDING then
       if free >= 0 then
         retry = until_next - floor((free * window_ms) / rest)
       else
         retry = until_next + window_ms - floor(((limit - cost) * window_ms) / used)
       end
-    elseif algorithm == 'f' then
+    elseif algorithm == FIXED then
       retry = until_next
-    elseif algorithm == 'b' then
+    elseif algorithm == BUCKET then
       retry = ceil((used - (burst - cost) * window_ms) / limit)
     else
       local lacking = used + cost - limit
@@ -297,67 +310,68 @@ repeat
         end
       end
     end
-    reply = reply .. pack(STATUS, now, remaining > 0 and remaining or 0, reset, retry)
+    local status = pack(STATUS, now, remaining > 0 and remaining or 0, reset, retry)
+    reply = reply == '' and status or reply .. status
 
     -- 7. What it leaves behind. A limit of 0 leaves all as it is.
     local outlives, counter = reset > 0 and now + reset > kept_until, nil
     if verb ~= 'peek' and (limit > 0 or verb == 'reset') and (outlives or kept_until == 0) then
       -- 1: it changes, and is over.
-      local kept = reset > 0 and now + reset or 1
-      if kept > subject[KEPT] then subject[KEPT] = kept end
+      kept_until = reset > 0 and now + reset or 1
+      if kept_until > kept then kept = kept_until end
       if reset == 0 then
         counter = ''
       elseif blocked_until then
-        counter = pack(COUNTER, id, kept, 0, 0, 0, 0)
-      elseif algorithm == 'l' then
-        counter = pack(COUNTER, id, kept, window_ms, at, used, #rest) .. rest
+        counter = pack(COUNTER, id, kept_until, 0, 0, 0, 0)
+      elseif algorithm == LOG then
+        counter = pack(COUNTER, id, kept_until, window_ms, at, used, #rest) .. rest
       else
-        counter = pack(COUNTER, id, kept, window_ms, at, used, rest)
+        counter = pack(COUNTER, id, kept_until, window_ms, at, used, rest)
       end
     else
       counter = sub(value, place, place + size - 1)
     end
-    if place > subject[NEXT] then counter = sub(value, subject[NEXT], place - 1) .. counter end
-    subject[DONE], subject[NEXT] = subject[DONE] .. counter, place + size
+    if place > next then counter = sub(value, next, place - 1) .. counter end
+    -- Even nothing costs a string to put before another.
+    done, next = done == '' and counter or done .. counter, place + size
   end
 until not again
 
 -- 8. The counters of the subjects that change. One that grows lets go of those that are over for good.
 for index = 1, #KEYS do
-  local subject = subjects[index]
-  if subject[KEPT] > 0 then
-    local counters = subject[DONE] .. sub(subject[VALUE], subject[NEXT])
-    if HEAD_SIZE + #counters > #subject[STORED] then
-      local kept, place = {}, 1
-      while place < #counters do
-        local id, kept_until, _, _, _, rest = unpack(COUNTER, counters, place)
-        local size = COUNTER_SIZE + (string.byte(id) == LOG and rest or 0)
-        if kept_until + GRACE > now then kept[#kept + 1] = sub(counters, place, place + size - 1) end
+  if index ~= subject then take_up(index) end
+  if kept > 0 then
+    if next <= #value then done = done .. sub(value, next) end
+    if HEAD_SIZE + #done > #stored then
+      local live, place = {}, 1
+      while place < #done do
+        local id, kept_until, _, _, _, rest = unpack(COUNTER, done, place)
+        local size = COUNTER_SIZE + (byte(id) == LOG and rest or 0)
+        if kept_until + GRACE > now then live[#live + 1] = sub(done, place, place + size - 1) end
         place = place + size
       end
-      counters = table.concat(kept)
+      done = table.concat(live)
     end
-    subject[DONE] = counters
   end
 end
 
 -- 9. Stores them, for at least as long as the last of them needs.
 for index = 1, #KEYS do
-  local subject = subjects[index]
-  local stored, counters, needed = subject[STORED], subject[DONE], subject[KEPT] + GRACE
-  if needed > GRACE then
+  if index ~= subject then take_up(index) end
+  if kept > 0 then
+    local needed = kept + GRACE
     local _, expires = unpack(HEAD, stored)
-    if counters == '' then
+    if done == '' then
       call('DEL', KEYS[index])
     elseif needed > expires then
-      -- An expiry that need not change is half the price: one that moves with each call is set a little ahead.
-      expires = needed + floor((needed - now) / 16)
-      call('SET', KEYS[index], pack(HEAD, FORMAT, expires) .. counters, 'PX', expires - now)
-    elseif HEAD_SIZE + #counters == #stored then
+      -- An expiry that need not change is a quarter of the price: one that moves with each call is set ahead.
+      expires = needed + max(GRACE, floor((needed - now) / 16))
+      call('SET', KEYS[index], pack(HEAD, FORMAT, expires) .. done, 'PX', expires - now)
+    elseif HEAD_SIZE + #done == #stored then
       -- The number as a string: Redis would print it at the price of a command.
-      call('SETRANGE', KEYS[index], '8', counters)
+      call('SETRANGE', KEYS[index], '8', done)
     else
-      call('SET', KEYS[index], sub(stored, 1, HEAD_SIZE) .. counters, 'KEEPTTL')
+      call('SET', KEYS[index], sub(stored, 1, HEAD_SIZE) .. done, 'KEEPTTL')
     end
   end
 end
