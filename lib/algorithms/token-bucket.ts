@@ -15,45 +15,48 @@ export const tokenBucket: Algorithm = {
   isDisplaced: (stored, { limit, windowMs }, nowMs) =>
     stored.at > nowMs || stored.rest !== limit || stored.windowMs !== windowMs,
 
-  admits: (stored, policy, cost, nowMs) => fits(advance(stored, policy, nowMs), policy, cost),
+  admits: (stored, policy, cost, nowMs) => fits(debtOf(stored, policy, nowMs), policy, cost),
 
   decide(stored, policy, cost, forced, nowMs) {
     const { limit, windowMs, burst } = policy;
-    const before = advance(stored, policy, nowMs);
+    const before = debtOf(stored, policy, nowMs);
     const admitted = forced || fits(before, policy, cost);
-    const state = admitted && cost > 0 ? owing(before, Math.min(before.used + cost * windowMs, MAX_PRODUCT)) : before;
-    const { used: debt } = state;
+    const debt = admitted ? Math.min(before + cost * windowMs, MAX_PRODUCT) : before;
     return {
       admitted,
-      state,
+      state: owing(debt, policy, nowMs),
       remaining: Math.floor((burst * windowMs - debt) / windowMs),
       resetAfterMs: Math.ceil(debt / limit),
       retryAfterMs: admitted ? 0 : Math.ceil((debt - (burst - cost) * windowMs) / limit),
     };
   },
 
-  refund(state, { limit, windowMs }, cost, nowMs, chargedAtMs = nowMs, owed = Number.POSITIVE_INFINITY) {
+  refund(state, policy, cost, nowMs, chargedAtMs = nowMs, owed = Number.POSITIVE_INFINITY) {
     // What was owed first is repaid first: what is left of the debt of then is what of the charge still counts.
-    const left = Math.max(0, owed - Math.max(0, nowMs - chargedAtMs) * limit);
-    return owing(state, Math.max(0, state.used - Math.min(cost * windowMs, left)));
+    const left = Math.max(0, owed - Math.max(0, nowMs - chargedAtMs) * policy.limit);
+    return owing(Math.max(0, state.used - Math.min(cost * policy.windowMs, left)), policy, nowMs);
   },
 };
 
-function advance(stored: CounterState | undefined, { limit, windowMs }: Policy, nowMs: number): CounterState {
-  if (stored === undefined) return counted(windowMs, nowMs, 0, limit);
+function advance(stored: CounterState | undefined, policy: Policy, nowMs: number): CounterState {
+  return owing(debtOf(stored, policy, nowMs), policy, nowMs);
+}
+
+/** What is still owed of what a state owed. */
+function debtOf(stored: CounterState | undefined, { windowMs }: Policy, nowMs: number): number {
+  if (stored === undefined) return 0;
   // A change of the rate holds from when it is first seen.
   const { windowMs: storedMs, at, used: debt, rest: rate } = stored;
-  if (at === nowMs && rate === limit && storedMs === windowMs) return stored;
   // A clock that stepped back repays nothing, and repayment goes on from where it stands now.
   const elapsedMs = Math.max(0, nowMs - at);
   const left = elapsedMs >= debt / rate ? 0 : debt - elapsedMs * rate;
-  return counted(windowMs, nowMs, storedMs === windowMs ? left : carried(left, storedMs, windowMs), limit);
+  return storedMs === windowMs ? left : carried(left, storedMs, windowMs);
 }
 
-const fits = ({ used: debt }: CounterState, { burst, windowMs }: Policy, cost: number): boolean =>
-  debt <= (burst - cost) * windowMs;
+const fits = (debt: number, { burst, windowMs }: Policy, cost: number): boolean => debt <= (burst - cost) * windowMs;
 
-const owing = ({ windowMs, at, rest }: CounterState, debt: number): CounterState => counted(windowMs, at, debt, rest);
+const owing = (debt: number, { limit, windowMs }: Policy, nowMs: number): CounterState =>
+  counted(windowMs, nowMs, debt, limit);
 
 /**
  * The same tokens of debt, counted for another window; rounded up, so that a change of the policy gives none away. Whole

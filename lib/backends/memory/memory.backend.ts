@@ -2,6 +2,7 @@ import type { CounterState } from '../../algorithms/algorithm.js';
 import { admits, decide, refund, type Outcome } from '../../algorithms/counter.js';
 import type { Backend, BackendRequest, Charge, ConsumeRequest, RefundRequest, Reply } from '../../contracts/backend.js';
 import type { Clock } from '../../contracts/breaker.js';
+import type { PolicyStatus } from '../../contracts/decision.js';
 import { RateLimitConfigurationError } from '../../contracts/errors.js';
 import { onlyKnown } from '../../policies/option-checks.js';
 import { CounterStore, type Counter } from './counter-store.js';
@@ -25,12 +26,6 @@ export interface MemoryBackendOptions {
 export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
   onlyKnown('memoryBackend', options, ['maxKeys', 'clock', 'name']);
   return new MemoryBackend(options);
-}
-
-/** A charge of several, before any of them is made. */
-interface Attempt {
-  readonly counter: Counter | undefined;
-  readonly admitted: boolean;
 }
 
 const passes = ({ status }: Outcome): boolean => status.allowed || status.mode === 'shadow';
@@ -98,22 +93,26 @@ export class MemoryBackend implements Backend {
   }
 
   private consumeAll(charges: readonly Charge[], overdraw: boolean, nowMs: number): Reply {
-    const attempts: Attempt[] = [];
+    // Lists of the length that they need and plain loops: closures take twice as long where V8 does not inline them.
+    const counters = new Array<Counter | undefined>(charges.length);
+    const policies = new Array<PolicyStatus>(charges.length);
     let allowed = true;
-    for (const { policy, key, cost } of charges) {
+    for (let index = 0; index < charges.length; index += 1) {
+      const { policy, key, cost } = charges[index] as Charge;
       const counter = this.counters.find(policy, key);
-      const admitted = admits(counter, policy, cost, overdraw, nowMs);
-      if (!admitted && policy.mode === 'enforce') allowed = false;
-      attempts.push({ counter, admitted });
+      counters[index] = counter;
+      if (allowed && policy.mode === 'enforce') allowed = admits(counter, policy, cost, overdraw, nowMs);
     }
-    const policies = attempts.map(({ counter, admitted }, index) => {
+    for (let index = 0; index < charges.length; index += 1) {
       const charge = charges[index] as Charge;
+      const counter = counters[index];
+      const { policy, cost } = charge;
       // Where another policy refuses the call, one that admits it only tells; one that refuses it may block, and tells when.
-      const cost = allowed || !admitted ? charge.cost : 0;
-      const { state, status } = decide(counter, charge.policy, cost, overdraw, nowMs);
+      const due = allowed || !admits(counter, policy, cost, overdraw, nowMs) ? cost : 0;
+      const { state, status } = decide(counter, policy, due, overdraw, nowMs);
       this.store(charge, counter, state);
-      return status;
-    });
+      policies[index] = status;
+    }
     return { allowed, nowMs, policies };
   }
 
