@@ -1,6 +1,7 @@
 // What a decision in memory costs beside the stores that people use now: on one hot key and on 100,000, for one policy
 // and for several, at small and large limits; and what a key weighs. Rounds are interleaved, each ratio is to the peer
-// in the same round, and medians are shown. Mind what is compared: express-rate-limit's store reads a clock and counts
+// in the same round, and medians are shown. Each scenario has a process of its own: what one leaves behind, the timers of
+// peers above all, would slow down the next. Mind what is compared: express-rate-limit's store reads a clock and counts
 // the calls of a key in a fixed window, for one policy, within no bound, and leaves it to its caller to say which pass;
 // the others decide.
 //   npm run bench -- memory
@@ -175,10 +176,22 @@ function bytes() {
   return heapUsed + external;
 }
 
-if (process.argv[2] === '--weigh') await weigh(process.argv[3]);
+/** Runs this file for one task, in another process. */
+function apart(...task) {
+  const flags = ['--expose-gc', '--max-old-space-size=3000', import.meta.filename, ...task];
+  const { stdout, status } = spawnSync(process.execPath, flags, { encoding: 'utf8', timeout: 120_000 });
+  return status === 0 ? JSON.parse(stdout) : undefined;
+}
 
-const measured = [];
-for (const scenario of scenarios) measured.push(await measure(scenario));
+const [task, about] = process.argv.slice(2);
+if (task === '--weigh') await weigh(about);
+if (task === '--measure') {
+  console.log(JSON.stringify(await measure(scenarios[Number(about)])));
+  // Timers of the peers would keep the process alive.
+  process.exit();
+}
+
+const measured = scenarios.map((_scenario, index) => apart('--measure', String(index)));
 
 console.log('Decisions a second, in millions');
 console.table(Object.fromEntries(measured.map(({ name, rates }) => [name, rates])));
@@ -191,12 +204,6 @@ console.table(Object.fromEntries(measured.map(({ name, ratios }) => [name, ratio
 console.log('\nBytes a key, of a million');
 console.table(
   Object.fromEntries(
-    Object.keys(contenders).map((contender) => {
-      const flags = ['--expose-gc', '--max-old-space-size=3000', import.meta.filename, '--weigh', contender];
-      const { stdout, status } = spawnSync(process.execPath, flags, { encoding: 'utf8', timeout: 120_000 });
-      return [contender, { bytes: status === 0 ? Number(stdout) : 'did not finish' }];
-    }),
+    Object.keys(contenders).map((contender) => [contender, { bytes: apart('--weigh', contender) ?? 'did not finish' }]),
   ),
 );
-// Timers of the peers would keep the process alive.
-process.exit();

@@ -47,9 +47,9 @@ function debtOf(stored: CounterState | undefined, { windowMs }: Policy, nowMs: n
   if (stored === undefined) return 0;
   // A change of the rate holds from when it is first seen.
   const { windowMs: storedMs, at, used: debt, rest: rate } = stored;
-  // A clock that stepped back repays nothing, and repayment goes on from where it stands now.
-  const elapsedMs = Math.max(0, nowMs - at);
-  const left = elapsedMs >= debt / rate ? 0 : debt - elapsedMs * rate;
+  // A clock that stepped back repays nothing, and repayment goes on from where it stands now. A product too large to be
+  // exact is larger than any debt.
+  const left = Math.max(0, debt - Math.max(0, nowMs - at) * rate);
   return storedMs === windowMs ? left : carried(left, storedMs, windowMs);
 }
 

@@ -155,8 +155,9 @@ repeat
     elseif algorithm == BUCKET then
       if used > 0 then
         if at > now or rest ~= limit or stored_ms ~= window_ms then kept_until = 0 end
-        local elapsed = now > at and now - at or 0
-        used = elapsed >= used / rest and 0 or used - elapsed * rest
+        -- A product too large to be exact is larger than any debt.
+        local left = used - (now > at and now - at or 0) * rest
+        used = left > 0 and left or 0
         if stored_ms ~= window_ms then
           local part = ceil(((used % stored_ms) * window_ms) / stored_ms)
           used = min(floor(used / stored_ms) * window_ms + part, MAX_PRODUCT)
