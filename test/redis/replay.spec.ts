@@ -214,6 +214,23 @@ describe('the script', () => {
     await new Replay(client, { algorithms: same('sliding-window'), shapes: same(quota), steps }, 'border').run();
   });
 
+  // A number below 2^35 is sent as five digits to the base 128.
+  it.each([2 ** 28 - 1, 2 ** 28, 2 ** 34 + 129, 2 ** 35 - 1, 2 ** 35, 2 ** 36 + 1])(
+    'reads a limit, a window and a cost of %d',
+    async (number) => {
+      const large = { limit: number, windowMs: 1_000, burst: number, blockForMs: 0, mode: 'enforce' } as const;
+      const long = { ...large, limit: 3, windowMs: number, burst: 3 };
+      const consume = (...units: [number, number, number]): Step => {
+        return { kind: 'consume', costs: [...units, null, null, null], overdraw: false };
+      };
+      const steps = [consume(number - 2, 1, number), consume(2, 1, 0), consume(1, 1, 0), consume(0, 1, 1)];
+      for (const algorithm of ALGORITHMS) {
+        const given: Sequence = { algorithms: same(algorithm), shapes: [large, long, large], steps };
+        await new Replay(client, given, `${algorithm} of ${number}`).run();
+      }
+    },
+  );
+
   it.each(ALGORITHMS)('keeps the debt of a %s exact, whatever is charged and given back', async (algorithm) => {
     const most = Number.MAX_SAFE_INTEGER;
     const quota: Shape = { limit: 10, windowMs: 1_000, burst: 10, blockForMs: 0, mode: 'enforce' };
