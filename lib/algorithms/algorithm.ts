@@ -51,7 +51,7 @@ export interface Verdict {
 export interface Algorithm {
   /**
    * The state as of now: windows rolled on, tokens refilled, a changed window converted, a clock that stepped back
-   * made good. `undefined` is a key never seen. Returns the same object where nothing changed.
+   * made good. `undefined` is a key never seen. May return the same object where nothing changed.
    */
   advance(stored: CounterState | undefined, policy: Policy, nowMs: number): CounterState;
 

@@ -60,7 +60,8 @@ const owing = (debt: number, { limit, windowMs }: Policy, nowMs: number): Counte
 
 /**
  * The same tokens of debt, counted for another window; rounded up, so that a change of the policy gives none away. Whole
- * tokens and the part of one are taken apart, so that the product stays exact.
+ * tokens and the part of one are taken apart, so that even between windows of a year it errs by less than a part in
+ * `windowMs` of a token.
  */
 const carried = (debt: number, from: number, to: number): number =>
   Math.min(Math.floor(debt / from) * to + Math.ceil(((debt % from) * to) / from), MAX_PRODUCT);

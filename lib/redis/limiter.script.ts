@@ -36,7 +36,7 @@ export function runLimiter(
     if (number === 0) number = keys.push(subject);
     const { quota, id, isPlain } = parametersOf(policy);
     const plain = quota + digits(cost) + id;
-    const suffices = isPlain && cost <= MAX_DIGITS && number === 1 && owed === undefined;
+    const suffices = isPlain && isShort(cost) && number === 1 && owed === undefined;
     parameters.push(suffices ? plain : plain + decimals(policy, cost, number, owed));
   }
   return client.evalshaBuffer(SHA, keys.length, ...keys, ...parameters).catch((error: unknown) => {
@@ -72,19 +72,18 @@ function parametersOf(policy: Policy): PolicyParameters {
   let parameters = known.get(policy);
   if (parameters === undefined) {
     const { limit, windowMs, burst, blockForMs, mode } = policy;
-    const isSmall = Math.max(limit, windowMs) <= MAX_DIGITS;
     parameters = {
       quota: digits(limit) + digits(windowMs),
       id: storageId(policy),
-      isPlain: isSmall && burst === limit && blockForMs === 0 && mode === 'enforce',
+      isPlain: isShort(limit) && isShort(windowMs) && burst === limit && blockForMs === 0 && mode === 'enforce',
     };
     known.set(policy, parameters);
   }
   return parameters;
 }
 
-/** Largest number of five digits to the base 128. */
-const MAX_DIGITS = 128 ** 5 - 1;
+/** Whether five digits to the base 128 hold it. */
+const isShort = (number: number): boolean => Number.isInteger(number) && number >= 0 && number < 128 ** 5;
 
 /** The last five digits of a number to the base 128, each a character, which UTF-8 leaves a byte. */
 const digits = (number: number): string =>

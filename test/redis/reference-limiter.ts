@@ -13,7 +13,7 @@ interface Counter {
 /** How long a counter outlives its last unit. */
 const GRACE_MS = 1_000;
 
-/** An expiry is set this part of itself ahead, or the grace again, so that it need not be set with each call. */
+/** An expiry is set this part of itself ahead, or the grace again, whichever is longer, so that it need not be set with each call. */
 const SLACK = 16;
 
 /**

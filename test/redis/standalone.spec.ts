@@ -162,6 +162,11 @@ describe('on a single server', () => {
     expect(await server.exec('DUMP', 'floodgate:{k}')).toEqual(before);
   });
 
+  it.each([0.5, -1, Number.NaN, 1e21])('throws at a cost of %d, and charges nothing', async (cost) => {
+    await expect(Promise.resolve(consume(of('k', hourly('a'), cost)))).rejects.toThrow('user_script');
+    expect(await server.keys()).toEqual([]);
+  });
+
   it('pings without a trace', async () => {
     await backend.ping(AbortSignal.timeout(5_000));
     expect(await server.keys()).toEqual([]);

@@ -8,14 +8,15 @@ KEYS  one key for each subject of the call
 
 ARGV  1  verb: consume, overdraw (which charges even where the quota does not suffice), peek, refund or reset
       2  of refund: the time of the charge that is given back, ms; -1 if unknown
-      and then one for each charge: limit, windowMs and cost, each as five digits to the base 128, and its id. Where
-         one of them needs more digits, or one of the last five is not '1 <limit> 0 1 -1', all follow in decimals:
-         ' limit windowMs cost subject burst blockForMs enforced owed': its number in KEYS, the capacity, 0 for no block,
-         0 for a shadow policy, what a bucket owed right after the charge that is given back (-1: unknown)
+      and then one for each charge: limit, windowMs and cost, each as five digits to the base 128, and the id. Where one
+         of them needs more digits, or there is more to tell, decimals follow that count instead of the digits:
+         ' limit windowMs cost subject burst blockForMs enforced owed': its number in KEYS (else 1), the capacity (else
+         limit), 0 for no block (else 0), 0 for a shadow policy (else 1), what a bucket owed right after the charge that
+         is given back, -1 if unknown (else -1)
 
 Reply one string, a STATUS for each charge: now (ms), remaining, resetAfterMs, retryAfterMs (0: allowed, -1: refused for
       ever). An array of numbers would cost Redis and its client more than the decision.
-      The error CORRUPT where a key holds something else; WRONGTYPE is raised as it is.
+      The error CORRUPT where a key does not begin like one of the limiter; WRONGTYPE is raised as it is.
 
 A key holds a HEAD, of FORMAT and the time at which it expires (ms), and a COUNTER for each policy of its subject:
       id (its first letter tells the algorithm: fixed, sliding, bucket or log), keptUntil (ms; from then on it is as if
@@ -30,9 +31,11 @@ A key holds a HEAD, of FORMAT and the time at which it expires (ms), and a COUNT
 It expires at least GRACE ms after the last counter is over: a clock that steps back by less finds all of them again.
 
 What is made anew in each call, functions, tables and strings, costs more than what is done with it. So this is one run
-of code; it deals with each charge as if all will be admitted, and where a later one is not, once more, knowing it; what
-it is told of a charge is read as bytes, and numbers are decimals only where they are rare; and \`+ 0\` makes a number of a
-string at half the price. Numbers are whole and below 2^53 throughout.
+of code, but for calls of several subjects; it deals with each charge as if all will be admitted, and where a later one
+is not, once more, knowing it; what it is told of a charge is read as bytes, and decimals are for what is rare; and \`+ 0\`
+makes a number of a string at half the price.
+
+Numbers are whole. What is stored or replied is below 2^53; a product beyond is only compared or clamped.
 ]]
 
 local FORMAT, EMPTY, GRACE = 3, '\\3\\0\\0\\0\\0\\0\\0\\0', 1000
@@ -53,18 +56,20 @@ local verb = ARGV[1]
 local first = verb == 'refund' and 3 or 2
 
 -- 1. The subject in hand: its number in KEYS, what is stored, what it becomes, and until when what changes is kept (0:
--- nothing changes). DONE is to take the place of all counters of VALUE before NEXT; those that are asked for mostly lie
--- in a row. Nearly every call has one subject; of several, the others wait in a table.
-local subject, stored, value, kept, done, next = 1
+-- nothing changes). \`done\` is to take the place of all counters of \`value\` before \`left_from\`; those that are asked for
+-- mostly lie in a row. Nearly every call has one subject; of several, the others wait in a table.
+local subject = 1
+local stored, value, kept, done, left_from
 local others = #KEYS > 1 and {}
 local take_up = others and function(number)
-  others[subject] = { stored, value, kept, done, next }
+  others[subject] = { stored, value, kept, done, left_from }
   subject = number
   local other = others[number] or {}
-  stored, value, kept, done, next = other[1], other[2], other[3], other[4], other[5]
+  stored, value, kept, done, left_from = other[1], other[2], other[3], other[4], other[5]
 end
 
-local allowed, reply, again = true
+local allowed = true
+local reply, again
 -- At most twice: what is not allowed stays so.
 repeat
   again, reply = false, ''
@@ -76,11 +81,12 @@ repeat
         return redis.error_reply('CORRUPT A key of the limiter holds something else')
       end
     end
-    value, kept, done, next = stored, 0, '', HEAD_SIZE + 1
+    value, kept, done, left_from = stored, 0, '', HEAD_SIZE + 1
   end
 
   for index = first, #ARGV do
     local argument = ARGV[index]
+    -- Three numbers of five digits, and the id's letter.
     local a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, algorithm = byte(argument, 1, 16)
     local limit = (((a * 128 + b) * 128 + c) * 128 + d) * 128 + e
     local window_ms = (((f * 128 + g) * 128 + h) * 128 + i) * 128 + j
@@ -96,13 +102,13 @@ repeat
     if number ~= subject then take_up(number) end
 
     -- 2. The counter: where it lies, how long it is (0: it is not there), and its state.
-    local place, size = next, 0
+    local place, size = left_from, 0
     local stored_id, kept_until, stored_ms, at, used, rest
     while true do
       if place > #value then
-        if next == HEAD_SIZE + 1 then break end
+        if left_from == HEAD_SIZE + 1 then break end
         -- It may lie before those that were asked for already.
-        value, done, next = sub(value, 1, HEAD_SIZE) .. done .. sub(value, next), '', HEAD_SIZE + 1
+        value, done, left_from = sub(value, 1, HEAD_SIZE) .. done .. sub(value, left_from), '', HEAD_SIZE + 1
         place = HEAD_SIZE + 1
         if place > #value then break end
       end
@@ -334,9 +340,9 @@ repeat
     else
       counter = sub(value, place, place + size - 1)
     end
-    if place > next then counter = sub(value, next, place - 1) .. counter end
-    -- Even nothing costs a string to put before another.
-    done, next = done == '' and counter or done .. counter, place + size
+    if place > left_from then counter = sub(value, left_from, place - 1) .. counter end
+    -- To put even nothing before a string makes another one.
+    done, left_from = done == '' and counter or done .. counter, place + size
   end
 until not again
 
@@ -344,8 +350,8 @@ until not again
 for index = 1, #KEYS do
   if index ~= subject then take_up(index) end
   if kept > 0 then
-    if next <= #value then done = done .. sub(value, next) end
-    if HEAD_SIZE + #done > #stored then
+    if left_from <= #value then done = done .. sub(value, left_from) end
+    if stored ~= EMPTY and HEAD_SIZE + #done > #stored then
       local live, place = {}, 1
       while place < #done do
         local id, kept_until, _, _, _, rest = unpack(COUNTER, done, place)
@@ -367,7 +373,7 @@ for index = 1, #KEYS do
     if done == '' then
       call('DEL', KEYS[index])
     elseif needed > expires then
-      -- An expiry that need not change is a quarter of the price: one that moves with each call is set ahead.
+      -- A write that leaves the expiry alone costs half of this at most: one that moves with each call is set ahead.
       expires = needed + max(GRACE, floor((needed - now) / 16))
       call('SET', KEYS[index], pack(HEAD, FORMAT, expires) .. done, 'PX', expires - now)
     elseif HEAD_SIZE + #done == #stored then
