@@ -24,8 +24,9 @@ export interface Lease extends AsyncDisposable {
   /** Keeps what was charged, and what still will be: nothing is given back after it. */
   settle(): void;
   /**
-   * Gives back all of it, and what a call in flight still charges; nothing once it was settled or released. A release
-   * that fails is final, for the backend may have got to it: what it did not give back lapses with its window.
+   * Gives back all of it, and at once what a call in flight, or one made later, still charges; nothing once it was
+   * settled or released. A release that fails is final, for the backend may have got to it: what it did not give back
+   * lapses with its window.
    */
   release(): Promise<void>;
   /**

@@ -4,7 +4,7 @@ import type { AlgorithmName, FailureMode, Policy } from './policy.js';
 
 /** One policy applied to one key: what a call consumes of it. */
 export interface Charge {
-  /** Who is limited: inert text of at most 256 characters, bounded and hashed before it gets here. */
+  /** Who is limited: inert, well-formed text of at most 256 characters, bounded and hashed before it gets here. */
   readonly key: string;
   readonly policy: Policy;
   /** Units: a safe integer of at least 0. */

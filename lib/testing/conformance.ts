@@ -8,6 +8,7 @@ import { keyCases } from './cases/key.cases.js';
 import { lifeCases } from './cases/life.cases.js';
 import { liveChangeCases } from './cases/live-change.cases.js';
 import { peekCases } from './cases/peek.cases.js';
+import { referenceCases } from './cases/reference.cases.js';
 import { refundCases } from './cases/refund.cases.js';
 import { resetCases } from './cases/reset.cases.js';
 import { severalCases } from './cases/several.cases.js';
@@ -60,6 +61,7 @@ const FOR_EACH_ALGORITHM: readonly AlgorithmCases[] = [
   blockCases,
   liveChangeCases,
   timeCases,
+  referenceCases,
   clockCases,
   concurrencyCases,
   vectorCases,

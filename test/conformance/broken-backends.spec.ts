@@ -10,6 +10,8 @@ const withCharges = <R extends BackendRequest>(request: R, change: (charge: Char
   charges: request.charges.map(change),
 });
 
+const onlyFirst = (request: BackendRequest): BackendRequest => ({ ...request, charges: request.charges.slice(0, 1) });
+
 const tick = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
 /** Backends that each break one promise, and the case that must find it. */
@@ -200,6 +202,34 @@ const BROKEN: readonly (readonly [defect: string, caughtBy: string, Backend: new
     },
   ],
   [
+    'resets the first charge of a call only',
+    'resets every policy and key of a call',
+    class extends Broken() {
+      override reset(request: BackendRequest): void {
+        super.reset(onlyFirst(request));
+      }
+    },
+  ],
+  [
+    'peeks at the first charge of a call only',
+    'peeks at every policy and key of a call',
+    class extends Broken() {
+      override peek(request: BackendRequest): Reply {
+        return super.peek(onlyFirst(request));
+      }
+    },
+  ],
+  [
+    'peeks in another order',
+    'peeks at every policy and key of a call, in the order asked',
+    class extends Broken() {
+      override peek(request: BackendRequest): Reply {
+        const reply = super.peek(request);
+        return { ...reply, policies: [...reply.policies].reverse() };
+      }
+    },
+  ],
+  [
     'tells fractions of a unit',
     'peeks without charging',
     class extends Broken() {
@@ -238,6 +268,30 @@ class Racing extends MemoryBackend {
   }
 }
 
+/** Gives back in two steps: what is charged between them is lost. */
+class Forgetting extends MemoryBackend {
+  private readonly meanwhile: ConsumeRequest[] = [];
+  private refunds = 0;
+
+  constructor() {
+    super({ clock });
+  }
+
+  override consume(request: ConsumeRequest): Reply {
+    const reply = super.consume(request);
+    if (reply.allowed && this.refunds > 0) this.meanwhile.push(request);
+    return reply;
+  }
+
+  async forgettingRefund(request: RefundRequest): Promise<void> {
+    this.refunds += 1;
+    await tick();
+    this.refunds -= 1;
+    super.refund(request);
+    for (const lost of this.meanwhile.splice(0)) super.refund(lost);
+  }
+}
+
 async function failures(create: () => MemoryBackend): Promise<string[]> {
   const failed: string[] = [];
   for (const { name, run } of backendConformance({ name: 'broken', clock, create })) {
@@ -261,6 +315,16 @@ describe('the conformance suite', () => {
       return Object.assign(backend, { consume: (request: ConsumeRequest) => backend.racingConsume(request) });
     };
     expect(await failures(racing)).toContain('fixed-window: admits exactly the limit to callers at the same time');
+  });
+
+  it('fails a backend that loses what is charged while something is given back', async () => {
+    const forgetting = (): MemoryBackend => {
+      const backend = new Forgetting();
+      return Object.assign(backend, { refund: (request: RefundRequest) => backend.forgettingRefund(request) });
+    };
+    expect(await failures(forgetting)).toContain(
+      'fixed-window: loses nothing of what is charged and given back at the same time',
+    );
   });
 
   it('lists no case that needs a clock for a store whose clock cannot be set', () => {

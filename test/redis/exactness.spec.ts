@@ -52,7 +52,13 @@ describe('four processes with 100 calls each, on a limit of 150', () => {
 
     it.each(ALGORITHMS)('%s admits exactly 150', async (algorithm) => {
       const charges = [{ key: 'user:42', policy: quotaOf(algorithm, 'quota'), cost: 1 }];
+      const master = await cluster.masterOf('{user:42}');
+      await master.resetStats();
       expect(await admitted({ nodes: cluster.startupNodes, charges })).toBe(LIMIT);
+      expect(await master.commandStats()).toMatchObject({
+        'script|flush': expect.any(Number),
+        eval: expect.any(Number),
+      });
     });
 
     it('a user and everybody together, in different slots, are never admitted more than 150, and all is given back', async () => {

@@ -32,4 +32,17 @@ export const concurrencyCases: AlgorithmCases = (algorithm) => [
       assert.equal((await subject.peek(narrow)).remaining, 0);
     },
   },
+  {
+    name: 'loses nothing of what is charged and given back at the same time',
+    async run(subject) {
+      const policy = subject.policy({ algorithm, limit: 200 });
+      await subject.consume(policy, 100);
+      await Promise.all(
+        Array.from({ length: 20 }, (_, call) =>
+          call % 2 === 0 ? subject.consume(policy, 3) : subject.refund(policy, 2),
+        ),
+      );
+      assert.equal((await subject.peek(policy)).remaining, 90);
+    },
+  },
 ];

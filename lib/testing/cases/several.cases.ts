@@ -1,6 +1,7 @@
 import { strict as assert } from 'node:assert';
 import type { Charge } from '../../contracts/backend.js';
 import type { CaseDefinition } from '../conformance.case.js';
+import { assertReply } from '../reply.assertion.js';
 import type { Subject } from '../subject.js';
 
 const charge = (subject: Subject, limit: number, given: Partial<Charge> = {}): Charge => ({
@@ -96,6 +97,39 @@ export const severalCases: readonly CaseDefinition[] = [
         await left(subject, charges),
         charges.map((_, index) => 8 - index),
       );
+    },
+  },
+  {
+    name: 'peeks at every policy and key of a call, in the order asked',
+    async run(subject) {
+      const policies = [subject.policy({ limit: 5 }), subject.policy({ limit: 9, mode: 'shadow' })];
+      const charges = policies.flatMap((policy, index) =>
+        ['mine', 'theirs'].map((owner, other) => ({
+          policy,
+          key: `${subject.key}-${owner}`,
+          cost: 1 + 2 * index + other,
+        })),
+      );
+      await subject.consumeAll(charges);
+      for (const [ordered, expected] of [
+        [charges, [4, 3, 6, 5]],
+        [[...charges].reverse(), [5, 6, 3, 4]],
+      ] as const) {
+        const reply = await subject.backend.peek({ charges: ordered, timeoutMs: 5000 });
+        assertReply(reply, ordered);
+        assert.deepEqual([reply.allowed, reply.policies.map(({ remaining }) => remaining)], [true, expected]);
+      }
+    },
+  },
+  {
+    name: 'resets every policy and key of a call',
+    async run(subject) {
+      const charges = [subject.policy(), subject.policy()].flatMap((policy) =>
+        ['mine', 'theirs'].map((owner) => ({ policy, key: `${subject.key}-${owner}`, cost: 3 })),
+      );
+      await subject.consumeAll(charges);
+      await subject.backend.reset({ charges: charges.slice(1), timeoutMs: 5000 });
+      assert.deepEqual(await left(subject, charges), [2, 5, 5, 5]);
     },
   },
   {

@@ -21,6 +21,12 @@ describe('a bounded key', () => {
     expect(one).not.toBe(other);
   });
 
+  it('is a hash of its own for each key with half a character', () => {
+    const keys = ['\ud800', '\udbff', 'a\udc00', '\udc00\ud800'].map(boundedKey);
+    for (const key of keys) expect(key).toMatch(HASH);
+    expect(new Set(keys).size).toBe(keys.length);
+  });
+
   it('cannot be made by writing its hash', () => {
     const hashed = boundedKey('x'.repeat(257));
     expect(boundedKey(hashed)).toMatch(HASH);
