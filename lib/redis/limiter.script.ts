@@ -30,10 +30,14 @@ export function runLimiter(
 ): Promise<unknown> {
   const keys: string[] = [];
   const parameters = verbParameters(verb);
+  let number = 0;
+  let previous: string | undefined;
   for (const { key, policy, cost, owed } of charges) {
-    const subject = subjectKey(keyPrefix, key);
-    let number = keys.indexOf(subject) + 1;
-    if (number === 0) number = keys.push(subject);
+    if (key !== previous) {
+      const subject = subjectKey(keyPrefix, key);
+      number = keys.indexOf(subject) + 1 || keys.push(subject);
+      previous = key;
+    }
     const { quota, id, isPlain } = parametersOf(policy);
     const plain = quota + digits(cost) + id;
     const suffices = isPlain && isShort(cost) && number === 1 && owed === undefined;
