@@ -21,13 +21,13 @@ export type Verb =
   | { readonly kind: 'refund'; readonly chargedAtMs: number | undefined }
   | { readonly kind: 'reset' };
 
-/** Runs the script: one EVALSHA, and an EVAL only where the server does not know it (any more). */
-export function runLimiter(
-  client: ScriptingClient,
-  keyPrefix: string,
-  verb: Verb,
-  charges: readonly Refund[],
-): Promise<unknown> {
+/** What the script is called with. */
+export interface LimiterCall {
+  readonly keys: readonly string[];
+  readonly parameters: readonly string[];
+}
+
+export function limiterCall(keyPrefix: string, verb: Verb, charges: readonly Refund[]): LimiterCall {
   const keys: string[] = [];
   const parameters = verbParameters(verb);
   let number = 0;
@@ -43,11 +43,19 @@ export function runLimiter(
     const suffices = isPlain && isShort(cost) && number === 1 && owed === undefined;
     parameters.push(suffices ? plain : plain + decimals(policy, cost, number, owed));
   }
-  return client.evalshaBuffer(SHA, keys.length, ...keys, ...parameters).catch((error: unknown) => {
-    if (!isUnknownScript(error)) throw error;
-    return client.evalBuffer(LIMITER_SCRIPT, keys.length, ...keys, ...parameters);
-  });
+  return { keys, parameters };
 }
+
+/** Runs the script by its hash: fails if the server does not know it (any more). */
+export const runByHash = (client: ScriptingClient, { keys, parameters }: LimiterCall): Promise<unknown> =>
+  client.evalshaBuffer(SHA, keys.length, ...keys, ...parameters);
+
+/** Runs the script by its text, which the server keeps for later. */
+export const runByText = (client: ScriptingClient, { keys, parameters }: LimiterCall): Promise<unknown> =>
+  client.evalBuffer(LIMITER_SCRIPT, keys.length, ...keys, ...parameters);
+
+export const isUnknownScript = (error: unknown): boolean =>
+  error instanceof Error && error.message.startsWith('NOSCRIPT');
 
 function verbParameters(verb: Verb): string[] {
   switch (verb.kind) {
@@ -110,5 +118,3 @@ const decimals = (policy: Policy, cost: number, subject: number, owed = -1): str
  */
 const storageId = ({ id, algorithm }: Policy): string =>
   LETTERS[algorithm] + createHash('sha256').update(id).digest('base64url').slice(0, 9);
-
-const isUnknownScript = (error: unknown): boolean => error instanceof Error && error.message.startsWith('NOSCRIPT');

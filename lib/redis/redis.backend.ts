@@ -4,7 +4,7 @@ import type { CircuitBreakerOptions } from '../contracts/breaker.js';
 import { RateLimitConfigurationError } from '../contracts/errors.js';
 import { onlyKnown } from '../policies/option-checks.js';
 import { consumeForAll, runForAll, sharesOf } from './cluster-decision.js';
-import { runLimiter, type Verb } from './limiter.script.js';
+import { isUnknownScript, limiterCall, runByHash, runByText, type Verb } from './limiter.script.js';
 import { OwnedConnection } from './owned-connection.js';
 import { Readiness } from './readiness.js';
 import { isScriptingClient, type RedisClient, type ScriptingClient } from './redis-client.js';
@@ -126,7 +126,16 @@ class RedisBackend implements Backend {
   private async run(verb: Verb, charges: readonly Refund[], { timeoutMs }: BackendRequest): Promise<Reply> {
     try {
       if (!this.readiness.isReady) await this.readiness.wait(AbortSignal.timeout(Math.min(timeoutMs, MAX_TIMER_MS)));
-      return readReply(await runLimiter(this.client, this.keyPrefix, verb, charges), charges);
+      const call = limiterCall(this.keyPrefix, verb, charges);
+      let reply: unknown;
+      // Not by `catch` of the promise: with many calls on their way, a promise more for each is what the collector feels.
+      try {
+        reply = await runByHash(this.client, call);
+      } catch (error) {
+        if (!isUnknownScript(error)) throw error;
+        reply = await runByText(this.client, call);
+      }
+      return readReply(reply, charges);
     } catch (error) {
       throw translated(error, this.name);
     }
