@@ -34,7 +34,7 @@ export interface CounterState {
 /** What an algorithm says of a call. */
 export interface Verdict {
   readonly admitted: boolean;
-  /** As of now, charged if the call is admitted. */
+  /** As of now, charged if the call is admitted; or the stored one, if it tells the same when time is counted on. */
   readonly state: CounterState;
   /** Whole units that are left in that state; negative after an overdraft. */
   readonly remaining: number;

@@ -12,8 +12,7 @@ import { counted, MAX_PRODUCT, type Algorithm, type CounterState } from './algor
 export const tokenBucket: Algorithm = {
   advance,
 
-  isDisplaced: (stored, { limit, windowMs }, nowMs) =>
-    stored.at > nowMs || stored.rest !== limit || stored.windowMs !== windowMs,
+  isDisplaced,
 
   admits: (stored, policy, cost, nowMs) => fits(debtOf(stored, policy, nowMs), policy, cost),
 
@@ -22,10 +21,11 @@ export const tokenBucket: Algorithm = {
     const before = debtOf(stored, policy, nowMs);
     const admitted = forced || fits(before, policy, cost);
     const debt = admitted ? Math.min(before + cost * windowMs, MAX_PRODUCT) : before;
+    const stays = !admitted && stored !== undefined && !isDisplaced(stored, policy, nowMs);
     return {
       admitted,
-      state: owing(debt, policy, nowMs),
-      remaining: Math.floor((burst * windowMs - debt) / windowMs),
+      state: stays ? stored : owing(debt, policy, nowMs),
+      remaining: burst - Math.ceil(debt / windowMs),
       resetAfterMs: Math.ceil(debt / limit),
       retryAfterMs: admitted ? 0 : Math.ceil((debt - (burst - cost) * windowMs) / limit),
     };
@@ -40,6 +40,10 @@ export const tokenBucket: Algorithm = {
 
 function advance(stored: CounterState | undefined, policy: Policy, nowMs: number): CounterState {
   return owing(debtOf(stored, policy, nowMs), policy, nowMs);
+}
+
+function isDisplaced(stored: CounterState, { limit, windowMs }: Policy, nowMs: number): boolean {
+  return stored.at > nowMs || stored.rest !== limit || stored.windowMs !== windowMs;
 }
 
 /** What is still owed of what a state owed. */
