@@ -1,11 +1,12 @@
 // What a decision in memory costs beside the stores that people use now: on one hot key and on 100,000, for one policy
-// and for several, at small and large limits; and what a key weighs. Rounds are interleaved, each ratio is to the peer
-// in the same round, and medians are shown. Each scenario has a process of its own: what one leaves behind, the timers of
-// peers above all, would slow down the next. Mind what is compared: express-rate-limit's store reads a clock and counts
-// the calls of a key in a fixed window, for one policy, within no bound, and leaves it to its caller to say which pass;
-// the others decide.
+// and for several, at small and large limits; and what a key weighs. Each contender has a process of its own, as in an
+// application, where nothing but its own garbage, timers and compiled code bears on it; they take turns, each ratio is to
+// the peer in the same round, and medians are shown. Mind what is compared: express-rate-limit's store reads a clock and
+// counts the calls of a key in a fixed window, for one policy, within no bound, and leaves it to its caller to say which
+// pass; the others decide.
 //   npm run bench -- memory
-import { spawnSync } from 'node:child_process';
+import { fork, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { MemoryStore } from 'express-rate-limit';
 import { RateLimiterMemory, RateLimiterUnion } from 'rate-limiter-flexible';
@@ -17,7 +18,7 @@ const require = createRequire(import.meta.url);
 const { ThrottlerStorageService } = require('@nestjs/throttler/dist/throttler.service.js');
 
 const ROUNDS = 21;
-const WARM_UP = 3;
+const WARM_UP = 12;
 /** Length of one contender's turn: by time, for some of them are a thousand times slower than others. */
 const TURN_NS = 25_000_000n;
 const BATCH = 100;
@@ -99,13 +100,16 @@ function median(values) {
   return sorted[Math.floor(sorted.length / 2)];
 }
 
+/** Kept, or the compiler might find that nobody needs to know. */
+export let decision;
+
 /** What decides at once is not waited for, just as the guard does not. */
 function decideAtOnce(decide, keys, from) {
-  for (let call = 0; call < BATCH; call += 1) decide(keys[(from + call * 7919) % keys.length]);
+  for (let call = 0; call < BATCH; call += 1) decision = decide(keys[(from + call * 7919) % keys.length]);
 }
 
 async function decideByPromise(decide, keys, from) {
-  for (let call = 0; call < BATCH; call += 1) await decide(keys[(from + call * 7919) % keys.length]);
+  for (let call = 0; call < BATCH; call += 1) decision = await decide(keys[(from + call * 7919) % keys.length]);
 }
 
 /** A turn: decisions a second. */
@@ -124,22 +128,34 @@ async function turn(decide, keys, state) {
   return (made / Number(elapsed)) * 1e9;
 }
 
-async function measure({ name, limits, keys: count, without = [] }) {
+/** In a process of its own: takes a turn whenever it is told to, and tells the rate. */
+async function contend(contender, { limits, keys: count }) {
   const keys = keysOf(count);
-  const names = Object.keys(contenders).filter((contender) => !without.includes(contender));
-  const runs = names.map((contender) => ({
-    contender,
-    decide: contenders[contender](limits),
-    state: { next: 0 },
-    rates: [],
-  }));
-  for (const { decide } of runs) for (const key of keys) await decide(key);
+  const decide = contenders[contender](limits);
+  for (const key of keys) await decide(key);
+  const state = { next: 0 };
+  process.on('message', async () => process.send(await turn(decide, keys, state)));
+  process.on('disconnect', () => process.exit());
+  process.send('ready');
+}
+
+const answerOf = (child) => once(child, 'message', { signal: AbortSignal.timeout(60_000) });
+
+async function measure({ name, without = [] }, scenario) {
+  const runs = [];
+  for (const contender of Object.keys(contenders).filter((one) => !without.includes(one))) {
+    const child = fork(import.meta.filename, ['--contend', contender, String(scenario)]);
+    await answerOf(child);
+    runs.push({ contender, child, rates: [] });
+  }
   for (let round = -WARM_UP; round < ROUNDS; round += 1) {
-    for (const { decide, state, rates } of runs) {
-      const rate = await turn(decide, keys, state);
+    for (const { child, rates } of runs) {
+      child.send('turn');
+      const [rate] = await answerOf(child);
       if (round >= 0) rates.push(rate);
     }
   }
+  for (const { child } of runs) child.kill();
   const rates = Object.fromEntries(runs.map((run) => [run.contender, millions(median(run.rates))]));
   const ours = runs.filter(({ contender }) => !(contender in peers));
   const ratios = runs
@@ -176,37 +192,32 @@ function bytes() {
   return heapUsed + external;
 }
 
-/** Runs this file for one task, in another process. */
-function apart(...task) {
-  const flags = ['--expose-gc', '--max-old-space-size=3000', import.meta.filename, ...task];
+async function compare() {
+  const measured = [];
+  for (const [index, scenario] of scenarios.entries()) measured.push(await measure(scenario, index));
+
+  console.log('Decisions a second, in millions');
+  console.table(Object.fromEntries(measured.map(({ name, rates }) => [name, rates])));
+
+  console.log(
+    `\nTimes as fast as each peer, which all count fixed windows: ${ALIKE} (our slowest algorithm - our fastest)`,
+  );
+  console.table(Object.fromEntries(measured.map(({ name, ratios }) => [name, ratios])));
+
+  console.log('\nBytes a key, of a million');
+  console.table(
+    Object.fromEntries(Object.keys(contenders).map((contender) => [contender, { bytes: weightOf(contender) }])),
+  );
+}
+
+function weightOf(contender) {
+  const flags = ['--expose-gc', '--max-old-space-size=3000', import.meta.filename, '--weigh', contender];
   const stdio = ['ignore', 'pipe', 'inherit'];
   const { stdout, status } = spawnSync(process.execPath, flags, { encoding: 'utf8', stdio, timeout: 120_000 });
-  return status === 0 ? JSON.parse(stdout) : undefined;
+  return status === 0 ? Number(stdout) : 'did not finish';
 }
 
-const [task, about] = process.argv.slice(2);
-if (task === '--weigh') await weigh(about);
-if (task === '--measure') {
-  console.log(JSON.stringify(await measure(scenarios[Number(about)])));
-  // Timers of the peers would keep the process alive.
-  process.exit();
-}
-
-const measured = scenarios.map(
-  ({ name }, index) => apart('--measure', String(index)) ?? { name, rates: {}, ratios: { '': 'did not finish' } },
-);
-
-console.log('Decisions a second, in millions');
-console.table(Object.fromEntries(measured.map(({ name, rates }) => [name, rates])));
-
-console.log(
-  `\nTimes as fast as each peer, which all count fixed windows: ${ALIKE} (our slowest algorithm - our fastest)`,
-);
-console.table(Object.fromEntries(measured.map(({ name, ratios }) => [name, ratios])));
-
-console.log('\nBytes a key, of a million');
-console.table(
-  Object.fromEntries(
-    Object.keys(contenders).map((contender) => [contender, { bytes: apart('--weigh', contender) ?? 'did not finish' }]),
-  ),
-);
+const [task, contender, scenario] = process.argv.slice(2);
+if (task === '--contend') await contend(contender, scenarios[Number(scenario)]);
+else if (task === '--weigh') await weigh(contender);
+else await compare();

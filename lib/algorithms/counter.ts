@@ -32,13 +32,26 @@ export function decide(
   const blockedForMs = blockLeft(stored, policy, nowMs);
   if (blockedForMs > 0 || policy.limit === 0) return decideUncounted(stored, policy, cost, forced, blockedForMs, nowMs);
   const verdict = algorithmOf(policy).decide(counting(stored), policy, cost, forced, nowMs);
-  const { admitted, state, remaining, resetAfterMs } = verdict;
-  if (admitted && cost > 0) return { state, status: statusOf(policy, true, remaining, resetAfterMs, 0) };
-  const isFinal = !admitted && canNeverPass(policy, cost);
-  if (!admitted && !isFinal && policy.blockForMs > 0) return blocked(policy, nowMs);
+  if (!verdict.admitted) return refused(stored, verdict, policy, cost, nowMs);
+  return {
+    state: cost > 0 ? verdict.state : kept(stored, verdict, policy, nowMs),
+    status: statusOf(policy, true, verdict.remaining, verdict.resetAfterMs, 0),
+  };
+}
+
+function refused(
+  stored: CounterState | undefined,
+  verdict: Verdict,
+  policy: Policy,
+  cost: number,
+  nowMs: number,
+): Outcome {
+  const isFinal = canNeverPass(policy, cost);
+  if (!isFinal && policy.blockForMs > 0) return blocked(policy, nowMs);
+  const { remaining, resetAfterMs, retryAfterMs } = verdict;
   return {
     state: kept(stored, verdict, policy, nowMs),
-    status: statusOf(policy, admitted, remaining, resetAfterMs, isFinal ? null : verdict.retryAfterMs),
+    status: statusOf(policy, false, remaining, resetAfterMs, isFinal ? null : retryAfterMs),
   };
 }
 
@@ -114,9 +127,13 @@ const blockedUntil = (timeMs: number): CounterState => counted(0, timeMs, 0, 0);
 const counting = (stored: CounterState | undefined): CounterState | undefined =>
   stored === undefined || isBlock(stored) ? undefined : stored;
 
-/** How long a key is blocked: never for longer than the policy says, even if the clock stepped back or that changed. */
-const blockLeft = (stored: CounterState | undefined, { blockForMs }: Policy, nowMs: number): number =>
-  stored !== undefined && isBlock(stored) ? Math.max(0, Math.min(stored.at - nowMs, blockForMs)) : 0;
+/** How long a key is blocked. */
+const blockLeft = (stored: CounterState | undefined, policy: Policy, nowMs: number): number =>
+  stored !== undefined && isBlock(stored) ? untilOver(stored, policy, nowMs) : 0;
+
+/** A block never lasts for longer than the policy says, even if the clock stepped back or that changed. */
+const untilOver = (block: CounterState, { blockForMs }: Policy, nowMs: number): number =>
+  Math.max(0, Math.min(block.at - nowMs, blockForMs));
 
 /** Where nothing is counted: under a block, or a limit of 0. */
 function decideUncounted(
@@ -151,12 +168,12 @@ function kept(
   nowMs: number,
 ): CounterState | undefined {
   if (stored === undefined || stored === state || policy.limit === 0) return stored;
-  const displaced = isBlock(stored)
-    ? stored.at > nowMs + policy.blockForMs
-    : algorithmOf(policy).isDisplaced(stored, policy, nowMs);
-  if (!displaced) return stored;
+  if (!isDisplaced(stored, policy, nowMs)) return stored;
   return resetAfterMs === 0 ? undefined : state;
 }
+
+const isDisplaced = (stored: CounterState, policy: Policy, nowMs: number): boolean =>
+  isBlock(stored) ? stored.at > nowMs + policy.blockForMs : algorithmOf(policy).isDisplaced(stored, policy, nowMs);
 
 const statusOf = (
   { name, limit, windowMs, mode }: Policy,

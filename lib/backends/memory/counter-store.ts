@@ -39,6 +39,11 @@ export class CounterStore {
     return this.count;
   }
 
+  /** Whether counters were added since the last `trim`. */
+  get hasGrown(): boolean {
+    return this.added > 0;
+  }
+
   find(policy: Policy, key: string): Counter | undefined {
     return this.tables.get(policy.id)?.get(key);
   }

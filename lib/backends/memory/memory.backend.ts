@@ -52,7 +52,7 @@ export class MemoryBackend implements Backend {
       charges.length === 1
         ? this.consumeOne(charges[0] as Charge, overdraw, nowMs)
         : this.consumeAll(charges, overdraw, nowMs);
-    this.trim(nowMs);
+    if (this.counters.hasGrown) this.trim(nowMs);
     return reply;
   }
 
@@ -126,15 +126,15 @@ export class MemoryBackend implements Backend {
   }
 
   /** Writes what a call changed, over the counter itself; what it left as it was stays in use. */
-  private store({ policy, key }: Charge, counter: Counter | undefined, state: CounterState | undefined): void {
+  private store(charge: Charge, counter: Counter | undefined, state: CounterState | undefined): void {
     if (counter === undefined) {
-      if (state !== undefined) this.counters.add(policy, key, state);
+      if (state !== undefined) this.counters.add(charge.policy, charge.key, state);
     } else if (state === counter) {
       this.counters.touch(counter);
     } else if (state === undefined) {
       this.counters.remove(counter);
     } else {
-      this.counters.update(counter, policy, state);
+      this.counters.update(counter, charge.policy, state);
     }
   }
 
