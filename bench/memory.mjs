@@ -134,6 +134,11 @@ async function contend(contender, { limits, keys: count }) {
   const decide = contenders[contender](limits);
   for (const key of keys) await decide(key);
   const state = { next: 0 };
+  // The callers of a limiter know many functions by then: none of these is compiled as a part of the loop that calls it.
+  for (const other of [() => 1, () => 2, () => 3, () => 4, () => 5]) {
+    decideAtOnce(other, keys, 0);
+    await decideByPromise(other, keys, 0);
+  }
   process.on('message', async () => process.send(await turn(decide, keys, state)));
   process.on('disconnect', () => process.exit());
   process.send('ready');
