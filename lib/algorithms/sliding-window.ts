@@ -13,19 +13,23 @@ export const slidingWindow: Algorithm = {
   isDisplaced: (stored, { windowMs }, nowMs) =>
     stored.windowMs !== windowMs || stored.at > Math.floor(nowMs / windowMs) + 1,
 
-  admits: (stored, policy, cost, nowMs) => fits(advance(stored, policy, nowMs), policy, cost, nowMs),
+  admits(stored, policy, cost, nowMs) {
+    const state = advance(stored, policy, nowMs);
+    return fits(state, fading(state, nowMs), policy, cost);
+  },
 
   decide(stored, policy, cost, forced, nowMs) {
     const { limit, windowMs } = policy;
     const before = advance(stored, policy, nowMs);
-    const admitted = forced || fits(before, policy, cost, nowMs);
+    const older = fading(before, nowMs);
+    const admitted = forced || fits(before, older, policy, cost);
     const state = admitted && cost > 0 ? charged(before, cost) : before;
     const { at, used: current, rest: previous } = state;
     const untilNextMs = (at + 1) * windowMs - nowMs;
     return {
       admitted,
       state,
-      remaining: limit - inUse(state, nowMs),
+      remaining: limit - current - Math.ceil(older / windowMs),
       resetAfterMs: current > 0 ? untilNextMs + windowMs : previous > 0 ? untilNextMs : 0,
       retryAfterMs: admitted ? 0 : untilFree(state, limit - cost, untilNextMs),
     };
@@ -63,7 +67,8 @@ function rolled(state: CounterState, window: number): CounterState {
 /** What counts of a state whose window had another length, as units of the current window. */
 function carried(stored: CounterState, toMs: number, nowMs: number): number {
   const then = rolled(stored, Math.floor(nowMs / stored.windowMs));
-  return Math.min(inUse(then, nowMs), Math.floor(MAX_PRODUCT / toMs));
+  const units = then.used + Math.ceil(fading(then, nowMs) / stored.windowMs);
+  return Math.min(units, Math.floor(MAX_PRODUCT / toMs));
 }
 
 function charged({ windowMs, at, used, rest }: CounterState, cost: number): CounterState {
@@ -87,11 +92,7 @@ function untilFree(
 const fading = ({ windowMs, at, rest: previous }: CounterState, nowMs: number): number =>
   previous * Math.min(windowMs, (at + 1) * windowMs - nowMs);
 
-/** Units that count, rounded up. */
-const inUse = (state: CounterState, nowMs: number): number =>
-  Math.ceil(fading(state, nowMs) / state.windowMs) + state.used;
-
-function fits(state: CounterState, { limit, windowMs }: Policy, cost: number, nowMs: number): boolean {
-  const free = limit - state.used - cost;
-  return free >= 0 && fading(state, nowMs) <= free * windowMs;
+function fits({ used }: CounterState, older: number, { limit, windowMs }: Policy, cost: number): boolean {
+  const free = limit - used - cost;
+  return free >= 0 && older <= free * windowMs;
 }
