@@ -31,27 +31,38 @@ export function decide(
   const forced = overdraw || cost === 0;
   const blockedForMs = blockLeft(stored, policy, nowMs);
   if (blockedForMs > 0 || policy.limit === 0) return decideUncounted(stored, policy, cost, forced, blockedForMs, nowMs);
-  const verdict = algorithmOf(policy).decide(counting(stored), policy, cost, forced, nowMs);
-  if (!verdict.admitted) return refused(stored, verdict, policy, cost, nowMs);
-  return {
-    state: cost > 0 ? verdict.state : kept(stored, verdict, policy, nowMs),
-    status: statusOf(policy, true, verdict.remaining, verdict.resetAfterMs, 0),
-  };
-}
-
-function refused(
-  stored: CounterState | undefined,
-  verdict: Verdict,
-  policy: Policy,
-  cost: number,
-  nowMs: number,
-): Outcome {
-  const isFinal = canNeverPass(policy, cost);
-  if (!isFinal && policy.blockForMs > 0) return blocked(policy, nowMs);
-  const { remaining, resetAfterMs, retryAfterMs } = verdict;
+  // A call for each algorithm, and all in one function: so V8 compiles it, and the algorithm into it, apart from the
+  // callers. In smaller parts it runs out of what it may inline, at a fifth of the time of a decision in memory.
+  const state = counting(stored);
+  let verdict: Verdict;
+  switch (policy.algorithm) {
+    case 'fixed-window':
+      verdict = fixedWindow.decide(state, policy, cost, forced, nowMs);
+      break;
+    case 'sliding-window':
+      verdict = slidingWindow.decide(state, policy, cost, forced, nowMs);
+      break;
+    case 'token-bucket':
+      verdict = tokenBucket.decide(state, policy, cost, forced, nowMs);
+      break;
+    default:
+      policy.algorithm satisfies 'sliding-log';
+      verdict = slidingLog.decide(state, policy, cost, forced, nowMs);
+  }
+  const { name, limit, windowMs, mode } = policy;
+  const { admitted, resetAfterMs } = verdict;
+  const remaining = verdict.remaining > 0 ? verdict.remaining : 0;
+  if (admitted) {
+    return {
+      state: cost > 0 ? verdict.state : kept(stored, verdict, policy, nowMs),
+      status: { name, limit, windowMs, allowed: true, remaining, resetAfterMs, retryAfterMs: 0, mode },
+    };
+  }
+  const retryAfterMs = canNeverPass(policy, cost) ? null : verdict.retryAfterMs;
+  if (retryAfterMs !== null && policy.blockForMs > 0) return blocked(policy, nowMs);
   return {
     state: kept(stored, verdict, policy, nowMs),
-    status: statusOf(policy, false, remaining, resetAfterMs, isFinal ? null : retryAfterMs),
+    status: { name, limit, windowMs, allowed: false, remaining, resetAfterMs, retryAfterMs, mode },
   };
 }
 
