@@ -1,5 +1,16 @@
 /** Folders of lib that the core must not know: each is an entry point of its own, with dependencies of its own. */
-const EDGES = '^lib/(redis|terminus|testing)/';
+const OPTIONAL = '^lib/(backends/(?!memory/)[^/]+|integrations/[^/]+|testing)/';
+
+/** The stages of a request's way, outermost first: a stage may import those after it and none before. */
+const STAGES = ['guard', 'transports', 'limiter', 'breaker', 'backends', 'policies', 'algorithms', 'contracts'];
+
+/** No stage may import an earlier one. `observe` stands beside the way: every stage from the limiter up may emit to it. */
+const noWayBack = STAGES.slice(1).map((stage, index) => ({
+  name: `${stage}-knows-no-outer-stage`,
+  severity: /** @type {const} */ ('error'),
+  from: { path: `^lib/${stage}/` },
+  to: { path: `^lib/(${STAGES.slice(0, index + 1).join('|')}|integrations|rate-limit\\.module)` },
+}));
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {
@@ -11,6 +22,7 @@ export default {
       from: {},
       to: { circular: true },
     },
+    ...noWayBack,
     {
       name: 'contracts-import-nothing',
       comment: 'The vocabulary stands alone; a newcomer reads it first.',
@@ -25,23 +37,41 @@ export default {
       to: { pathNot: '^lib/(algorithms|contracts)/' },
     },
     {
-      name: 'way-of-a-request',
-      comment: 'decorators and guard -> policies -> backends -> breaker and algorithms, never back.',
+      name: 'events-know-contracts-only',
       severity: 'error',
-      from: { path: '^lib/(policies|backends|breaker|observe|algorithms)/' },
-      to: { path: '^lib/(http/|rate-limit\\.module)' },
+      from: { path: '^lib/observe/' },
+      to: { path: '^lib/', pathNot: '^lib/(observe|contracts)/' },
     },
     {
-      name: 'inner-stages-know-no-outer-one',
+      name: 'limiter-knows-no-store-but-memory',
       severity: 'error',
-      from: { path: '^lib/(policies|breaker|observe)/' },
-      to: { path: '^lib/backends/' },
+      from: { path: '^lib/limiter/' },
+      to: { path: '^lib/backends/(?!memory/)' },
     },
     {
-      name: 'core-knows-no-edge',
+      name: 'backends-know-no-breaker',
+      comment: 'A store is asked through a breaker; it does not ask for one.',
       severity: 'error',
-      from: { path: '^lib/', pathNot: EDGES },
-      to: { path: [EDGES, 'node_modules/ioredis/', 'node_modules/@nestjs/terminus/'] },
+      from: { path: '^lib/backends/' },
+      to: { path: '^lib/(breaker|observe)/' },
+    },
+    {
+      name: 'a-transport-knows-no-other',
+      severity: 'error',
+      from: { path: '^lib/transports/([^/]+)/' },
+      to: { path: '^lib/transports/[^/]+/', pathNot: '^lib/transports/$1/' },
+    },
+    {
+      name: 'an-optional-entry-knows-no-other',
+      severity: 'error',
+      from: { path: '^lib/(backends|integrations)/([^/]+)/' },
+      to: { path: '^lib/(backends/(?!memory/)[^/]+|integrations/[^/]+)/', pathNot: '^lib/$1/$2/' },
+    },
+    {
+      name: 'core-knows-no-optional-entry',
+      severity: 'error',
+      from: { path: '^lib/', pathNot: OPTIONAL },
+      to: { path: [OPTIONAL, 'node_modules/(?!@nestjs/(common|core)/|reflect-metadata/|rxjs/|@types/node/)'] },
     },
     {
       name: 'import-the-file-itself',

@@ -8,7 +8,9 @@ const suite = {
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/sample-app/dist'],
   moduleNameMapper: {
     '^nestjs-floodgate$': '<rootDir>/lib/index.ts',
-    '^nestjs-floodgate/(redis|terminus|testing)$': '<rootDir>/lib/$1/index.ts',
+    '^nestjs-floodgate/testing$': '<rootDir>/lib/testing/index.ts',
+    '^nestjs-floodgate/(redis|postgres|dynamodb)$': '<rootDir>/lib/backends/$1/index.ts',
+    '^nestjs-floodgate/([a-z]+)$': '<rootDir>/lib/integrations/$1/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   transform: {

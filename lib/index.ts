@@ -1,6 +1,6 @@
-export { BackendService, type ConsumeOptions } from './backends/backend.service.js';
-export { failoverBackend, type FailoverBackendOptions } from './backends/failover.backend.js';
-export type { Lease } from './backends/lease.js';
+export { BackendService, type ConsumeOptions } from './limiter/backend.service.js';
+export { failoverBackend, type FailoverBackendOptions } from './limiter/failover.backend.js';
+export type { Lease } from './limiter/lease.js';
 export { memoryBackend, type MemoryBackendOptions } from './backends/memory/memory.backend.js';
 export { Breaker, type BreakerOptions } from './breaker/breaker.js';
 export { CircuitBreakerRegistry } from './breaker/breaker.registry.js';
@@ -52,9 +52,9 @@ export {
 export type * from './contracts/events.js';
 export type * from './contracts/policy.js';
 export { RateLimitExceededException } from './contracts/rate-limit-exceeded.exception.js';
-export { BackendUnavailableFilter } from './http/backend-unavailable.filter.js';
-export { RateLimit, RateLimitDecision, SkipRateLimit } from './http/rate-limit.decorators.js';
-export { RateLimitGuard } from './http/rate-limit.guard.js';
+export { BackendUnavailableFilter } from './transports/http/backend-unavailable.filter.js';
+export { RateLimit, RateLimitDecision, SkipRateLimit } from './guard/rate-limit.decorators.js';
+export { RateLimitGuard } from './guard/rate-limit.guard.js';
 export { RateLimitEvents } from './observe/rate-limit-events.js';
 export {
   RateLimitModule,

@@ -13,18 +13,18 @@ import {
   type Type,
 } from '@nestjs/common';
 import { APP_GUARD, ApplicationConfig, ModulesContainer } from '@nestjs/core';
-import { BackendService } from './backends/backend.service.js';
-import { Decider } from './backends/decider.js';
-import { OutageLog } from './backends/outage-log.js';
+import { BackendService } from './limiter/backend.service.js';
+import { Decider } from './limiter/decider.js';
+import { OutageLog } from './limiter/outage-log.js';
 import { CircuitBreakerRegistry } from './breaker/breaker.registry.js';
 import { RateLimitConfigurationError } from './contracts/errors.js';
-import { BackendUnavailableFilter } from './http/backend-unavailable.filter.js';
-import { Injection } from './http/injection.js';
-import { KeyReaders } from './http/keys/key-reader.js';
-import { RateLimitExceededFilter } from './http/rate-limit-exceeded.filter.js';
-import { RateLimitGuard } from './http/rate-limit.guard.js';
-import { RequestQuestions } from './http/request-questions.js';
-import { RouteCatalog } from './http/route-catalog.js';
+import { BackendUnavailableFilter } from './transports/http/backend-unavailable.filter.js';
+import { Injection } from './guard/injection.js';
+import { KeyReaders } from './guard/keys/key-reader.js';
+import { RateLimitExceededFilter } from './transports/http/rate-limit-exceeded.filter.js';
+import { RateLimitGuard } from './guard/rate-limit.guard.js';
+import { RequestQuestions } from './guard/request-questions.js';
+import { RouteCatalog } from './guard/route-catalog.js';
 import { RateLimitEvents } from './observe/rate-limit-events.js';
 import { PolicyCatalog } from './policies/policy-catalog.js';
 import {

@@ -1,8 +1,8 @@
-// Writes each Lua script of lib/redis/scripts as a TypeScript module beside it, so that bundlers carry it along and
+// Writes each Lua script of lib/backends/redis/scripts as a TypeScript module beside it, so that bundlers carry it along and
 // nothing reads a file at run time; with --check it fails if one is stale.
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 
-const folder = new URL('../lib/redis/scripts/', import.meta.url);
+const folder = new URL('../lib/backends/redis/scripts/', import.meta.url);
 const check = process.argv.includes('--check');
 
 const scripts = (await readdir(folder)).filter((file) => file.endsWith('.lua'));

@@ -16,7 +16,7 @@ const LIBRARIES = {
   ioredis: '^5.0.0',
 };
 // Without `packaging`, which installs rows of its own, and the pages, whose output is that of the newest versions.
-const SUITES = ['test/unit', 'test/e2e', 'test/redis', 'test/conformance'];
+const SUITES = ['test/unit', 'test/e2e', 'test/backends', 'test/conformance'];
 const JEST = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js'];
 
 const asked = process.argv.slice(2);

@@ -1,10 +1,10 @@
-import { failoverBackend } from '../../lib/backends/failover.backend.js';
+import { failoverBackend } from '../../lib/limiter/failover.backend.js';
 import { memoryBackend } from '../../lib/backends/memory/memory.backend.js';
-import { redisBackend } from '../../lib/redis/redis.backend.js';
+import { redisBackend } from '../../lib/backends/redis/redis.backend.js';
 import { describeConformance } from '../../lib/testing/conformance.js';
 import { manualClock } from '../support/manual-clock.js';
 import { RedisServer } from '../support/redis-server.js';
-import { refused, ScriptedBackend } from '../unit/backends/failover/scripted-backend.js';
+import { refused, ScriptedBackend } from '../unit/limiter/failover/scripted-backend.js';
 
 const clock = manualClock();
 

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
-import { redisBackend } from '../../lib/redis/redis.backend.js';
+import { redisBackend } from '../../lib/backends/redis/redis.backend.js';
 import { describeConformance } from '../../lib/testing/conformance.js';
-import { loadTimedScript, timedLimiter } from '../redis/timed-limiter.js';
+import { loadTimedScript, timedLimiter } from '../backends/redis/timed-limiter.js';
 import { manualClock } from '../support/manual-clock.js';
 import { RedisServer } from '../support/redis-server.js';
 

@@ -30,7 +30,8 @@ function defaultsOf(table: string): ReadonlyMap<string, string> {
 
 /** Every exported type that is called options, with the names of its properties, as the compiler sees them. */
 function optionTypes(): ReadonlyMap<string, readonly string[]> {
-  const entries = ['lib/index.ts', 'lib/redis/index.ts', 'lib/terminus/index.ts'].map((path) => join(ROOT, path));
+  const files = ['lib/index.ts', 'lib/backends/redis/index.ts', 'lib/integrations/terminus/index.ts'];
+  const entries = files.map((path) => join(ROOT, path));
   const program = ts.createProgram(entries, COMPILER_OPTIONS);
   const checker = program.getTypeChecker();
   const types = new Map<string, readonly string[]>();

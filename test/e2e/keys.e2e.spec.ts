@@ -17,7 +17,7 @@ import {
   type RateLimitModuleOptions,
 } from 'nestjs-floodgate';
 import { platforms, startHttpApp, type Platform } from '../support/http-app.js';
-import { recordingBackend } from '../unit/http/recording-backend.js';
+import { recordingBackend } from '../unit/guard/recording-backend.js';
 
 interface Asked {
   readonly keys: readonly string[];

@@ -12,7 +12,7 @@ import {
   SkipRateLimit,
 } from 'nestjs-floodgate';
 import { type HttpApp, type Platform, platforms, startHttpApp } from '../support/http-app.js';
-import { parseList } from '../unit/http/structured-fields.js';
+import { parseList } from '../unit/transports/http/structured-fields.js';
 
 const fixed = { algorithm: 'fixed-window' } as const;
 

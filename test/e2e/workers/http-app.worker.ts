@@ -1,6 +1,6 @@
 import { Controller, Get } from '@nestjs/common';
 import { RateLimit, RateLimitModule } from '../../../lib/index.js';
-import { redisBackend } from '../../../lib/redis/index.js';
+import { redisBackend } from '../../../lib/backends/redis/index.js';
 import { type Platform, startHttpApp } from '../../support/http-app.js';
 import type { WorkerContext } from '../../support/worker-protocol.js';
 

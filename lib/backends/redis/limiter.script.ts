@@ -1,0 +1,120 @@
+import { createHash } from 'node:crypto';
+import type { Refund } from '../../contracts/backend.js';
+import type { AlgorithmName, Policy } from '../../contracts/policy.js';
+import type { ScriptingClient } from './redis-client.js';
+import { LIMITER_SCRIPT } from './scripts/limiter.generated.js';
+import { subjectKey } from './subject-key.js';
+
+const SHA = createHash('sha1').update(LIMITER_SCRIPT).digest('hex');
+
+/** By what letter the script knows an algorithm. */
+const LETTERS: Readonly<Record<AlgorithmName, string>> = {
+  'fixed-window': 'f',
+  'sliding-window': 's',
+  'token-bucket': 'b',
+  'sliding-log': 'l',
+};
+
+export type Verb =
+  | { readonly kind: 'consume'; readonly overdraw: boolean }
+  | { readonly kind: 'peek' }
+  | { readonly kind: 'refund'; readonly chargedAtMs: number | undefined }
+  | { readonly kind: 'reset' };
+
+/** What the script is called with. */
+export interface LimiterCall {
+  readonly keys: readonly string[];
+  readonly parameters: readonly string[];
+}
+
+export function limiterCall(keyPrefix: string, verb: Verb, charges: readonly Refund[]): LimiterCall {
+  const keys: string[] = [];
+  const parameters = verbParameters(verb);
+  let number = 0;
+  let previous: string | undefined;
+  for (const { key, policy, cost, owed } of charges) {
+    if (key !== previous) {
+      const subject = subjectKey(keyPrefix, key);
+      number = keys.indexOf(subject) + 1 || keys.push(subject);
+      previous = key;
+    }
+    const { quota, id, isPlain } = parametersOf(policy);
+    const plain = quota + digits(cost) + id;
+    const suffices = isPlain && isShort(cost) && number === 1 && owed === undefined;
+    parameters.push(suffices ? plain : plain + decimals(policy, cost, number, owed));
+  }
+  return { keys, parameters };
+}
+
+/** Runs the script by its hash: fails if the server does not know it (any more). */
+export const runByHash = (client: ScriptingClient, { keys, parameters }: LimiterCall): Promise<unknown> =>
+  client.evalshaBuffer(SHA, keys.length, ...keys, ...parameters);
+
+/** Runs the script by its text, which the server keeps for later. */
+export const runByText = (client: ScriptingClient, { keys, parameters }: LimiterCall): Promise<unknown> =>
+  client.evalBuffer(LIMITER_SCRIPT, keys.length, ...keys, ...parameters);
+
+export const isUnknownScript = (error: unknown): boolean =>
+  error instanceof Error && error.message.startsWith('NOSCRIPT');
+
+function verbParameters(verb: Verb): string[] {
+  switch (verb.kind) {
+    case 'consume':
+      return [verb.overdraw ? 'overdraw' : 'consume'];
+    case 'refund':
+      return ['refund', String(verb.chargedAtMs ?? -1)];
+    case 'peek':
+    case 'reset':
+      return [verb.kind];
+  }
+}
+
+/** What the script is told of a policy with each call, around the cost. */
+interface PolicyParameters {
+  readonly quota: string;
+  readonly id: string;
+  /** Whether that is all there is to tell. */
+  readonly isPlain: boolean;
+}
+
+/** Policies outlive calls: what they send is made once. */
+const known = new WeakMap<Policy, PolicyParameters>();
+
+function parametersOf(policy: Policy): PolicyParameters {
+  let parameters = known.get(policy);
+  if (parameters === undefined) {
+    const { limit, windowMs, burst, blockForMs, mode } = policy;
+    parameters = {
+      quota: digits(limit) + digits(windowMs),
+      id: storageId(policy),
+      isPlain: isShort(limit) && isShort(windowMs) && burst === limit && blockForMs === 0 && mode === 'enforce',
+    };
+    known.set(policy, parameters);
+  }
+  return parameters;
+}
+
+/** Whether five digits to the base 128 hold it. */
+const isShort = (number: number): boolean => Number.isInteger(number) && number >= 0 && number < 128 ** 5;
+
+/** The last five digits of a number to the base 128, each a character, which UTF-8 leaves a byte. */
+const digits = (number: number): string =>
+  String.fromCharCode(
+    Math.floor(number / 128 ** 4) % 128,
+    (number >>> 21) & 127,
+    (number >>> 14) & 127,
+    (number >>> 7) & 127,
+    number & 127,
+  );
+
+const decimals = (policy: Policy, cost: number, subject: number, owed = -1): string => {
+  const { limit, windowMs, burst, blockForMs, mode } = policy;
+  return ` ${limit} ${windowMs} ${cost} ${subject} ${burst} ${blockForMs} ${mode === 'enforce' ? 1 : 0} ${owed}`;
+};
+
+/**
+ * Names a counter in its key, always as long: the letter of its algorithm, since states of two algorithms must never be
+ * mistaken for each other, and 54 bits of a hash of the policy's id.
+ */
+const storageId = ({ id, algorithm }: Policy): string =>
+  LETTERS[algorithm] + createHash('sha256').update(id).digest('base64url').slice(0, 9);

@@ -1,0 +1,83 @@
+import { BackendUnavailableError, isUnavailable } from '../../contracts/errors.js';
+
+/** Error codes of sockets and name resolution: the server cannot be reached. */
+const NETWORK =
+  /^(ECONN|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_|EPIPE|EADDRNOTAVAIL|ENOENT|EACCES|EMFILE|ENFILE|ERR_(TLS|SSL|SOCKET|STREAM)_)/;
+
+/** Names of errors by which ioredis and this backend say that a command found no connection, lost it, or waited in vain. */
+const DRIVER_NAMES: ReadonlySet<string> = new Set([
+  'MaxRetriesPerRequestError',
+  'ClusterAllFailedError',
+  'AbortError',
+  'TimeoutError',
+  'RedisDisconnectedError',
+]);
+
+/** Messages of errors by which ioredis says the same; they have no name or code of their own. */
+const DRIVER_MESSAGES = [
+  'Connection is closed.',
+  "Stream isn't writeable",
+  'Command timed out',
+  'Socket timeout',
+  "Cluster isn't ready",
+  'Too many Cluster redirections',
+  'None of startup nodes is available',
+  'All sentinels are unreachable',
+  'Redis is already connecting/connected',
+];
+
+/** Codes of replies by which a server says that it does not serve now, or not us. */
+const REPLY_CODES: ReadonlySet<string> = new Set([
+  'LOADING',
+  'CLUSTERDOWN',
+  'TRYAGAIN',
+  'MASTERDOWN',
+  'READONLY',
+  'NOREPLICAS',
+  'MISCONF',
+  'OOM',
+  'BUSY',
+  'UNKILLABLE',
+  'UNBLOCKED',
+  'NOAUTH',
+  'WRONGPASS',
+  'DENIED',
+]);
+
+/** Texts of replies whose code is only `ERR`. */
+const REPLY_TEXTS = ['max number of clients', 'Script killed by user', 'invalid password'];
+
+/** A server before version 7 reports an error from within a script with its own code inside the text. */
+const WITHIN_SCRIPT = /: -([A-Z]+) /;
+
+/** Whether an error says that Redis cannot serve now, rather than that it was asked wrongly. */
+export function isInfrastructureError(error: unknown): boolean {
+  if (!isError(error)) return false;
+  return error.name === 'ReplyError' ? isInfrastructureReply(error.message) : isConnectionError(error);
+}
+
+/** By its shape: a test runner gives the errors of Node another `Error` than its own. */
+const isError = (error: unknown): error is Error =>
+  typeof error === 'object' &&
+  error !== null &&
+  'name' in error &&
+  'message' in error &&
+  typeof error.message === 'string';
+
+function isConnectionError(error: Error): boolean {
+  const { code } = error as { code?: unknown };
+  if (typeof code === 'string' && NETWORK.test(code)) return true;
+  return DRIVER_NAMES.has(error.name) || DRIVER_MESSAGES.some((text) => error.message.includes(text));
+}
+
+function isInfrastructureReply(message: string): boolean {
+  const [code = ''] = message.split(' ', 1);
+  const inner = WITHIN_SCRIPT.exec(message)?.[1] ?? '';
+  return REPLY_CODES.has(code) || REPLY_CODES.has(inner) || REPLY_TEXTS.some((text) => message.includes(text));
+}
+
+/** What the backend throws for an error of its driver: infrastructure as unavailable, anything else as the bug it is. */
+export function translated(error: unknown, backend: string): unknown {
+  if (isUnavailable(error) || !isInfrastructureError(error)) return error;
+  return BackendUnavailableError.of({ backend, cause: error });
+}

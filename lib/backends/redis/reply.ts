@@ -1,0 +1,47 @@
+import type { Charge, Reply } from '../../contracts/backend.js';
+import type { PolicyStatus } from '../../contracts/decision.js';
+import type { Policy } from '../../contracts/policy.js';
+
+/** Bytes that the script replies for each charge: four doubles, big-endian. */
+const STATUS = 32;
+
+/**
+ * Checks and reads a reply of the script.
+ *
+ * @throws TypeError if it is not what the script replies: something between here and Redis is not what it should be
+ */
+export function readReply(raw: unknown, charges: readonly Charge[]): Reply {
+  const length = STATUS * charges.length;
+  if (!Buffer.isBuffer(raw) || raw.length !== length) throw unexpected(raw, `${length} bytes`);
+  const policies: PolicyStatus[] = [];
+  let allowed = true;
+  for (const { policy } of charges) {
+    const status = readStatus(raw, STATUS * policies.length, policy);
+    policies.push(status);
+    if (!status.allowed && policy.mode === 'enforce') allowed = false;
+  }
+  return { allowed, nowMs: wholeNumber(raw, 0), policies };
+}
+
+function readStatus(raw: Buffer, from: number, { name, limit, windowMs, mode }: Policy): PolicyStatus {
+  const retryAfterMs = wholeNumber(raw, from + 24);
+  return {
+    name,
+    limit,
+    windowMs,
+    allowed: retryAfterMs === 0,
+    remaining: wholeNumber(raw, from + 8),
+    resetAfterMs: wholeNumber(raw, from + 16),
+    retryAfterMs: retryAfterMs < 0 ? null : retryAfterMs,
+    mode,
+  };
+}
+
+function wholeNumber(raw: Buffer, from: number): number {
+  const number = raw.readDoubleBE(from);
+  if (!Number.isSafeInteger(number)) throw unexpected(raw, 'whole numbers');
+  return number;
+}
+
+const unexpected = (raw: unknown, wanted: string): TypeError =>
+  new TypeError(`The limiter script replied ${JSON.stringify(raw)?.slice(0, 200)}; expected ${wanted}.`);

@@ -1,0 +1,82 @@
+import { type ExecutionContext, Inject, Injectable, Scope, type Type } from '@nestjs/common';
+import { type ContextId, ContextIdFactory, ModuleRef, ModulesContainer } from '@nestjs/core';
+import type { MaybePromise } from '../contracts/maybe-promise.js';
+import type { KeyResolver, PolicyResolver } from '../contracts/policy.js';
+import { requestOf } from '../transports/request.js';
+
+/** Whether a function is a class, for dependency injection to make; `resolve` may be a method or a property of it. */
+export function isResolverClass<R extends KeyResolver | PolicyResolver>(
+  input: Type<R> | ((context: ExecutionContext) => unknown),
+): input is Type<R> {
+  const { prototype } = input as { prototype?: { resolve?: unknown } };
+  return typeof prototype?.resolve === 'function' || /^class\b/.test(Function.prototype.toString.call(input));
+}
+
+/**
+ * Instances of classes that options and decorators name: the application's own provider where there is one, of any
+ * scope, else one that Nest makes as a part of the module of the class that is called.
+ */
+@Injectable()
+export class Injection {
+  private readonly made = new Map<Type<unknown>, MaybePromise<unknown>>();
+  private readonly contexts = new WeakMap<object, ContextId>();
+
+  constructor(
+    @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
+    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
+  ) {}
+
+  instanceOf<T>(type: Type<T>, context: ExecutionContext): MaybePromise<T> {
+    const known = this.made.get(type);
+    if (known !== undefined) return known as MaybePromise<T>;
+    switch (this.scopeOf(type)) {
+      case undefined:
+        return this.keep(type, this.injectorOf(context.getClass()).create(type));
+      case Scope.DEFAULT:
+        return this.keep(type, this.moduleRef.get(type, { strict: false }));
+      default:
+        return this.moduleRef.resolve(type, this.contextOf(requestOf(context) ?? {}), { strict: false });
+    }
+  }
+
+  /** The request's own context of injection, one for all that is asked for it; `REQUEST` in it is the request. */
+  private contextOf(request: object): ContextId {
+    let id = this.contexts.get(request);
+    if (id === undefined) {
+      id = ContextIdFactory.getByRequest(request);
+      // Nest gives a request its context for a controller that is request-scoped: only then is it found again.
+      if (ContextIdFactory.getByRequest(request) !== id) this.moduleRef.registerRequestByContextId(request, id);
+      this.contexts.set(request, id);
+    }
+    return id;
+  }
+
+  /** The injector of a class's module: what a class may inject there, one that is made for it may inject too. */
+  private injectorOf(type: Type): ModuleRef {
+    for (const { controllers, providers } of this.modules.values()) {
+      if (!controllers.has(type) && !providers.has(type)) continue;
+      return (providers.get(ModuleRef)?.instance as ModuleRef | undefined) ?? this.moduleRef;
+    }
+    return this.moduleRef;
+  }
+
+  /** Scope of a provider; `undefined` if the application provides no such class. */
+  private scopeOf(type: Type<unknown>): Scope | undefined {
+    try {
+      return this.moduleRef.introspect(type).scope;
+    } catch {
+      return undefined;
+    }
+  }
+
+  private keep<T>(type: Type<T>, instance: MaybePromise<T>): MaybePromise<T> {
+    this.made.set(type, instance);
+    if (instance instanceof Promise) {
+      instance.then(
+        (one) => this.made.set(type, one),
+        () => this.made.delete(type),
+      );
+    }
+    return instance;
+  }
+}

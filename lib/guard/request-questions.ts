@@ -1,0 +1,97 @@
+import { type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import { boundedKey } from '../limiter/bounded-key.js';
+import { distinct } from '../limiter/charges.js';
+import { failureModeOf } from '../limiter/failure-mode.js';
+import type { PolicyQuestion } from '../limiter/policy-question.js';
+import type { Charge } from '../contracts/backend.js';
+import { askAll, type MaybePromise, when, whenAll } from '../contracts/maybe-promise.js';
+import type { KeyInput } from '../contracts/policy.js';
+import { type CompiledPolicy, isCost } from '../policies/compiled-policy.js';
+import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
+import { Injection, isResolverClass } from './injection.js';
+import { KeyReaders } from './keys/key-reader.js';
+import { RouteCatalog } from './route-catalog.js';
+import { applicable, type Candidate, type RoutePlan, type StaticCandidate } from './route-plan.js';
+
+/** Turns a request into the question of what it may consume: its policies, its keys, its costs. */
+@Injectable()
+export class RequestQuestions {
+  constructor(
+    @Inject(RATE_LIMIT_SETTINGS) private readonly settings: RateLimitSettings,
+    @Inject(RouteCatalog) private readonly routes: RouteCatalog,
+    @Inject(KeyReaders) private readonly keys: KeyReaders,
+    @Inject(Injection) private readonly injection: Injection,
+  ) {}
+
+  /** `undefined` if no limit applies to the call. Answers at once unless something of the application's is awaited. */
+  of(context: ExecutionContext): MaybePromise<PolicyQuestion | undefined> {
+    const plan = this.routes.planOf({ type: context.getClass(), handler: context.getHandler() });
+    if (plan.candidates.length === 0) return undefined;
+    return when(this.settings.skipIf?.(context) ?? false, (skipped) =>
+      skipped ? undefined : when(this.policiesOf(plan, context), (policies) => this.asked(policies, context)),
+    );
+  }
+
+  /** The policies of the plan and of what it asks for, less those that leave this call out. */
+  private policiesOf(plan: RoutePlan, context: ExecutionContext): MaybePromise<readonly CompiledPolicy[]> {
+    if (plan.policies !== undefined) return this.withoutSkipped(plan.policies, context);
+    const answers = askAll(plan.candidates, (candidate) => this.answerOf(candidate, context));
+    return whenAll(answers, (found) => this.withoutSkipped(applicable(plan, found.flat()), context));
+  }
+
+  private answerOf(candidate: Candidate, context: ExecutionContext): MaybePromise<readonly StaticCandidate[]> {
+    if (candidate.kind === 'static') return [candidate];
+    const { ask } = candidate;
+    const answer = isResolverClass(ask)
+      ? when(this.injection.instanceOf(ask, context), (resolver) => resolver.resolve(context))
+      : ask(context);
+    return when(answer, (inputs) => this.routes.planner.answered(candidate, [inputs].flat()));
+  }
+
+  private withoutSkipped(
+    policies: readonly CompiledPolicy[],
+    context: ExecutionContext,
+  ): MaybePromise<readonly CompiledPolicy[]> {
+    if (policies.every(({ skipIf }) => skipIf === undefined)) return policies;
+    return whenAll(
+      askAll(policies, ({ skipIf }) => skipIf?.(context) ?? false),
+      (skipped) => policies.filter((_policy, index) => !skipped[index]),
+    );
+  }
+
+  private asked(
+    policies: readonly CompiledPolicy[],
+    context: ExecutionContext,
+  ): MaybePromise<PolicyQuestion | undefined> {
+    if (policies.length === 0) return undefined;
+    const keys = new Map<KeyInput, MaybePromise<string>>();
+    const charges = askAll(policies, (policy) => this.chargeOf(policy, context, keys));
+    return whenAll(charges, (all) => ({
+      policies,
+      charges: distinct(all),
+      failureMode: failureModeOf(policies, this.settings.failureMode),
+      timeoutMs: this.settings.timeoutMs,
+    }));
+  }
+
+  /** @param keys what has been read for this request: nothing of the application's is asked twice */
+  private chargeOf(
+    { policy, key: own, cost }: CompiledPolicy,
+    context: ExecutionContext,
+    keys: Map<KeyInput, MaybePromise<string>>,
+  ): MaybePromise<Charge> {
+    const input = own ?? this.settings.key;
+    let key = keys.get(input);
+    if (key === undefined) {
+      key = this.keys.of(input)(context);
+      keys.set(input, key);
+    }
+    return when(key, (subject) =>
+      when(typeof cost === 'function' ? cost(context) : cost, (units) => {
+        if (isCost(units)) return { key: boundedKey(subject), policy, cost: units };
+        const given = String(units);
+        throw new TypeError(`The cost of policy '${policy.name}' was ${given}: return a whole number of at least 0.`);
+      }),
+    );
+  }
+}

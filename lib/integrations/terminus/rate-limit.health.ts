@@ -1,0 +1,59 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
+import { BackendService } from '../../limiter/backend.service.js';
+import type { BackendHealth } from '../../contracts/backend.js';
+
+/** What terminus calls a check of one thing, with what version 12 adds. */
+type Check = ReturnType<HealthIndicatorService['check']> & {
+  degraded?: (details: Record<string, unknown>) => HealthIndicatorResult;
+};
+
+/**
+ * Tells Terminus of the limiter's backends: a provider for the module that imports `TerminusModule`.
+ *
+ * For readiness. A limiter's outage is no reason to restart a process, so keep it out of liveness checks.
+ *
+ * @example
+ * \@HealthCheck()
+ * \@Get('health')
+ * check() {
+ *   return this.health.check([() => this.rateLimit.isHealthy('rate-limit')]);
+ * }
+ */
+@Injectable()
+export class RateLimitHealthIndicator {
+  constructor(
+    @Inject(HealthIndicatorService) private readonly indicators: HealthIndicatorService,
+    @Inject(BackendService) private readonly backend: BackendService,
+  ) {}
+
+  /**
+   * Up while a backend can decide; else down in failure mode `closed` and degraded in the others, for they go on
+   * (Terminus 11 has no such word: up, with `degraded: true`). Asks the backends, so that a check finds out that one is
+   * back even where nobody calls.
+   *
+   * @param key name of the check in the result
+   */
+  async isHealthy(key: string): Promise<HealthIndicatorResult> {
+    const check: Check = this.indicators.check(key);
+    const { backends } = await this.backend.health();
+    const details = { backends: Object.fromEntries(backends.map((one) => [one.name, detailsOf(one)])) };
+    if (backends.some(isUp)) return check.up(details);
+    if (this.backend.status().failureMode === 'closed') return check.down(details);
+    return check.degraded?.(details) ?? check.up({ ...details, degraded: true });
+  }
+}
+
+type Found = BackendHealth['backends'][number];
+
+/** One failed ping is no outage: the breaker tells, and the ping only where there is none. */
+const isUp = ({ breaker, healthy }: Found): boolean =>
+  breaker === null || breaker.mode === 'disabled' ? healthy : breaker.state === 'closed';
+
+const detailsOf = ({ breaker, healthy, latencyMs, error }: Found): Record<string, unknown> => ({
+  state: breaker?.state ?? (healthy ? 'up' : 'down'),
+  failures: breaker?.failureCount ?? 0,
+  nextAttemptAt: breaker?.nextAttemptAt?.toISOString() ?? null,
+  latencyMs,
+  ...(error !== undefined && { error }),
+});

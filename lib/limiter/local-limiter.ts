@@ -1,0 +1,71 @@
+import { canNeverPass } from '../algorithms/counter.js';
+import type { BackendRequest, Charge, ConsumeRequest, RefundRequest, Reply } from '../contracts/backend.js';
+import type { Policy } from '../contracts/policy.js';
+import { MemoryBackend } from '../backends/memory/memory.backend.js';
+
+/** Shortest time after which a call is told to come back for the backend, in ms. */
+const LEAST_WAIT_MS = 1_000;
+
+/** Name of this process as a backend, in decisions. */
+export const LOCAL = 'local';
+
+/**
+ * What stands in for a backend in failure mode `local`: the same policies, counted in this process alone, each at a
+ * share of its limit.
+ */
+export class LocalLimiter {
+  private readonly memory = new MemoryBackend({ name: LOCAL });
+  private readonly scaled = new WeakMap<Policy, Policy>();
+
+  /** @param share part of each limit that this process enforces, above 0 and at most 1 */
+  constructor(private readonly share: number) {}
+
+  /** @param backInMs when the backend is tried again */
+  consume(request: ConsumeRequest, backInMs: number): Reply {
+    return this.untilBack(this.memory.consume(this.shared(request)), request, backInMs);
+  }
+
+  /** @param backInMs when the backend is tried again */
+  peek(request: BackendRequest, backInMs: number): Reply {
+    return this.untilBack(this.memory.peek(this.shared(request)), request, backInMs);
+  }
+
+  refund(request: RefundRequest): void {
+    this.memory.refund(this.shared(request));
+  }
+
+  reset(request: BackendRequest): void {
+    this.memory.reset(this.shared(request));
+  }
+
+  /** What can never pass by a share may pass by the whole limit: such a call is to come back when the backend may be. */
+  private untilBack(reply: Reply, { charges }: BackendRequest, backInMs: number): Reply {
+    if (reply.policies.every(({ retryAfterMs }) => retryAfterMs !== null)) return reply;
+    const policies = reply.policies.map((status, index) => {
+      const { policy, cost } = charges[index] as Charge;
+      const passesThere = status.retryAfterMs === null && !canNeverPass(policy, cost);
+      return passesThere ? { ...status, retryAfterMs: Math.max(LEAST_WAIT_MS, backInMs) } : status;
+    });
+    return { ...reply, policies };
+  }
+
+  private shared<R extends BackendRequest>(request: R): R {
+    const charges = request.charges.map((charge) => ({ ...charge, policy: this.scale(charge.policy) }));
+    return { ...request, charges };
+  }
+
+  private scale(policy: Policy): Policy {
+    if (this.share === 1) return policy;
+    let scaled = this.scaled.get(policy);
+    if (scaled === undefined) {
+      scaled = { ...policy, limit: this.part(policy.limit), burst: this.part(policy.burst) };
+      this.scaled.set(policy, scaled);
+    }
+    return scaled;
+  }
+
+  /** A share of a limit; at least 1, so that a small limit does not become a refusal of everything. */
+  private part(units: number): number {
+    return units === 0 ? 0 : Math.max(1, Math.floor(units * this.share));
+  }
+}

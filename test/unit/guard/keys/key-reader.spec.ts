@@ -1,0 +1,137 @@
+import { jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import type { KeyInput } from 'nestjs-floodgate';
+import type { Injection } from '../../../../lib/guard/injection.js';
+import { KeyReaders } from '../../../../lib/guard/keys/key-reader.js';
+import { expectNoUnhandled } from '../../../support/unhandled.js';
+import { callOf, httpCall } from '../calls.js';
+
+const readers = (): KeyReaders => new KeyReaders({ ipv6PrefixBits: 64 }, {} as Injection);
+
+const read = (key: KeyInput, request: object): unknown => readers().of(key)(httpCall(request));
+
+describe('a key that is read of a request', () => {
+  let warn: jest.SpiedFunction<Logger['warn']>;
+  beforeEach(() => {
+    warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+  });
+  afterEach(() => {
+    warn.mockRestore();
+  });
+
+  it.each([
+    [{ id: 42 }, 'user:42'],
+    [{ id: 0 }, 'user:0'],
+    [{ id: 'a-b' }, 'user:a-b'],
+    [{ id: 10n }, 'user:10'],
+    [{ sub: 'subject' }, 'user:subject'],
+    [{ id: 1, sub: 'subject' }, 'user:1'],
+    [{ id: '', sub: 'subject' }, 'user:subject'],
+    [{ id: null, sub: 'subject' }, 'user:subject'],
+  ])('is the user %p: %s', (user, expected) => {
+    expect(read('user', { user })).toBe(expected);
+    expect(warn).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    [undefined],
+    [null],
+    ['name'],
+    [{}],
+    [{ id: '' }],
+    [{ id: NaN }],
+    [{ id: Number.POSITIVE_INFINITY }],
+    [{ id: {} }],
+    [{ id: ['1'] }],
+    [{ id: true }],
+  ])('is the ip where the user is %p', (user) => {
+    expect(read('user', { user })).toBe('ip:192.0.2.1');
+    expect(warn).toHaveBeenCalledTimes(1);
+    expect(read('user-or-ip', { user })).toBe('ip:192.0.2.1');
+    expect(warn).toHaveBeenCalledTimes(1);
+  });
+
+  it.each([
+    ['192.0.2.1', 'ip:192.0.2.1'],
+    ['192.0.2.1:4711', 'ip:192.0.2.1'],
+    ['::ffff:192.0.2.1', 'ip:192.0.2.1'],
+    ['::FFFF:c000:201', 'ip:192.0.2.1'],
+    ['0:0:0:0:0:ffff:192.0.2.1', 'ip:192.0.2.1'],
+    ['2001:db8:1:2:3:4:5:6', 'ip:2001:db8:1:2::/64'],
+    ['2001:0DB8:0001:0002::', 'ip:2001:db8:1:2::/64'],
+    ['[2001:db8:1:2::9]:443', 'ip:2001:db8:1:2::/64'],
+    ['[2001:db8:1:2::9]', 'ip:2001:db8:1:2::/64'],
+    ['fe80::1%eth0', 'ip:fe80::/64'],
+    ['::1', 'ip:::/64'],
+  ])('is the address %s: %s', (ip, expected) => {
+    expect(read('ip', { ip })).toBe(expected);
+    expect(warn).not.toHaveBeenCalled();
+  });
+
+  it.each([[undefined], [null], [''], ['unknown'], ['localhost'], [42], ['192.0.2.1, 192.0.2.2'], ['1.2.3.4:x']])(
+    'is one key for all, told once, where the ip is %p',
+    (ip) => {
+      const reader = readers().of('ip');
+      expect(reader(httpCall({ ip }))).toBe('ip:unknown');
+      expect(reader(httpCall({ ip }))).toBe('ip:unknown');
+      expect(warn.mock.calls).toEqual([
+        ['A call has no ip address: such calls share one key. Give the policy another key.'],
+      ]);
+    },
+  );
+
+  it.each<[KeyInput, object]>([
+    ['header:x', { headers: { x: ['', ''] } }],
+    ['header:x', { headers: { x: 42 } }],
+    ['query:x', { query: { x: [{ a: 1 }] } }],
+    ['query:x', { query: null }],
+    ['query:__proto__', { query: {} }],
+    ['param:hasOwnProperty', { params: {} }],
+  ])('is the ip where %s is not to be had of %j', (key, request) => {
+    expect(read(key, request)).toBe('ip:192.0.2.1');
+    expect(warn).toHaveBeenCalledTimes(1);
+  });
+
+  it('joins what is given several times, without what is empty', () => {
+    expect(read('query:x', { query: { x: ['a', '', 'b', {}] } })).toBe('query:x:a,b');
+  });
+
+  it('keeps composed parts apart, whatever they hold', () => {
+    const keys = [
+      ['a|b', 'c'],
+      ['a', 'b|c'],
+      ['a%7Cb', 'c'],
+    ].map(([a, b]) => read(['header:a', 'header:b'], { headers: { a, b } }));
+    expect(new Set(keys).size).toBe(3);
+  });
+
+  it('nests composed keys', () => {
+    expect(read(['global', ['ip', 'global']], {})).toBe('global|ip:192.0.2.1%7Cglobal');
+  });
+
+  it('warns of each missing key once, and of another once more', () => {
+    const all = readers();
+    for (const key of ['header:a', 'header:b', 'header:a'] as const) void all.of(key)(httpCall({ headers: {} }));
+    expect(warn).toHaveBeenCalledTimes(2);
+  });
+
+  it('leaves nothing unhandled when one part of a key throws while another is awaited and fails too', async () => {
+    const failing: KeyInput = [
+      () => Promise.reject(new Error('later')),
+      () => {
+        throw new Error('at once');
+      },
+    ];
+    await expectNoUnhandled(async () => {
+      await expect(read(failing, {})).rejects.toThrow(/later|at once/);
+    });
+  });
+
+  it('does not take an address, header or value from the payload of a remote call', () => {
+    const payload = { ip: '192.0.2.9', headers: { x: 'forged' }, user: { id: 7 } };
+    const all = readers();
+    expect(all.of('ip')(callOf('rpc', [payload, {}]))).toBe('ip:unknown');
+    expect(all.of('header:x')(callOf('rpc', [payload, {}]))).toBe('ip:unknown');
+    expect(all.of('user')(callOf('rpc', [payload, {}]))).toBe('user:7');
+  });
+});
