@@ -23,7 +23,7 @@ import { Injection } from './guard/injection.js';
 import { KeyReaders } from './guard/keys/key-reader.js';
 import { RateLimitExceededFilter } from './transports/http/rate-limit-exceeded.filter.js';
 import { RateLimitGuard } from './guard/rate-limit.guard.js';
-import { RequestQuestions } from './guard/request-questions.js';
+import { ChargeResolver } from './guard/charge-resolver.js';
 import { RouteCatalog } from './guard/route-catalog.js';
 import { RateLimitEvents } from './observe/rate-limit-events.js';
 import { PolicyCatalog } from './policies/policy-catalog.js';
@@ -142,7 +142,7 @@ function moduleWith(options: Provider[], isGlobal = true): DynamicModule {
 }
 
 /** What the guard is made of, for modules that bind it themselves. */
-const GUARD_PARTS = [RATE_LIMIT_SETTINGS, RequestQuestions, Decider];
+const GUARD_PARTS = [RATE_LIMIT_SETTINGS, ChargeResolver, Decider];
 
 const PROVIDERS: Provider[] = [
   { provide: RATE_LIMIT_SETTINGS, useFactory: settingsOf, inject: [RATE_LIMIT_OPTIONS] },
@@ -159,7 +159,7 @@ const PROVIDERS: Provider[] = [
   Injection,
   KeyReaders,
   RouteCatalog,
-  RequestQuestions,
+  ChargeResolver,
   RateLimitGuard,
   BackendUnavailableFilter,
   RateLimitExceededFilter,

@@ -2,13 +2,13 @@ import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@ne
 import { HttpAdapterHost } from '@nestjs/core';
 import { Decider } from '../limiter/decider.js';
 import { notCounted } from '../limiter/decisions.js';
-import { exceeded, type PolicyQuestion } from '../limiter/policy-question.js';
+import { exceeded, type PolicyDecisionRequest } from '../limiter/decision-request.js';
 import type { Decision } from '../contracts/decision.js';
 import { type MaybePromise, when } from '../contracts/maybe-promise.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
 import { rateLimitHeaders } from '../transports/http/headers.js';
 import { firstSight, keepDecision } from './request-decision.js';
-import { RequestQuestions } from './request-questions.js';
+import { ChargeResolver } from './charge-resolver.js';
 import { responseOf } from '../transports/request.js';
 import { setHeaders } from '../transports/http/response.js';
 
@@ -22,7 +22,7 @@ import { setHeaders } from '../transports/http/response.js';
 export class RateLimitGuard implements CanActivate {
   constructor(
     @Inject(RATE_LIMIT_SETTINGS) private readonly settings: RateLimitSettings,
-    @Inject(RequestQuestions) private readonly questions: RequestQuestions,
+    @Inject(ChargeResolver) private readonly resolver: ChargeResolver,
     @Inject(Decider) private readonly decider: Decider,
     @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
   ) {}
@@ -34,19 +34,19 @@ export class RateLimitGuard implements CanActivate {
   canActivate(context: ExecutionContext): MaybePromise<boolean> {
     if (!firstSight(context)) return true;
     if (!this.settings.enabled) return this.pass(context, notCounted('disabled'));
-    return when(this.questions.of(context), (question) =>
-      question === undefined
+    return when(this.resolver.resolve(context), (request) =>
+      request === undefined
         ? this.pass(context, notCounted('skipped'))
-        : when(this.decider.decide(question), ({ decision }) => this.answer(context, question, decision)),
+        : when(this.decider.decide(request), ({ decision }) => this.answer(context, request, decision)),
     );
   }
 
-  private answer(context: ExecutionContext, question: PolicyQuestion, decision: Decision): true {
+  private answer(context: ExecutionContext, request: PolicyDecisionRequest, decision: Decision): true {
     const response = responseOf(context);
     if (response !== undefined) setHeaders(this.host, response, rateLimitHeaders(decision, this.settings.headers));
     this.pass(context, decision);
     if (decision.kind !== 'limited') return true;
-    throw exceeded(question, decision);
+    throw exceeded(request, decision);
   }
 
   private pass(context: ExecutionContext, decision: Decision): true {

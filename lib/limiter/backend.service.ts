@@ -11,11 +11,11 @@ import { checkApart } from '../policies/policy-identity.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
 import { boundedKey } from './bounded-key.js';
 import { distinct } from './charges.js';
-import { Decider, type Outcome, type Question } from './decider.js';
+import { Decider, type Outcome } from './decider.js';
 import { notCounted } from './decisions.js';
 import { failureModeOf } from './failure-mode.js';
 import { BackendLease, type Lease } from './lease.js';
-import { exceeded, type PolicyQuestion } from './policy-question.js';
+import { exceeded, type DecisionRequest, type PolicyDecisionRequest } from './decision-request.js';
 
 /** How one call differs from what the policies say. */
 export interface ConsumeOptions {
@@ -58,18 +58,18 @@ export class BackendService {
    * if (!decision.allowed) return { retryInMs: decision.retryAfterMs };
    */
   async consume(key: string, policies: Policies, options: ConsumeOptions = {}): Promise<Decision> {
-    const question = this.question(key, policies, options);
+    const request = this.requestOf(key, policies, options);
     const { signal } = options;
     signal?.throwIfAborted();
-    const charging = this.charged(question);
+    const charging = this.charged(request);
     return (await (signal === undefined ? charging : untilAborted(charging, signal))).decision;
   }
 
   /** What `consume` with cost 0 would answer; nothing is charged. Fails as `consume` does. */
   async peek(key: string, policies: Policies): Promise<Decision> {
-    const question = this.question(key, policies, { cost: 0 });
+    const request = this.requestOf(key, policies, { cost: 0 });
     if (!this.settings.enabled) return notCounted('disabled');
-    return (await this.decider.peek(question)).decision;
+    return (await this.decider.peek(request)).decision;
   }
 
   /**
@@ -79,8 +79,8 @@ export class BackendService {
    * @throws BackendUnavailableError when the backend is out of reach and the failure mode is `closed`
    */
   async refund(key: string, policies: Policies, cost?: number): Promise<void> {
-    const question = this.question(key, policies, cost === undefined ? {} : { cost });
-    if (this.settings.enabled) await this.decider.refund(question);
+    const request = this.requestOf(key, policies, cost === undefined ? {} : { cost });
+    if (this.settings.enabled) await this.decider.refund(request);
   }
 
   /**
@@ -89,7 +89,7 @@ export class BackendService {
    * @throws BackendUnavailableError when the backend is out of reach, whatever the failure mode
    */
   async reset(key: string, policies: Policies): Promise<void> {
-    await this.decider.reset(this.question(key, policies, { cost: 0 }));
+    await this.decider.reset(this.requestOf(key, policies, { cost: 0 }));
   }
 
   /**
@@ -104,10 +104,10 @@ export class BackendService {
    * lease.settle();
    */
   async acquire(key: string, policies: Policies, options: ConsumeOptions = {}): Promise<Lease> {
-    const question = this.question(key, policies, options);
+    const request = this.requestOf(key, policies, options);
     const { signal } = options;
     signal?.throwIfAborted();
-    const granting = this.granted(question);
+    const granting = this.granted(request);
     if (signal === undefined) return granting;
     return untilAborted(granting, signal, () => {
       // Nobody will hold the lease that may still be granted.
@@ -157,16 +157,16 @@ export class BackendService {
   }
 
   /** @throws RateLimitExceededException when the call is limited */
-  private async granted(question: PolicyQuestion): Promise<Lease> {
-    const outcome = await this.charged(question);
-    if (outcome.decision.kind === 'limited') throw exceeded(question, outcome.decision);
-    return new BackendLease(outcome, question.charges, {
-      charge: async (charges, overdraw) => this.charged({ ...question, charges, overdraw }),
-      refund: (charges, receipt) => this.decider.refund({ ...question, charges }, receipt),
+  private async granted(request: PolicyDecisionRequest): Promise<Lease> {
+    const outcome = await this.charged(request);
+    if (outcome.decision.kind === 'limited') throw exceeded(request, outcome.decision);
+    return new BackendLease(outcome, request.charges, {
+      charge: async (charges, overdraw) => this.charged({ ...request, charges, overdraw }),
+      refund: (charges, receipt) => this.decider.refund({ ...request, charges }, receipt),
     });
   }
 
-  private question(key: string, policies: Policies, options: ConsumeOptions): PolicyQuestion {
+  private requestOf(key: string, policies: Policies, options: ConsumeOptions): PolicyDecisionRequest {
     const compiled = [policies].flat().map((input) => this.catalog.forService(input));
     if (compiled.length === 0) {
       throw new RateLimitConfigurationError('policies', policies, 'Give at least one policy.');
@@ -184,9 +184,9 @@ export class BackendService {
     };
   }
 
-  private async charged(question: Question): Promise<Outcome> {
+  private async charged(request: DecisionRequest): Promise<Outcome> {
     if (!this.settings.enabled) return { decision: notCounted('disabled'), atMs: null };
-    return this.decider.decide(question);
+    return this.decider.decide(request);
   }
 }
 

@@ -1,24 +1,16 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CircuitBreakerRegistry } from '../breaker/breaker.registry.js';
-import type { Backend, BackendHealth, BackendStatus, Charge, Reply } from '../contracts/backend.js';
+import type { Backend, BackendHealth, BackendStatus, Reply } from '../contracts/backend.js';
 import type { Decision, DecisionSource } from '../contracts/decision.js';
 import { isUnavailable } from '../contracts/errors.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
-import type { FailureMode } from '../contracts/policy.js';
 import { RateLimitEvents } from '../observe/rate-limit-events.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
+import type { DecisionRequest } from './decision-request.js';
 import { decisionOf, failedOpen } from './decisions.js';
 import { FailoverBackend } from './failover.backend.js';
 import { breakerName, GuardedBackend } from './guarded-backend.js';
 import { LOCAL, LocalLimiter } from './local-limiter.js';
-
-/** A decision to be made. */
-export interface Question {
-  readonly charges: readonly Charge[];
-  readonly failureMode: FailureMode;
-  readonly timeoutMs: number;
-  readonly overdraw?: boolean;
-}
 
 /** A decision, and the store's time of it; `null` if no store made it. */
 export interface Outcome {
@@ -60,35 +52,35 @@ export class Decider {
   }
 
   /** Charges all policies or none; at once where the backend answers at once. Tells the event stream. */
-  decide(question: Question): MaybePromise<Outcome> {
-    const outcome = this.answered(question, 'consume');
+  decide(request: DecisionRequest): MaybePromise<Outcome> {
+    const outcome = this.answered(request, 'consume');
     return isPromise(outcome) ? outcome.then((one) => this.told(one)) : this.told(outcome);
   }
 
   /** The same answer for what costs nothing; charges, stores and tells nothing. */
-  peek(question: Question): MaybePromise<Outcome> {
-    return this.answered(question, 'peek');
+  peek(request: DecisionRequest): MaybePromise<Outcome> {
+    return this.answered(request, 'peek');
   }
 
   /**
    * Gives units back where they were charged; without a receipt, where they would be charged now. What was charged at a
    * backend that cannot be reached stays charged: given back elsewhere, it would be quota out of nothing.
    */
-  async refund(question: Question, receipt?: Receipt): Promise<void> {
-    const request = { ...question, ...(receipt?.atMs != null && { chargedAtMs: receipt.atMs }) };
-    if (receipt?.source === 'local') return this.local.refund(request);
+  async refund(request: DecisionRequest, receipt?: Receipt): Promise<void> {
+    const refund = { ...request, ...(receipt?.atMs != null && { chargedAtMs: receipt.atMs }) };
+    if (receipt?.source === 'local') return this.local.refund(refund);
     try {
-      await this.backend.refund({ ...request, ...(receipt?.backend != null && { backend: receipt.backend }) });
+      await this.backend.refund({ ...refund, ...(receipt?.backend != null && { backend: receipt.backend }) });
     } catch (error) {
-      if (!isUnavailable(error) || question.failureMode === 'closed') throw error;
-      if (question.failureMode === 'local' && receipt === undefined) this.local.refund(request);
+      if (!isUnavailable(error) || request.failureMode === 'closed') throw error;
+      if (request.failureMode === 'local' && receipt === undefined) this.local.refund(refund);
     }
   }
 
   /** Forgets counters, in the backend and in this process. */
-  async reset(question: Question): Promise<void> {
-    this.local.reset(question);
-    await this.backend.reset(question);
+  async reset(request: DecisionRequest): Promise<void> {
+    this.local.reset(request);
+    await this.backend.reset(request);
   }
 
   status(): BackendStatus {
@@ -105,16 +97,16 @@ export class Decider {
     await this.backend.close();
   }
 
-  private answered(question: Question, verb: 'consume' | 'peek'): MaybePromise<Outcome> {
+  private answered(request: DecisionRequest, verb: 'consume' | 'peek'): MaybePromise<Outcome> {
     try {
-      const reply = this.backend[verb](question);
+      const reply = this.backend[verb](request);
       if (!isPromise(reply)) return this.outcomeOf(reply);
       return reply.then(
         (one) => this.outcomeOf(one),
-        (error: unknown) => this.withoutBackend(question, verb, error),
+        (error: unknown) => this.withoutBackend(request, verb, error),
       );
     } catch (error) {
-      return this.withoutBackend(question, verb, error);
+      return this.withoutBackend(request, verb, error);
     }
   }
 
@@ -123,16 +115,16 @@ export class Decider {
   }
 
   /** What a call gets when no backend can decide. An error that is no outage propagates, whatever the mode. */
-  private withoutBackend(question: Question, verb: 'consume' | 'peek', error: unknown): Outcome {
+  private withoutBackend(request: DecisionRequest, verb: 'consume' | 'peek', error: unknown): Outcome {
     if (!isUnavailable(error)) throw error;
-    const { failureMode } = question;
+    const { failureMode } = request;
     switch (failureMode) {
       case 'closed':
         throw error;
       case 'open':
         return { decision: failedOpen(error), atMs: null };
       case 'local': {
-        const reply = this.local[verb](question, error.retryAfterMs);
+        const reply = this.local[verb](request, error.retryAfterMs);
         return { decision: decisionOf(reply, LOCAL, 'local'), atMs: reply.nowMs };
       }
       default:

@@ -2,7 +2,7 @@ import { type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { boundedKey } from '../limiter/bounded-key.js';
 import { distinct } from '../limiter/charges.js';
 import { failureModeOf } from '../limiter/failure-mode.js';
-import type { PolicyQuestion } from '../limiter/policy-question.js';
+import type { PolicyDecisionRequest } from '../limiter/decision-request.js';
 import type { Charge } from '../contracts/backend.js';
 import { askAll, type MaybePromise, when, whenAll } from '../contracts/maybe-promise.js';
 import type { KeyInput } from '../contracts/policy.js';
@@ -13,9 +13,9 @@ import { KeyReaders } from './keys/key-reader.js';
 import { RouteCatalog } from './route-catalog.js';
 import { applicable, type Candidate, type RoutePlan, type StaticCandidate } from './route-plan.js';
 
-/** Turns a request into the question of what it may consume: its policies, its keys, its costs. */
+/** Resolves a request's policies, keys and costs. */
 @Injectable()
-export class RequestQuestions {
+export class ChargeResolver {
   constructor(
     @Inject(RATE_LIMIT_SETTINGS) private readonly settings: RateLimitSettings,
     @Inject(RouteCatalog) private readonly routes: RouteCatalog,
@@ -24,7 +24,7 @@ export class RequestQuestions {
   ) {}
 
   /** `undefined` if no limit applies to the call. Answers at once unless something of the application's is awaited. */
-  of(context: ExecutionContext): MaybePromise<PolicyQuestion | undefined> {
+  resolve(context: ExecutionContext): MaybePromise<PolicyDecisionRequest | undefined> {
     const plan = this.routes.planOf({ type: context.getClass(), handler: context.getHandler() });
     if (plan.candidates.length === 0) return undefined;
     return when(this.settings.skipIf?.(context) ?? false, (skipped) =>
@@ -62,7 +62,7 @@ export class RequestQuestions {
   private asked(
     policies: readonly CompiledPolicy[],
     context: ExecutionContext,
-  ): MaybePromise<PolicyQuestion | undefined> {
+  ): MaybePromise<PolicyDecisionRequest | undefined> {
     if (policies.length === 0) return undefined;
     const keys = new Map<KeyInput, MaybePromise<string>>();
     const charges = askAll(policies, (policy) => this.chargeOf(policy, context, keys));

@@ -1,16 +1,28 @@
+import type { Charge } from '../contracts/backend.js';
 import type { LimitedDecision } from '../contracts/decision.js';
+import type { FailureMode } from '../contracts/policy.js';
 import { RateLimitExceededException } from '../contracts/rate-limit-exceeded.exception.js';
 import type { CompiledPolicy } from '../policies/compiled-policy.js';
-import type { Question } from './decider.js';
 import { refuses } from './decisions.js';
 
-/** A question, and the policies that it comes from. */
-export interface PolicyQuestion extends Question {
+/** What is to be decided: what a call consumes, and what it gets when no backend can decide. */
+export interface DecisionRequest {
+  readonly charges: readonly Charge[];
+  readonly failureMode: FailureMode;
+  readonly timeoutMs: number;
+  readonly overdraw?: boolean;
+}
+
+/** The same, with the policies that it comes from. */
+export interface PolicyDecisionRequest extends DecisionRequest {
   readonly policies: readonly CompiledPolicy[];
 }
 
 /** The exception of a call that is refused: with the message of the first policy that refuses it and has one. */
-export function exceeded({ charges, policies }: PolicyQuestion, decision: LimitedDecision): RateLimitExceededException {
+export function exceeded(
+  { charges, policies }: PolicyDecisionRequest,
+  decision: LimitedDecision,
+): RateLimitExceededException {
   // Statuses are in the order of the charges.
   const refusing = charges.filter((_charge, index) => refuses(decision.policies[index])).map(({ policy }) => policy);
   const spoken = policies.find(({ policy, message }) => message !== undefined && refusing.includes(policy));
