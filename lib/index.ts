@@ -1,3 +1,4 @@
+export { filePolicyStore, type FilePolicyStoreOptions } from './backends/file/file.policy-store.js';
 export { BackendService, type ConsumeOptions } from './limiter/backend.service.js';
 export { failoverBackend, type FailoverBackendOptions } from './limiter/failover.backend.js';
 export type { Lease } from './limiter/lease.js';
@@ -51,10 +52,17 @@ export {
 } from './contracts/errors.js';
 export type * from './contracts/events.js';
 export type * from './contracts/policy.js';
+export type * from './contracts/policy-store.js';
 export { RateLimitExceededException } from './contracts/rate-limit-exceeded.exception.js';
 export { BackendUnavailableFilter } from './transports/http/backend-unavailable.filter.js';
 export { RateLimit, RateLimitDecision, SkipRateLimit } from './guard/rate-limit.decorators.js';
 export { RateLimitGuard } from './guard/rate-limit.guard.js';
+export {
+  RateLimitPolicies,
+  type LivePolicy,
+  type OverridePolicyOptions,
+  type SetPolicyOptions,
+} from './limiter/rate-limit-policies.js';
 export { RateLimitEvents } from './observe/rate-limit-events.js';
 export {
   RateLimitModule,

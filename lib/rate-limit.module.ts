@@ -25,6 +25,8 @@ import { RateLimitExceededFilter } from './transports/http/rate-limit-exceeded.f
 import { RateLimitGuard } from './guard/rate-limit.guard.js';
 import { ChargeResolver } from './guard/charge-resolver.js';
 import { RouteCatalog } from './guard/route-catalog.js';
+import { PolicyStoreSync } from './limiter/policy-store.sync.js';
+import { RateLimitPolicies } from './limiter/rate-limit-policies.js';
 import { RateLimitEvents } from './observe/rate-limit-events.js';
 import { PolicyCatalog } from './policies/policy-catalog.js';
 import {
@@ -68,6 +70,7 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationS
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
     @Inject(RouteCatalog) private readonly routes: RouteCatalog,
     @Inject(Decider) private readonly decider: Decider,
+    @Inject(PolicyStoreSync) private readonly policyStore: PolicyStoreSync,
     @Inject(RateLimitEvents) events: RateLimitEvents,
     @Inject(CircuitBreakerRegistry) registry: CircuitBreakerRegistry,
   ) {
@@ -97,7 +100,7 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationS
   }
 
   /** @throws RateLimitConfigurationError for a decorator that is wrong, or if the module is there twice */
-  onModuleInit(): void {
+  async onModuleInit(): Promise<void> {
     const modules = [...this.modules.values()].filter(({ metatype }) => metatype === RateLimitModule);
     if (modules.length > 1) {
       throw new RateLimitConfigurationError(
@@ -107,11 +110,13 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationS
       );
     }
     this.routes.prepare();
+    await this.policyStore.start();
   }
 
   /** By now no request is served any more: backends that are closed earlier would fail those that drain. */
   async onApplicationShutdown(): Promise<void> {
     try {
+      await this.policyStore.stop();
       await this.decider.close();
     } catch (error) {
       // Nest 11 would leave out the hooks of the modules after this one, and reject the application's close().
@@ -132,6 +137,7 @@ function moduleWith(options: Provider[], isGlobal = true): DynamicModule {
     providers: [...options, ...PROVIDERS],
     exports: [
       BackendService,
+      RateLimitPolicies,
       CircuitBreakerRegistry,
       RateLimitEvents,
       RateLimitGuard,
@@ -156,6 +162,8 @@ const PROVIDERS: Provider[] = [
   OutageLog,
   Decider,
   BackendService,
+  PolicyStoreSync,
+  RateLimitPolicies,
   Injection,
   KeyReaders,
   RouteCatalog,

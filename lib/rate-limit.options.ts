@@ -4,6 +4,7 @@ import { toSettings } from './breaker/breaker.options.js';
 import type { Backend } from './contracts/backend.js';
 import type { CircuitBreakerOptions } from './contracts/breaker.js';
 import { RateLimitConfigurationError } from './contracts/errors.js';
+import type { PolicyStore } from './contracts/policy-store.js';
 import type { Duration, FailureMode, KeyInput, PolicyInput } from './contracts/policy.js';
 import { MAX_TIMER_MS, parseDuration } from './policies/duration.js';
 import { checkKeyInput } from './policies/key-input.js';
@@ -23,6 +24,11 @@ export interface RateLimitModuleOptions {
   readonly policies?: Readonly<Record<string, PolicyInput>>;
   /** Names of policies that every route gets, unless it says otherwise. Default: none. */
   readonly apply?: readonly string[];
+  /**
+   * Keeps what `RateLimitPolicies` changes, for all processes and across restarts: `filePolicyStore`,
+   * `redisPolicyStore`, or one of your own. Default: changes hold in this process and until it ends.
+   */
+  readonly policyStore?: PolicyStore;
   /** Who is limited, where a policy does not say. Default `ip`. */
   readonly key?: KeyInput;
   /** What a call gets when no backend can decide, where a policy does not say. Default `closed`. */
@@ -67,6 +73,7 @@ export interface RateLimitSettings {
   readonly backend: Backend;
   readonly policies: Readonly<Record<string, PolicyInput>>;
   readonly apply: readonly string[];
+  readonly policyStore: PolicyStore | undefined;
   readonly key: KeyInput;
   readonly failureMode: FailureMode;
   readonly localShare: number;
@@ -91,6 +98,7 @@ const OPTIONS: readonly (keyof RateLimitModuleOptions)[] = [
   'backend',
   'policies',
   'apply',
+  'policyStore',
   'key',
   'failureMode',
   'localShare',
@@ -106,6 +114,8 @@ const OPTIONS: readonly (keyof RateLimitModuleOptions)[] = [
   'bindFilter',
 ];
 
+const STORE_VERBS = ['read', 'change', 'close'] as const;
+
 const VERBS = ['consume', 'peek', 'refund', 'reset', 'ping', 'close'] as const;
 
 /**
@@ -120,6 +130,7 @@ export function settingsOf(options: RateLimitModuleOptions): RateLimitSettings {
     backend: options.backend ?? memoryBackend(),
     policies: options.policies ?? {},
     apply: options.apply ?? [],
+    policyStore: options.policyStore,
     key: options.key ?? 'ip',
     failureMode: options.failureMode ?? 'closed',
     localShare: options.localShare ?? 1,
@@ -149,6 +160,14 @@ function checkValues(settings: RateLimitSettings): void {
   anObject('policies', policies, "Give an object of names, such as { login: '5/15m' }.");
   if (!Array.isArray(apply)) {
     throw new RateLimitConfigurationError('apply', apply, "Give an array of policies' names, such as ['default'].");
+  }
+  const { policyStore } = settings;
+  if (policyStore !== undefined && STORE_VERBS.some((verb) => typeof policyStore[verb] !== 'function')) {
+    throw new RateLimitConfigurationError(
+      'policyStore',
+      policyStore,
+      'Give filePolicyStore({ path }), redisPolicyStore({ url }) or another PolicyStore.',
+    );
   }
   checkKeyInput('key', settings.key);
   oneOf('failureMode', settings.failureMode, ['closed', 'open', 'local']);

@@ -14,7 +14,7 @@ export class RouteCatalog {
 
   constructor(
     @Inject(RATE_LIMIT_SETTINGS) { apply }: RateLimitSettings,
-    @Inject(PolicyCatalog) catalog: PolicyCatalog,
+    @Inject(PolicyCatalog) private readonly catalog: PolicyCatalog,
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
   ) {
     for (const name of apply) catalog.checkKnown('apply', name);
@@ -42,7 +42,7 @@ export class RouteCatalog {
       this.plans.set(route.type, ofClass);
     }
     let plan = ofClass.get(route.handler);
-    if (plan === undefined) {
+    if (plan === undefined || plan.generation !== this.catalog.generation) {
       plan = this.planner.plan(route);
       ofClass.set(route.handler, plan);
     }

@@ -40,6 +40,8 @@ export interface RoutePlan {
   /** The route in errors, and in the ids of counters of its own. */
   readonly label: string;
   readonly candidates: readonly Candidate[];
+  /** Of the catalog when the plan was made: a policy that is changed at run time makes it void. */
+  readonly generation: number;
   /** The policies of every call; `undefined` where some must be asked for. */
   readonly policies: readonly CompiledPolicy[] | undefined;
 }
@@ -80,7 +82,7 @@ export class RoutePlanner {
     const candidates = written.filter((one) => !isSkipped(one, route) && !isReplaced(one, written));
     const settled = candidates.filter((one) => one.kind === 'static');
     const policies = settled.length === candidates.length ? applicable({ route, label }, settled) : undefined;
-    return { route, label, candidates, policies };
+    return { route, label, candidates, generation: this.catalog.generation, policies };
   }
 
   /** What a dynamic policy answered, in its place. */

@@ -18,6 +18,8 @@ import { formatRate, parseRate, type Rate } from './rate.js';
 /** A policy after validation: the quota that backends see, and how it applies to a call. */
 export interface CompiledPolicy {
   readonly policy: Policy;
+  /** Its name among the module's policies, if it is one of them. */
+  readonly definedAs?: string;
   readonly key: KeyInput | undefined;
   readonly cost: CostInput;
   readonly failureMode: FailureMode | undefined;
