@@ -55,6 +55,7 @@ export type * from './contracts/policy.js';
 export type * from './contracts/policy-store.js';
 export { RateLimitExceededException } from './contracts/rate-limit-exceeded.exception.js';
 export { BackendUnavailableFilter } from './transports/http/backend-unavailable.filter.js';
+export { keyOf } from './guard/keys/key-of.js';
 export { RateLimit, RateLimitDecision, SkipRateLimit } from './guard/rate-limit.decorators.js';
 export { RateLimitGuard } from './guard/rate-limit.guard.js';
 export {

@@ -52,6 +52,19 @@ export interface RateLimitModuleOptions {
   readonly problemDetails?: boolean;
   /** Length of the network prefix by which IPv6 addresses are grouped, in bits, 1 to 128. Default 64. */
   readonly ipv6PrefixBits?: number;
+  /**
+   * Who `request.user` is, for the keys `user` and `user-or-ip`; `undefined` or `''`: nobody, and the address is used.
+   * Default: the first of `id`, `sub`, `userId` and `_id` that is a text, a number or an object with a text of its own.
+   */
+  // A method, so that a function of the application's own type of user is welcome.
+  userKey?(user: unknown): string | undefined;
+  /**
+   * Whether keys are stored and emitted as keyed hashes (HMAC-SHA-256) only, so that no address and no user id is in the
+   * store or in a trace of its commands. `true`: under a secret that is the same for everybody, which hides keys from a
+   * glance, not from somebody who tries all addresses; `{ secret }`: under one of the application's, the same in all
+   * its processes. Another secret begins all counters anew. Default false.
+   */
+  readonly hashKeys?: boolean | { readonly secret: string };
   /** Leaves calls out of all limits. */
   readonly skipIf?: (context: ExecutionContext) => boolean | Promise<boolean>;
   /** False: every call passes as `unenforced`, reason `disabled`. Default true. */
@@ -82,6 +95,8 @@ export interface RateLimitSettings {
   readonly headers: HeaderStyle;
   readonly problemDetails: boolean;
   readonly ipv6PrefixBits: number;
+  readonly userKey: ((user: unknown) => string | undefined) | undefined;
+  readonly hashKeys: boolean | { readonly secret: string };
   readonly skipIf: RateLimitModuleOptions['skipIf'];
   readonly enabled: boolean;
   readonly bindGuard: boolean;
@@ -107,6 +122,8 @@ const OPTIONS: readonly (keyof RateLimitModuleOptions)[] = [
   'headers',
   'problemDetails',
   'ipv6PrefixBits',
+  'userKey',
+  'hashKeys',
   'skipIf',
   'enabled',
   'isGlobal',
@@ -139,6 +156,9 @@ export function settingsOf(options: RateLimitModuleOptions): RateLimitSettings {
     headers: options.headers ?? 'standard',
     problemDetails: options.problemDetails ?? false,
     ipv6PrefixBits: options.ipv6PrefixBits ?? 64,
+    userKey: options.userKey as RateLimitSettings['userKey'],
+    // Nothing but leaving it out turns it off: a secret that is missing must not.
+    hashKeys: options.hashKeys === undefined ? false : options.hashKeys,
     skipIf: options.skipIf,
     enabled: options.enabled ?? true,
     bindGuard: options.bindGuard ?? true,
@@ -179,8 +199,22 @@ function checkValues(settings: RateLimitSettings): void {
   if (!Number.isInteger(ipv6PrefixBits) || ipv6PrefixBits < 1 || ipv6PrefixBits > 128) {
     throw new RateLimitConfigurationError('ipv6PrefixBits', ipv6PrefixBits, 'Give a whole number from 1 to 128.');
   }
+  if (settings.userKey !== undefined) aFunction('userKey', settings.userKey);
+  checkHashKeys(settings.hashKeys);
   if (settings.skipIf !== undefined) aFunction('skipIf', settings.skipIf);
   for (const option of ['problemDetails', 'enabled', 'bindGuard', 'bindFilter'] as const) {
     aBoolean(option, settings[option]);
   }
+}
+
+/** No error shows what was given: it is a secret, or was meant as one. */
+function checkHashKeys(hashKeys: RateLimitSettings['hashKeys']): void {
+  if (typeof hashKeys === 'boolean') return;
+  const mend = "Give true, or { secret: 'a long random text' }.";
+  if (typeof hashKeys !== 'object') throw new RateLimitConfigurationError('hashKeys', typeof hashKeys, mend);
+  anObject('hashKeys', hashKeys, mend);
+  onlyKnown('hashKeys', hashKeys, ['secret']);
+  if (typeof hashKeys.secret === 'string' && hashKeys.secret !== '') return;
+  const found = hashKeys.secret === '' ? 'an empty text' : typeof hashKeys.secret;
+  throw new RateLimitConfigurationError('hashKeys.secret', found, 'Give a text that is not empty.');
 }

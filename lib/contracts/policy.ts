@@ -33,22 +33,27 @@ export type PolicyMode = 'enforce' | 'shadow';
  */
 export type PolicyScope = 'shared' | 'route';
 
-/** Finds the partition key of a call; a class that dependency injection resolves. */
+/** Finds the partition key of a call, as a `KeyFunction` does; a class that dependency injection resolves. */
 export interface KeyResolver {
-  resolve(context: ExecutionContext): string | Promise<string>;
+  resolve(context: ExecutionContext): string | undefined | Promise<string | undefined>;
 }
 
-/** A function that finds the partition key of a call. Its result is the key, verbatim. */
-export type KeyFunction = (context: ExecutionContext) => string | Promise<string>;
+/**
+ * A function that finds the partition key of a call. Its result is the key, verbatim. If it answers `undefined` or
+ * `''`, the client's address is used; the first time, a warning says so.
+ */
+export type KeyFunction = (context: ExecutionContext) => string | undefined | Promise<string | undefined>;
 
 /**
  * Who is limited.
  *
  * - `ip`: the adapter's `request.ip`; IPv6 addresses are grouped by network.
- * - `user`: `request.user`: its `id`, else its `sub`; a call without a user falls back to the ip.
+ * - `user`: `request.user`: its `id`, else its `sub`, `userId` or `_id`, or what the module's `userKey` answers; a call
+ *   without a user falls back to the ip.
  * - `user-or-ip`: the same, without the warning: anonymous calls are expected.
  * - `global`: one key for everybody.
- * - `header:x`, `query:x`, `param:x`: that value of the request; a call that lacks it falls back to the ip.
+ * - `header:x`, `query:x`, `param:x`, `body:x`: that value of the request; a call that lacks it falls back to the ip.
+ * - `ip-from:x`: the address in header `x`, which a proxy in front must set; falls back to the ip.
  * - a function or a class; an array composes several.
  */
 export type KeyInput =
@@ -59,6 +64,8 @@ export type KeyInput =
   | `header:${string}`
   | `query:${string}`
   | `param:${string}`
+  | `body:${string}`
+  | `ip-from:${string}`
   | KeyFunction
   | Type<KeyResolver>
   | readonly KeyInput[];

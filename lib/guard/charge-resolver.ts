@@ -1,5 +1,5 @@
 import { type ExecutionContext, Inject, Injectable } from '@nestjs/common';
-import { boundedKey } from '../limiter/bounded-key.js';
+import { type StoredKey, storedKeys } from '../limiter/bounded-key.js';
 import { distinct } from '../limiter/charges.js';
 import { failureModeOf } from '../limiter/failure-mode.js';
 import type { PolicyDecisionRequest } from '../limiter/decision-request.js';
@@ -16,12 +16,16 @@ import { applicable, type Candidate, type RoutePlan, type StaticCandidate } from
 /** Resolves a request's policies, keys and costs. */
 @Injectable()
 export class ChargeResolver {
+  private readonly storedKey: StoredKey;
+
   constructor(
     @Inject(RATE_LIMIT_SETTINGS) private readonly settings: RateLimitSettings,
     @Inject(RouteCatalog) private readonly routes: RouteCatalog,
     @Inject(KeyReaders) private readonly keys: KeyReaders,
     @Inject(Injection) private readonly injection: Injection,
-  ) {}
+  ) {
+    this.storedKey = storedKeys(settings.hashKeys);
+  }
 
   /** `undefined` if no limit applies to the call. Answers at once unless something of the application's is awaited. */
   resolve(context: ExecutionContext): MaybePromise<PolicyDecisionRequest | undefined> {
@@ -88,7 +92,7 @@ export class ChargeResolver {
     }
     return when(key, (subject) =>
       when(typeof cost === 'function' ? cost(context) : cost, (units) => {
-        if (isCost(units)) return { key: boundedKey(subject), policy, cost: units };
+        if (isCost(units)) return { key: this.storedKey(subject), policy, cost: units };
         const given = String(units);
         throw new TypeError(`The cost of policy '${policy.name}' was ${given}: return a whole number of at least 0.`);
       }),

@@ -9,7 +9,7 @@ import { oneOf, onlyKnown } from '../policies/option-checks.js';
 import { PolicyCatalog } from '../policies/policy-catalog.js';
 import { checkApart } from '../policies/policy-identity.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
-import { boundedKey } from './bounded-key.js';
+import { type StoredKey, storedKeys } from './bounded-key.js';
 import { distinct } from './charges.js';
 import { Decider, type Outcome } from './decider.js';
 import { notCounted } from './decisions.js';
@@ -39,11 +39,15 @@ type Policies = PolicyInput | readonly PolicyInput[];
  */
 @Injectable()
 export class BackendService {
+  private readonly storedKey: StoredKey;
+
   constructor(
     @Inject(RATE_LIMIT_SETTINGS) private readonly settings: RateLimitSettings,
     @Inject(Decider) private readonly decider: Decider,
     @Inject(PolicyCatalog) private readonly catalog: PolicyCatalog,
-  ) {}
+  ) {
+    this.storedKey = storedKeys(settings.hashKeys);
+  }
 
   /**
    * Charges a key under one policy or several: all of them or none.
@@ -175,10 +179,10 @@ export class BackendService {
     onlyKnown('options', options, ['cost', 'failureMode', 'timeout', 'signal']);
     const { failureMode, timeout, cost } = options;
     if (failureMode !== undefined) oneOf('failureMode', failureMode, ['closed', 'open', 'local']);
-    const bounded = boundedKey(key);
+    const stored = this.storedKey(key);
     return {
       policies: compiled,
-      charges: distinct(compiled.map((one) => ({ key: bounded, policy: one.policy, cost: costOf(one, cost) }))),
+      charges: distinct(compiled.map((one) => ({ key: stored, policy: one.policy, cost: costOf(one, cost) }))),
       failureMode: failureMode ?? failureModeOf(compiled, this.settings.failureMode),
       timeoutMs: timeout === undefined ? this.settings.timeoutMs : parseDuration('timeout', timeout, MAX_TIMER_MS),
     };
