@@ -66,7 +66,8 @@ export class PolicyStoreSync {
       this.catalog.compiled(changed);
       return changed;
     };
-    const document = this.store === undefined ? validated(this.catalog.document) : await this.write(this.store, validated);
+    const document =
+      this.store === undefined ? validated(this.catalog.document) : await this.write(this.store, validated);
     this.writes += 1;
     this.adopt(document, document.last);
   }

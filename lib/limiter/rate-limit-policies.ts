@@ -75,9 +75,7 @@ export class RateLimitPolicies {
 
   /** The overrides that hold now. */
   overrides(): readonly PolicyOverride[] {
-    return this.catalog.document.overrides.filter(
-      ({ until }) => until === undefined || Date.parse(until) > Date.now(),
-    );
+    return this.catalog.document.overrides.filter(({ until }) => until === undefined || Date.parse(until) > Date.now());
   }
 
   /**

@@ -11,17 +11,12 @@ import { RateLimitConfigurationError } from '../contracts/errors.js';
 export type KeyPattern =
   | { readonly kind: 'exact'; readonly text: string }
   | { readonly kind: 'prefix'; readonly text: string; readonly prefix: string }
-  | { readonly kind: 'network'; readonly text: string; readonly family: Family; readonly bits: number };
-
-type Family = 'ipv4' | 'ipv6';
-
-/** The network of a pattern, as the platform's own list of addresses. */
-const networks = new WeakMap<KeyPattern, BlockList>();
+  | ({ readonly kind: 'network'; readonly text: string; readonly addresses: BlockList } & Network);
 
 /** An address or a network out of a key such as `ip:192.0.2.1` or `ip:2001:db8:1:2::/64`. */
 export interface Network {
   readonly address: string;
-  readonly family: Family;
+  readonly family: 'ipv4' | 'ipv6';
   readonly bits: number;
 }
 
@@ -46,12 +41,9 @@ export function parseKeyPattern(option: string, text: string): KeyPattern {
     if (/^ip:[^|]*\/\d+$/.test(text)) return refuse("Give a network such as 'ip:10.0.0.0/8' or 'ip:2001:db8::/32'.");
     return { kind: 'exact', text };
   }
-  const { address, family, bits } = network;
-  const pattern: KeyPattern = { kind: 'network', text, family, bits };
-  const list = new BlockList();
-  list.addSubnet(address, bits, family);
-  networks.set(pattern, list);
-  return pattern;
+  const addresses = new BlockList();
+  addresses.addSubnet(network.address, network.bits, network.family);
+  return { kind: 'network', text, addresses, ...network };
 }
 
 /** Whether a key matches; `network` is what `networkOf` says of it. */
@@ -62,7 +54,7 @@ export function matches(pattern: KeyPattern, key: string, network: Network | und
     case 'prefix':
       return key.startsWith(pattern.prefix);
     case 'network':
-      return key === pattern.text || (network !== undefined && holds(pattern, network));
+      return key === pattern.text || (network !== undefined && contains(pattern, network));
     default:
       return pattern satisfies never;
   }
@@ -93,7 +85,5 @@ export function specificity(pattern: KeyPattern): number {
 }
 
 /** Whether all addresses of a network lie in that of a pattern. */
-function holds(pattern: KeyPattern & { readonly kind: 'network' }, { address, family, bits }: Network): boolean {
-  if (family !== pattern.family || bits < pattern.bits) return false;
-  return networks.get(pattern)?.check(address, family) === true;
-}
+const contains = (pattern: KeyPattern & { readonly kind: 'network' }, { address, family, bits }: Network): boolean =>
+  family === pattern.family && bits >= pattern.bits && pattern.addresses.check(address, family);

@@ -135,7 +135,11 @@ describe('a policy that is set at run time', () => {
     ['an algorithm that is wrong', (policies) => policies.set('api', { algorithm: 'leaky' as never }), 'algorithm'],
     ['a function', (policies) => policies.set('api', { skipIf: () => true }), 'plain data'],
     ['a name of its own', (policies) => policies.set('api', { name: 'other', rate: '1/m' }), 'plain data'],
-    ['a carry-over that is wrong', (policies) => policies.set('api', '5/m', { carryOver: 'half' as never }), 'carryOver'],
+    [
+      'a carry-over that is wrong',
+      (policies) => policies.set('api', '5/m', { carryOver: 'half' as never }),
+      'carryOver',
+    ],
     ['a pattern that is wrong', (policies) => policies.override('api', 'user:*x', '5/m'), "'*'"],
     ['a target that is wrong', (policies) => policies.override('api', 'user:1', 'unlimted'), 'unlimted'],
     ['a time that is wrong', (policies) => policies.override('api', 'user:1', '5/m', { until: 'soon' }), 'ISO 8601'],
@@ -189,7 +193,9 @@ describe('an override', () => {
     const { policies, service } = await start();
     await service.consume('user:42', 'api', { cost: 3 });
     await policies.override('api', 'user:42', '10/m');
-    expect((await service.consume('user:42', 'api')).policies).toMatchObject([{ name: 'api', limit: 10, remaining: 6 }]);
+    expect((await service.consume('user:42', 'api')).policies).toMatchObject([
+      { name: 'api', limit: 10, remaining: 6 },
+    ]);
     expect((await service.consume('user:43', 'api')).policies).toMatchObject([{ limit: 3, remaining: 2 }]);
     await policies.removeOverride('api', 'user:42');
     expect((await service.consume('user:42', 'api')).kind).toBe('limited');

@@ -28,7 +28,10 @@ describe('a key pattern', () => {
     expect(hit(pattern, key)).toBe(expected);
   });
 
-  it.each(['', 'user:*-bot', 'ip:10.0.0.0/33', 'ip:10.0.0/8', 'ip:2001:db8::/129'])('refuses %j with the mend', (text) => {
-    expect(() => parseKeyPattern('lists.deny[0]', text)).toThrow(/^lists\.deny\[0\]: received .*(Give|put)/);
-  });
+  it.each(['', 'user:*-bot', 'ip:10.0.0.0/33', 'ip:10.0.0/8', 'ip:2001:db8::/129'])(
+    'refuses %j with the mend',
+    (text) => {
+      expect(() => parseKeyPattern('lists.deny[0]', text)).toThrow(/^lists\.deny\[0\]: received .*(Give|put)/);
+    },
+  );
 });
