@@ -51,9 +51,11 @@ export {
 } from './contracts/errors.js';
 export type * from './contracts/events.js';
 export type * from './contracts/policy.js';
+export type { RouteLimits } from './contracts/route-limits.js';
 export { RateLimitExceededException } from './contracts/rate-limit-exceeded.exception.js';
 export { BackendUnavailableFilter } from './transports/http/backend-unavailable.filter.js';
 export { keyOf } from './guard/keys/key-of.js';
+export { routeLimits } from './guard/route-limits.js';
 export { RateLimit, RateLimitDecision, SkipRateLimit } from './guard/rate-limit.decorators.js';
 export { RateLimitGuard } from './guard/rate-limit.guard.js';
 export { RateLimitEvents } from './observe/rate-limit-events.js';

@@ -46,10 +46,13 @@ export class ChargeResolver {
   private answerOf(candidate: Candidate, context: ExecutionContext): MaybePromise<readonly StaticCandidate[]> {
     if (candidate.kind === 'static') return [candidate];
     const { ask } = candidate;
-    const answer = isResolverClass(ask)
+    const asked = isResolverClass(ask)
       ? when(this.injection.instanceOf(ask, context), (resolver) => resolver.resolve(context))
       : ask(context);
-    return when(answer, (inputs) => this.routes.planner.answered(candidate, [inputs].flat()));
+    return when(asked, (answer) => {
+      const inputs = [answer].flat().filter((input) => input != null);
+      return this.routes.planner.answered(candidate, inputs);
+    });
   }
 
   private withoutSkipped(

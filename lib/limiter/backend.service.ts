@@ -1,13 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { BackendHealth, BackendStatus } from '../contracts/backend.js';
 import type { Decision } from '../contracts/decision.js';
-import { RateLimitConfigurationError } from '../contracts/errors.js';
-import type { Duration, FailureMode, PolicyInput } from '../contracts/policy.js';
+import type { Duration, FailureMode } from '../contracts/policy.js';
 import { isCost, type CompiledPolicy } from '../policies/compiled-policy.js';
 import { MAX_TIMER_MS, parseDuration } from '../policies/duration.js';
 import { oneOf, onlyKnown } from '../policies/option-checks.js';
-import { PolicyCatalog } from '../policies/policy-catalog.js';
-import { checkApart } from '../policies/policy-identity.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
 import { type StoredKey, storedKeys } from './bounded-key.js';
 import { distinct } from './charges.js';
@@ -15,6 +12,7 @@ import { Decider, type Outcome } from './decider.js';
 import { notCounted } from './decisions.js';
 import { failureModeOf } from './failure-mode.js';
 import { BackendLease, type Lease } from './lease.js';
+import { type Policies, ServicePolicies, type Use } from './service-policies.js';
 import { exceeded, type DecisionRequest, type PolicyDecisionRequest } from './decision-request.js';
 
 /** How one call differs from what the policies say. */
@@ -29,13 +27,12 @@ export interface ConsumeOptions {
   readonly signal?: AbortSignal;
 }
 
-type Policies = PolicyInput | readonly PolicyInput[];
-
 /**
  * Counts, asks and gives back, on the backend of the module: what the guard does for requests, for anything else.
  *
  * Every call passes the backend's deadline and circuit breaker; when no backend can decide, the failure mode does. A
- * key is taken verbatim, so one that the guard uses (`user:42`) names the same counter here.
+ * key is taken verbatim; `keyOf` makes those of the guard. A policy that the module names has one counter everywhere; a
+ * rate or options given here have one of their own; that of a decorator is found by `routeLimits`.
  */
 @Injectable()
 export class BackendService {
@@ -44,7 +41,7 @@ export class BackendService {
   constructor(
     @Inject(RATE_LIMIT_SETTINGS) private readonly settings: RateLimitSettings,
     @Inject(Decider) private readonly decider: Decider,
-    @Inject(PolicyCatalog) private readonly catalog: PolicyCatalog,
+    @Inject(ServicePolicies) private readonly policies: ServicePolicies,
   ) {
     this.storedKey = storedKeys(settings.hashKeys);
   }
@@ -53,7 +50,7 @@ export class BackendService {
    * Charges a key under one policy or several: all of them or none.
    *
    * @param key who is limited, verbatim; not empty
-   * @param policies names of the module's, rates, or options
+   * @param policies names of the module's, rates, options, or those of a route (`routeLimits`)
    * @returns the decision; being limited is a value, not an error
    * @throws BackendUnavailableError when no backend can decide and the failure mode is `closed`
    * @throws RateLimitConfigurationError for a policy or an option that is wrong
@@ -62,7 +59,7 @@ export class BackendService {
    * if (!decision.allowed) return { retryInMs: decision.retryAfterMs };
    */
   async consume(key: string, policies: Policies, options: ConsumeOptions = {}): Promise<Decision> {
-    const request = this.requestOf(key, policies, options);
+    const request = this.requestOf(key, policies, options, 'charges');
     const { signal } = options;
     signal?.throwIfAborted();
     const charging = this.charged(request);
@@ -71,8 +68,9 @@ export class BackendService {
 
   /** What `consume` with cost 0 would answer; nothing is charged. Fails as `consume` does. */
   async peek(key: string, policies: Policies): Promise<Decision> {
-    const request = this.requestOf(key, policies, { cost: 0 });
-    if (!this.settings.enabled) return notCounted('disabled');
+    const request = this.requestOf(key, policies, { cost: 0 }, 'asks');
+    const uncounted = this.uncounted(request);
+    if (uncounted !== undefined) return uncounted;
     return (await this.decider.peek(request)).decision;
   }
 
@@ -83,8 +81,8 @@ export class BackendService {
    * @throws BackendUnavailableError when the backend is out of reach and the failure mode is `closed`
    */
   async refund(key: string, policies: Policies, cost?: number): Promise<void> {
-    const request = this.requestOf(key, policies, cost === undefined ? {} : { cost });
-    if (this.settings.enabled) await this.decider.refund(request);
+    const request = this.requestOf(key, policies, cost === undefined ? {} : { cost }, 'asks');
+    if (this.uncounted(request) === undefined) await this.decider.refund(request);
   }
 
   /**
@@ -93,7 +91,8 @@ export class BackendService {
    * @throws BackendUnavailableError when the backend is out of reach, whatever the failure mode
    */
   async reset(key: string, policies: Policies): Promise<void> {
-    await this.decider.reset(this.requestOf(key, policies, { cost: 0 }));
+    const request = this.requestOf(key, policies, { cost: 0 }, 'asks');
+    if (request.charges.length > 0) await this.decider.reset(request);
   }
 
   /**
@@ -108,7 +107,7 @@ export class BackendService {
    * lease.settle();
    */
   async acquire(key: string, policies: Policies, options: ConsumeOptions = {}): Promise<Lease> {
-    const request = this.requestOf(key, policies, options);
+    const request = this.requestOf(key, policies, options, 'charges');
     const { signal } = options;
     signal?.throwIfAborted();
     const granting = this.granted(request);
@@ -170,12 +169,8 @@ export class BackendService {
     });
   }
 
-  private requestOf(key: string, policies: Policies, options: ConsumeOptions): PolicyDecisionRequest {
-    const compiled = [policies].flat().map((input) => this.catalog.forService(input));
-    if (compiled.length === 0) {
-      throw new RateLimitConfigurationError('policies', policies, 'Give at least one policy.');
-    }
-    checkApart('policies', compiled);
+  private requestOf(key: string, policies: Policies, options: ConsumeOptions, use: Use): PolicyDecisionRequest {
+    const compiled = this.policies.compile(policies, use);
     onlyKnown('options', options, ['cost', 'failureMode', 'timeout', 'signal']);
     const { failureMode, timeout, cost } = options;
     if (failureMode !== undefined) oneOf('failureMode', failureMode, ['closed', 'open', 'local']);
@@ -189,8 +184,14 @@ export class BackendService {
   }
 
   private async charged(request: DecisionRequest): Promise<Outcome> {
-    if (!this.settings.enabled) return { decision: notCounted('disabled'), atMs: null };
-    return this.decider.decide(request);
+    const decision = this.uncounted(request);
+    return decision === undefined ? this.decider.decide(request) : { decision, atMs: null };
+  }
+
+  /** The decision of what no backend is asked for: nothing is limited, or nothing limits it. */
+  private uncounted({ charges }: DecisionRequest): Decision | undefined {
+    if (!this.settings.enabled) return notCounted('disabled');
+    return charges.length === 0 ? notCounted('skipped') : undefined;
   }
 }
 

@@ -3,7 +3,7 @@ import type { BackendCapabilities } from '../contracts/backend.js';
 import { RateLimitConfigurationError } from '../contracts/errors.js';
 import type { PolicyFunction, PolicyInput, PolicyOptions, PolicyResolver } from '../contracts/policy.js';
 import { checkedShape, checkName, compilePolicy, withId, type CompiledPolicy } from './compiled-policy.js';
-import { looksLikeRate } from './rate.js';
+import { looksLikeRate, UNLIMITED } from './rate.js';
 
 /** A policy that must be asked for on each call. */
 export type DynamicPolicyInput = PolicyFunction | Type<PolicyResolver>;
@@ -61,6 +61,7 @@ export class PolicyCatalog {
     if (this.dynamic.has(name)) {
       throw new RateLimitConfigurationError(option, name, 'It finds its policies by the request: use it on routes.');
     }
+    if (name === UNLIMITED) return compilePolicy(option, { rate: UNLIMITED }, () => UNLIMITED);
     const known = [...this.named.keys(), ...this.dynamic.keys()].map((one) => `'${one}'`).join(', ');
     const mend =
       known === '' ? 'The module names no policies: add it to the option policies.' : `The policies are ${known}.`;
