@@ -16,6 +16,8 @@ import { APP_GUARD, ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import { BackendService } from './limiter/backend.service.js';
 import { Decider } from './limiter/decider.js';
 import { OutageLog } from './limiter/outage-log.js';
+import { RoutePolicies } from './limiter/route-policies.js';
+import { ServicePolicies } from './limiter/service-policies.js';
 import { CircuitBreakerRegistry } from './breaker/breaker.registry.js';
 import { RateLimitConfigurationError } from './contracts/errors.js';
 import { BackendUnavailableFilter } from './transports/http/backend-unavailable.filter.js';
@@ -25,8 +27,11 @@ import { RateLimitExceededFilter } from './transports/http/rate-limit-exceeded.f
 import { RateLimitGuard } from './guard/rate-limit.guard.js';
 import { ChargeResolver } from './guard/charge-resolver.js';
 import { RouteCatalog } from './guard/route-catalog.js';
+import { DecisionRequests } from './limiter/decision-requests.js';
+import { ServiceRequests } from './limiter/service-requests.js';
 import { PolicyStoreSync } from './limiter/policy-store.sync.js';
 import { RateLimitPolicies } from './limiter/rate-limit-policies.js';
+import { RouteCounters } from './guard/route-counters.js';
 import { RateLimitEvents } from './observe/rate-limit-events.js';
 import { PolicyCatalog } from './policies/policy-catalog.js';
 import {
@@ -161,6 +166,10 @@ const PROVIDERS: Provider[] = [
   CircuitBreakerRegistry,
   OutageLog,
   Decider,
+  { provide: RoutePolicies, useClass: RouteCounters },
+  ServicePolicies,
+  DecisionRequests,
+  ServiceRequests,
   BackendService,
   PolicyStoreSync,
   RateLimitPolicies,

@@ -6,6 +6,7 @@ import type { CircuitBreakerOptions } from './contracts/breaker.js';
 import { RateLimitConfigurationError } from './contracts/errors.js';
 import type { PolicyStore } from './contracts/policy-store.js';
 import type { Duration, FailureMode, KeyInput, PolicyInput } from './contracts/policy.js';
+import { AccessLists, type AccessListOptions } from './policies/access-lists.js';
 import { MAX_TIMER_MS, parseDuration } from './policies/duration.js';
 import { checkKeyInput } from './policies/key-input.js';
 import { aBoolean, aFunction, anObject, oneOf, onlyKnown } from './policies/option-checks.js';
@@ -29,6 +30,8 @@ export interface RateLimitModuleOptions {
    * `redisPolicyStore`, or one of your own. Default: changes hold in this process and until it ends.
    */
   readonly policyStore?: PolicyStore;
+  /** Keys that pass uncounted, and keys that are refused without asking a backend. Default: none. */
+  readonly lists?: AccessListOptions;
   /** Who is limited, where a policy does not say. Default `ip`. */
   readonly key?: KeyInput;
   /** What a call gets when no backend can decide, where a policy does not say. Default `closed`. */
@@ -87,6 +90,7 @@ export interface RateLimitSettings {
   readonly policies: Readonly<Record<string, PolicyInput>>;
   readonly apply: readonly string[];
   readonly policyStore: PolicyStore | undefined;
+  readonly lists: AccessListOptions;
   readonly key: KeyInput;
   readonly failureMode: FailureMode;
   readonly localShare: number;
@@ -114,6 +118,7 @@ const OPTIONS: readonly (keyof RateLimitModuleOptions)[] = [
   'policies',
   'apply',
   'policyStore',
+  'lists',
   'key',
   'failureMode',
   'localShare',
@@ -148,6 +153,7 @@ export function settingsOf(options: RateLimitModuleOptions): RateLimitSettings {
     policies: options.policies ?? {},
     apply: options.apply ?? [],
     policyStore: options.policyStore,
+    lists: options.lists ?? {},
     key: options.key ?? 'ip',
     failureMode: options.failureMode ?? 'closed',
     localShare: options.localShare ?? 1,
@@ -189,6 +195,7 @@ function checkValues(settings: RateLimitSettings): void {
       'Give filePolicyStore({ path }), redisPolicyStore({ url }) or another PolicyStore.',
     );
   }
+  new AccessLists(settings.lists);
   checkKeyInput('key', settings.key);
   oneOf('failureMode', settings.failureMode, ['closed', 'open', 'local']);
   if (!(typeof localShare === 'number' && localShare > 0 && localShare <= 1)) {

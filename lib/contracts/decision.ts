@@ -7,7 +7,7 @@ import type { PolicyMode } from './policy.js';
 export type DecisionSource = 'primary' | 'fallback' | 'local' | 'cache' | 'none';
 
 /** Why a call passed without being counted. */
-export type UnenforcedReason = 'failed-open' | 'skipped' | 'disabled';
+export type UnenforcedReason = 'failed-open' | 'skipped' | 'disabled' | 'allow-listed';
 
 /** What one policy says of one call. */
 export interface PolicyStatus {
@@ -27,6 +27,8 @@ export interface PolicyStatus {
    */
   readonly retryAfterMs: number | null;
   readonly mode: PolicyMode;
+  /** The key, in a decision on several subjects; hashed where the module hashes keys. */
+  readonly key?: string;
 }
 
 /** What every decision tells. */
@@ -51,6 +53,10 @@ export interface LimitedDecision extends DecisionBase {
   readonly allowed: false;
   /** The longest wait among the policies that refuse; `null` if the same call can never pass. */
   readonly retryAfterMs: number | null;
+  /** Why, where no policy refuses it: the key is on the module's deny list, and `policies` is empty. */
+  readonly reason?: 'deny-listed';
+  /** With a reason: the longest window of the policies of the call, for `Retry-After`. */
+  readonly longestWindowMs?: number;
 }
 
 /** The call passes and nothing is known: `policies` is empty. */

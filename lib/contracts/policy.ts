@@ -85,10 +85,13 @@ export type SkipFunction = (context: ExecutionContext) => boolean | Promise<bool
 export interface PolicyOptions {
   /** Its name in headers, events and metrics: letters, digits and `_ - . : *`, up to 64. Default: its rate. */
   readonly name?: string;
-  /** Units for each window, such as `'100/m'`, `'5/15m'`, `'10/250ms'`. */
-  readonly rate?: string;
-  /** Units for each window: a whole number of at least 0; 0 refuses every call that costs anything. */
-  readonly limit?: number;
+  /** Units for each window, such as `'100/m'`, `'5/15m'`, `'10/250ms'`; `'unlimited'` or `null`: no limit. */
+  readonly rate?: string | null;
+  /**
+   * Units for each window: a whole number of at least 0; 0 refuses every call that costs anything. `Infinity` or `null`:
+   * no limit.
+   */
+  readonly limit?: number | null;
   /** Length of the window: at least 1 ms, at most 366 days. */
   readonly window?: Duration;
   /** Default `sliding-window`. */
@@ -113,17 +116,18 @@ export interface PolicyOptions {
   readonly message?: string;
 }
 
+/** What finds the policies of a call answers: one, several, or (`null`, `undefined`, `[]`) none, which is no limit. */
+export type PolicyAnswer = PolicyInput | null | undefined | readonly (PolicyInput | null | undefined)[];
+
 /** Finds the policies of a call; a class that dependency injection resolves. It is asked once a request. */
 export interface PolicyResolver {
-  resolve(context: ExecutionContext): PolicyInput | PolicyInput[] | Promise<PolicyInput | PolicyInput[]>;
+  resolve(context: ExecutionContext): PolicyAnswer | Promise<PolicyAnswer>;
 }
 
 /** A function that finds the policies of a call. It is asked once a request. */
-export type PolicyFunction = (
-  context: ExecutionContext,
-) => PolicyInput | PolicyInput[] | Promise<PolicyInput | PolicyInput[]>;
+export type PolicyFunction = (context: ExecutionContext) => PolicyAnswer | Promise<PolicyAnswer>;
 
-/** A policy's name (`'login'`), a rate (`'100/m'`), options, or what finds them for each call. */
+/** A policy's name (`'login'`), a rate (`'100/m'`, `'unlimited'`), options, or what finds them for each call. */
 export type PolicyInput = string | PolicyOptions | PolicyFunction | Type<PolicyResolver>;
 
 /**

@@ -112,7 +112,7 @@ export class RateLimitPolicies {
   async override(
     name: string,
     keyOrPattern: string,
-    to: PolicyInput | 'unlimited' | 'blocked',
+    to: PolicyInput,
     options: OverridePolicyOptions = {},
   ): Promise<void> {
     const { until, by, reason } = options;

@@ -13,7 +13,7 @@ import type {
 import { parseDuration } from './duration.js';
 import { checkKeyInput } from './key-input.js';
 import { aFunction, anObject, aText, oneOf, onlyKnown } from './option-checks.js';
-import { formatRate, parseRate, type Rate } from './rate.js';
+import { formatRate, NO_LIMIT, parseRate, type Rate } from './rate.js';
 
 /** A policy after validation: the quota that backends see, and how it applies to a call. */
 export interface CompiledPolicy {
@@ -108,6 +108,9 @@ export function checkName(option: string, name: string): void {
   );
 }
 
+/** Whether a policy lets every call pass: it is not counted, and no backend sees it. */
+export const isUnlimited = ({ policy }: CompiledPolicy): boolean => policy.limit === Number.POSITIVE_INFINITY;
+
 /** The same policy with a counter of another identity. */
 export function withId(compiled: CompiledPolicy, id: string): CompiledPolicy {
   return { ...compiled, policy: { ...compiled.policy, id: `${id}#${compiled.policy.algorithm}` } };
@@ -122,8 +125,15 @@ export function checkedShape(option: string, input: PolicyOptions): PolicyOption
 
 function rateOf(option: string, { rate, limit, window }: PolicyOptions): Rate {
   if (rate !== undefined) {
-    if (limit === undefined && window === undefined) return parseRate(`${option}.rate`, rate);
+    if (limit === undefined && window === undefined) {
+      // Databases have null for what has no limit.
+      return rate === null ? NO_LIMIT : parseRate(`${option}.rate`, rate);
+    }
     throw new RateLimitConfigurationError(option, { rate, limit, window }, 'Give either rate, or limit and window.');
+  }
+  if (limit === null || limit === Number.POSITIVE_INFINITY) {
+    if (window !== undefined) parseDuration(`${option}.window`, window);
+    return NO_LIMIT;
   }
   if (limit === undefined || window === undefined) {
     throw new RateLimitConfigurationError(
@@ -133,7 +143,11 @@ function rateOf(option: string, { rate, limit, window }: PolicyOptions): Rate {
     );
   }
   if (!Number.isSafeInteger(limit) || limit < 0) {
-    throw new RateLimitConfigurationError(`${option}.limit`, limit, 'Give a whole number of at least 0.');
+    throw new RateLimitConfigurationError(
+      `${option}.limit`,
+      limit,
+      "Give a whole number of at least 0; for no limit give Infinity, null or rate: 'unlimited'.",
+    );
   }
   return { limit, windowMs: parseDuration(`${option}.window`, window) };
 }
@@ -153,7 +167,7 @@ function burstOf(option: string, { burst }: PolicyOptions, algorithm: AlgorithmN
 
 /** Keeps every product of the arithmetic exact (see `MAX_PRODUCT`). */
 function checkProducts(option: string, algorithm: AlgorithmName, { limit, windowMs }: Rate, burst: number): void {
-  if (algorithm === 'fixed-window') return;
+  if (algorithm === 'fixed-window' || limit === Number.POSITIVE_INFINITY) return;
   if (algorithm === 'sliding-log') {
     if (limit <= MAX_LOG_LIMIT) return;
     throw new RateLimitConfigurationError(

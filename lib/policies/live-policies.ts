@@ -43,6 +43,10 @@ export class LivePolicies {
     for (const [name, ofPolicy] of rules) this.overrides.set(name, new PolicyOverrides(ofPolicy));
   }
 
+  get hasOverrides(): boolean {
+    return this.overrides.size > 0;
+  }
+
   /** What holds for a key instead of a policy of the module; `undefined`: the policy. */
   ruleFor({ definedAs, policy }: CompiledPolicy, key: string, nowMs: number): KeyOverride<KeyRule> | undefined {
     if (this.overrides.size === 0 || definedAs === undefined) return undefined;
@@ -111,7 +115,7 @@ function merged(option: string, base: PolicyOptions, given: string | PlainPolicy
 
 /** Limit and window, so that one of them can be changed alone. */
 function quotaOf(option: string, { rate, limit, window }: PolicyOptions): object {
-  if (rate === undefined) return { limit, window };
+  if (rate === undefined || rate === null) return { limit, window };
   const parsed = parseRate(option, rate);
   return { limit: parsed.limit, window: parsed.windowMs };
 }

@@ -7,7 +7,7 @@ import { checkedShape, checkName, compilePolicy, withId, type CompiledPolicy } f
 import { type KeyRule, LivePolicies } from './live-policies.js';
 import { UNCHANGED } from './policy-document.js';
 import type { KeyOverride } from './policy-overrides.js';
-import { looksLikeRate } from './rate.js';
+import { looksLikeRate, UNLIMITED } from './rate.js';
 
 /** A policy that must be asked for on each call. */
 export type DynamicPolicyInput = PolicyFunction | Type<PolicyResolver>;
@@ -81,6 +81,11 @@ export class PolicyCatalog {
     this.changes += 1;
   }
 
+  /** Whether `ruleFor` may find anything. */
+  get hasOverrides(): boolean {
+    return this.live.hasOverrides;
+  }
+
   /** What holds for a key instead of a policy; `undefined`: the policy. */
   ruleFor(compiled: CompiledPolicy, key: string): KeyOverride<KeyRule> | undefined {
     return this.live.ruleFor(compiled, key, Date.now());
@@ -103,6 +108,7 @@ export class PolicyCatalog {
     if (this.dynamic.has(name)) {
       throw new RateLimitConfigurationError(option, name, 'It finds its policies by the request: use it on routes.');
     }
+    if (name === UNLIMITED) return compilePolicy(option, { rate: UNLIMITED }, () => UNLIMITED);
     const known = [...this.definitions.keys(), ...this.dynamic.keys()].map((one) => `'${one}'`).join(', ');
     const mend =
       known === '' ? 'The module names no policies: add it to the option policies.' : `The policies are ${known}.`;

@@ -28,8 +28,8 @@ export function filePolicyStore(options: FilePolicyStoreOptions): PolicyStore {
 
 /** A form of text that a document is written in. */
 interface Format {
-  parse(text: string): unknown;
-  print(document: PolicyDocument): string;
+  readonly parse: (text: string) => unknown;
+  readonly print: (document: PolicyDocument) => string;
 }
 
 class FilePolicyStore implements PolicyStore {

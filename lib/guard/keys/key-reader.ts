@@ -36,6 +36,14 @@ export class KeyReaders {
     return reader;
   }
 
+  /** The whole address of an HTTP request as a key, whatever network it is grouped by; `undefined` elsewhere. */
+  addressOf(context: ExecutionContext): string | undefined {
+    if (context.getType() !== 'http') return undefined;
+    const address = requestOf(context)?.ip;
+    const canonical = typeof address === 'string' ? canonicalAddress(address, 128) : undefined;
+    return canonical === undefined ? undefined : `ip:${canonical}`;
+  }
+
   private compile(input: KeyInput): KeyReader {
     if (Array.isArray(input)) return this.composed(input as readonly KeyInput[]);
     if (typeof input === 'function') return this.custom(input as KeyFunction | Type<KeyResolver>);
