@@ -26,7 +26,14 @@ export interface PolicyStatus {
    * pass (a cost above the capacity, or a limit of 0).
    */
   readonly retryAfterMs: number | null;
+  /**
+   * Time until one whole unit more than `remaining` is left if nobody calls; 0 with the full quota, or a limit of 0.
+   * Every backend of this package tells it. Where one of another origin does not, headers take `resetAfterMs` instead.
+   */
+  readonly nextUnitAfterMs?: number;
   readonly mode: PolicyMode;
+  /** What is counted, where that is not requests: the policy's `unit`. */
+  readonly unit?: string | undefined;
 }
 
 /** What every decision tells. */
