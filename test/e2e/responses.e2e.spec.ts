@@ -12,7 +12,7 @@ import {
   SkipRateLimit,
 } from 'nestjs-floodgate';
 import { type HttpApp, type Platform, platforms, startHttpApp } from '../support/http-app.js';
-import { parseList } from '../unit/transports/http/structured-fields.js';
+import { readList } from '../support/structured-list.js';
 
 const fixed = { algorithm: 'fixed-window' } as const;
 
@@ -108,11 +108,11 @@ describe.each(platforms)('responses on %s', (platform) => {
   it('tell of each policy in Structured Fields', async () => {
     await using app = await start(platform);
     const { headers } = await get(app, '/two');
-    expect(parseList(headers.get('ratelimit-policy')!)).toEqual([
+    expect(readList(headers.get('ratelimit-policy')!)).toEqual([
       { item: 'day', parameters: { q: 2, w: 86_400 } },
       { item: 'hour', parameters: { q: 9, w: 3_600 } },
     ]);
-    expect(parseList(headers.get('ratelimit')!)).toEqual([
+    expect(readList(headers.get('ratelimit')!)).toEqual([
       { item: 'day', parameters: { r: 1, t: expect.any(Number) } },
       { item: 'hour', parameters: { r: 8, t: expect.any(Number) } },
     ]);
@@ -121,7 +121,7 @@ describe.each(platforms)('responses on %s', (platform) => {
   it('charge nothing of what passes when another policy refuses', async () => {
     await using app = await start(platform);
     const { headers } = await get(app, '/two', 5);
-    expect(parseList(headers.get('ratelimit')!).map(({ parameters }) => parameters['r'])).toEqual([0, 7]);
+    expect(readList(headers.get('ratelimit')!).map(({ parameters }) => parameters['r'])).toEqual([0, 7]);
   });
 
   it('hold for each key of several policies', async () => {

@@ -10,7 +10,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { type Observable, throwError } from 'rxjs';
 import { BackendUnavailableError, CircuitOpenError } from '../../contracts/errors.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../../rate-limit.options.js';
-import { retryAfterHeader } from './headers.js';
+import { errorHeaders } from './error-headers.js';
 import { temporaryReducedCapacity } from './problem-details.js';
 import { reply, replyWithProblem, setHeaders } from './response.js';
 
@@ -19,7 +19,7 @@ import { reply, replyWithProblem, setHeaders } from './response.js';
  * nor breaker. Bound to all routes by the module unless `bindFilter` is false, before any global filter of the
  * application: one that catches everything would turn an outage into a 500.
  *
- * To RPC callers it reports the error as Nest reports its own; on other transports it hands on a
+ * To RPC callers and sockets it reports the error as Nest reports its own; on other transports it hands on a
  * `ServiceUnavailableException`.
  */
 @Injectable()
@@ -30,23 +30,30 @@ export class BackendUnavailableFilter implements ExceptionFilter<BackendUnavaila
     @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
   ) {}
 
-  catch(
-    { retryAfterMs }: BackendUnavailableError | CircuitOpenError,
-    host: ArgumentsHost,
-  ): Observable<never> | undefined {
+  catch(error: BackendUnavailableError | CircuitOpenError, host: ArgumentsHost): Observable<never> | undefined {
     const unavailable = new ServiceUnavailableException();
+    const outage = { status: 'error', message: unavailable.message };
     switch (host.getType()) {
       case 'http': {
         const response = host.getArgByIndex<object>(1);
-        setHeaders(this.host, response, [retryAfterHeader(retryAfterMs)]);
+        setHeaders(this.host, response, errorHeaders(error));
         if (this.settings.problemDetails) replyWithProblem(this.host, response, temporaryReducedCapacity());
         else reply(this.host, response, unavailable.getStatus(), unavailable.getResponse());
         return undefined;
       }
       case 'rpc':
-        return throwError(() => ({ status: 'error', message: unavailable.message }));
+        return throwError(() => outage);
+      case 'ws':
+        tellSocket(host, outage);
+        return undefined;
       default:
         throw unavailable;
     }
   }
+}
+
+/** Sends what Nest sends of its own errors: nothing catches what a gateway's filter throws. */
+function tellSocket(host: ArgumentsHost, outage: object): void {
+  const socket = host.switchToWs().getClient<{ emit?: unknown } | undefined>();
+  if (typeof socket?.emit === 'function') socket.emit('exception', outage);
 }

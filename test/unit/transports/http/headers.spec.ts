@@ -1,7 +1,7 @@
 import type { Decision, PolicyStatus } from 'nestjs-floodgate';
 import { rateLimitHeaders, retryAfterHeader } from '../../../../lib/transports/http/headers.js';
 import type { HeaderStyle } from '../../../../lib/rate-limit.options.js';
-import { parseList } from './structured-fields.js';
+import { readList } from '../../../support/structured-list.js';
 
 const status = (name: string, overrides: Partial<PolicyStatus> = {}): PolicyStatus => ({
   name,
@@ -45,11 +45,11 @@ describe('standard headers', () => {
       'standard',
     );
     expect(Object.keys(headers)).toEqual(['RateLimit-Policy', 'RateLimit']);
-    expect(parseList(headers['RateLimit-Policy']!)).toEqual([
+    expect(readList(headers['RateLimit-Policy']!)).toEqual([
       { item: '100/m', parameters: { q: 100, w: 60 } },
       { item: 'burst-1.a_b:*', parameters: { q: 5, w: 1 } },
     ]);
-    expect(parseList(headers['RateLimit']!)).toEqual([
+    expect(readList(headers['RateLimit']!)).toEqual([
       { item: '100/m', parameters: { r: 99, t: 60 } },
       { item: 'burst-1.a_b:*', parameters: { r: 0, t: 0 } },
     ]);
@@ -60,8 +60,8 @@ describe('standard headers', () => {
       allowed(status('many', { limit: Number.MAX_SAFE_INTEGER, remaining: Number.MAX_SAFE_INTEGER - 1 })),
       'standard',
     );
-    expect(parseList(headers['RateLimit-Policy']!)[0]!.parameters['q']).toBe(999_999_999_999_999);
-    expect(parseList(headers['RateLimit']!)[0]!.parameters['r']).toBe(999_999_999_999_999);
+    expect(readList(headers['RateLimit-Policy']!)[0]!.parameters['q']).toBe(999_999_999_999_999);
+    expect(readList(headers['RateLimit']!)[0]!.parameters['r']).toBe(999_999_999_999_999);
   });
 });
 
