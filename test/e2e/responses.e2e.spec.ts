@@ -175,8 +175,8 @@ describe.each(platforms)('responses on %s', (platform) => {
     expect(await response.json()).toEqual(
       status === 429
         ? {
-            type: `${types}#quota-exceeded`,
-            title: 'Request cannot be satisfied as assigned quota has been exceeded',
+            type: `${types}#abnormal-usage-detected`,
+            title: 'Request not satisfied due to detection of abnormal request pattern',
             status: 429,
             detail: 'One a day',
             'violated-policies': ['1/d'],

@@ -1,5 +1,5 @@
-import type { Decision, PolicyStatus } from 'nestjs-floodgate';
-import { quotaExceeded } from '../../../../lib/transports/http/problem-details.js';
+import { type LimitedDecision, type PolicyStatus, RateLimitExceededException } from 'nestjs-floodgate';
+import { tooManyRequests } from '../../../../lib/transports/http/problem-details.js';
 
 const status = (name: string, allowed: boolean, mode: PolicyStatus['mode'] = 'enforce'): PolicyStatus => ({
   name,
@@ -14,7 +14,7 @@ const status = (name: string, allowed: boolean, mode: PolicyStatus['mode'] = 'en
 
 describe('the problem of a quota that is exceeded', () => {
   it('names the policies that refuse, and no others', () => {
-    const decision: Decision = {
+    const decision: LimitedDecision = {
       kind: 'limited',
       allowed: false,
       source: 'primary',
@@ -27,7 +27,7 @@ describe('the problem of a quota that is exceeded', () => {
         status('second', false),
       ],
     };
-    expect(quotaExceeded(decision, 'Slow down')).toMatchObject({
+    expect(tooManyRequests(new RateLimitExceededException(decision, 'Slow down'))).toMatchObject({
       status: 429,
       detail: 'Slow down',
       'violated-policies': ['first', 'second'],
