@@ -10,7 +10,7 @@ import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.optio
 import { errorHeaders } from '../transports/http/error-headers.js';
 import { rateLimitHeaders } from '../transports/http/headers.js';
 import { firstSight, keepDecision } from './request-decision.js';
-import { checkModule } from './missing-module.js';
+import { checkModule } from '../policies/missing-module.js';
 import { ChargeResolver } from './charge-resolver.js';
 import { responseOf } from '../transports/request.js';
 import { setHeaders } from '../transports/http/response.js';

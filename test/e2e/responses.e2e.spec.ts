@@ -36,6 +36,18 @@ class ResponsesController {
     return 'never';
   }
 
+  @RateLimit({ rate: '5/m', cost: 6, blockFor: '1h' })
+  @Get('never-blocks')
+  neverBlocks(): string {
+    return 'never';
+  }
+
+  @RateLimit({ rate: '1000/m', name: 'model', unit: 'tokens', cost: 100 })
+  @Get('tokens')
+  tokens(): string {
+    return 'tokens';
+  }
+
   @RateLimit({ rate: '1/m', mode: 'shadow', name: 'secret' })
   @Get('shadowed')
   shadowed(): string {
@@ -186,6 +198,27 @@ describe.each(platforms)('responses on %s', (platform) => {
             title: 'Request cannot be satisfied due to temporary server capacity constraints',
             status: 503,
           },
+    );
+  });
+
+  it.each([
+    ['a quota that is used up', '/two', 'quota-exceeded'],
+    ['a block', '/once', 'abnormal-usage-detected'],
+    ['a call that can never pass, though its policy blocks', '/never-blocks', 'quota-exceeded'],
+  ])('say by their type what refuses: %s', async (_what, path, type) => {
+    await using app = await start(platform, { problemDetails: true });
+    const response = await get(app, path, 3);
+    expect(response.status).toBe(429);
+    expect(await response.json()).toMatchObject({ type: `https://iana.org/assignments/http-problem-types#${type}` });
+  });
+
+  it('name the unit of a policy, and an application that starts with a wrong one is told', async () => {
+    await using app = await start(platform);
+    expect(readList((await get(app, '/tokens')).headers.get('ratelimit-policy')!)).toEqual([
+      { item: 'model', parameters: { q: 1_000, qu: 'tokens', w: 60 } },
+    ]);
+    await expect(start(platform, { policies: { model: { rate: '9/m', unit: 'a"b' } } })).rejects.toThrow(
+      'policies.model.unit',
     );
   });
 

@@ -4,11 +4,13 @@ import {
   type ExceptionFilter,
   Inject,
   Injectable,
+  Optional,
   ServiceUnavailableException,
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { type Observable, throwError } from 'rxjs';
 import { BackendUnavailableError, CircuitOpenError } from '../../contracts/errors.js';
+import { checkModule } from '../../policies/missing-module.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../../rate-limit.options.js';
 import { errorHeaders } from './error-headers.js';
 import { temporaryReducedCapacity } from './problem-details.js';
@@ -26,9 +28,11 @@ import { reply, replyWithProblem, setHeaders } from './response.js';
 @Catch(BackendUnavailableError, CircuitOpenError)
 export class BackendUnavailableFilter implements ExceptionFilter<BackendUnavailableError | CircuitOpenError> {
   constructor(
-    @Inject(RATE_LIMIT_SETTINGS) private readonly settings: RateLimitSettings,
+    @Optional() @Inject(RATE_LIMIT_SETTINGS) private readonly settings: RateLimitSettings,
     @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
-  ) {}
+  ) {
+    checkModule('BackendUnavailableFilter', settings);
+  }
 
   catch(error: BackendUnavailableError | CircuitOpenError, host: ArgumentsHost): Observable<never> | undefined {
     const unavailable = new ServiceUnavailableException();

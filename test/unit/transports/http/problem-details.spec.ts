@@ -33,4 +33,23 @@ describe('the problem of a quota that is exceeded', () => {
       'violated-policies': ['first', 'second'],
     });
   });
+
+  it.each([
+    [false, 'quota-exceeded'],
+    [true, 'abnormal-usage-detected'],
+  ])('has its type (blocked: %p): %s', (blocked, type) => {
+    const decision: LimitedDecision = {
+      kind: 'limited',
+      allowed: false,
+      source: 'primary',
+      backend: 'memory',
+      retryAfterMs: 1,
+      policies: [status('only', false)],
+    };
+    expect(tooManyRequests(new RateLimitExceededException(decision, undefined, blocked))).toMatchObject({
+      type: `https://iana.org/assignments/http-problem-types#${type}`,
+      detail: 'Too Many Requests',
+      'violated-policies': ['only'],
+    });
+  });
 });
