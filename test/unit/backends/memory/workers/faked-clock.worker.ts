@@ -1,10 +1,10 @@
 import { mock } from 'node:test';
-import FakeTimers, { type FakeTimerInstallOpts } from '@sinonjs/fake-timers';
+import * as FakeTimers from '@sinonjs/fake-timers';
 import type { Worker } from '../../../../support/worker-protocol.js';
 import { type Faker, observe, type Observed } from '../faked-clock.js';
 
-function sinon(options: FakeTimerInstallOpts): Faker {
-  let clock: FakeTimers.Clock;
+function sinon(options: Parameters<typeof FakeTimers.install>[0]): Faker {
+  let clock: ReturnType<typeof FakeTimers.install>;
   return {
     begin: (now) => void (clock = FakeTimers.install({ ...options, now })),
     advance: (ms) => void clock.tick(ms),
@@ -21,7 +21,7 @@ const fakers: Readonly<Record<string, Faker>> = {
     end: () => mock.timers.reset(),
   },
   'node:test, all': {
-    begin: (now) => mock.timers.enable({ now }),
+    begin: (now) => mock.timers.enable({ apis: ['Date', 'setTimeout', 'setInterval', 'setImmediate'], now }),
     advance: (ms) => mock.timers.tick(ms),
     set: (now) => mock.timers.setTime(now),
     end: () => mock.timers.reset(),
