@@ -171,7 +171,9 @@ const start = (platform: Platform, { controller = Plain, providers = [], global,
       controllers: [controller],
       providers: [Partner, ...providers],
     },
-    (app) => void (global && app.useGlobalFilters(global(app.get(HttpAdapterHost)))),
+    (app) => {
+      if (global !== undefined) app.useGlobalFilters(global(app.get(HttpAdapterHost)));
+    },
   );
 
 /** The second of two calls: by then a circuit is open, and a limit of one is reached. */

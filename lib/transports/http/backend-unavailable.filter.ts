@@ -58,6 +58,6 @@ export class BackendUnavailableFilter implements ExceptionFilter<BackendUnavaila
 
 /** Sends what Nest sends of its own errors: nothing catches what a gateway's filter throws. */
 function tellSocket(host: ArgumentsHost, outage: object): void {
-  const socket = host.switchToWs().getClient<{ emit?: unknown } | undefined>();
+  const socket = host.switchToWs().getClient<{ emit?: (event: string, data: object) => unknown } | undefined>();
   if (typeof socket?.emit === 'function') socket.emit('exception', outage);
 }

@@ -43,9 +43,15 @@ export class ErrorHeadersInterceptor implements NestInterceptor {
 
 function hasFilters(controller: Type): boolean {
   if (Reflect.hasMetadata(FILTERS, controller)) return true;
-  for (let owner: object = controller.prototype; owner !== Object.prototype; owner = Object.getPrototypeOf(owner)) {
-    const methods = Object.values(Object.getOwnPropertyDescriptors(owner));
-    if (methods.some(({ value }) => typeof value === 'function' && Reflect.hasMetadata(FILTERS, value))) return true;
+  for (
+    let owner = controller.prototype as object | null;
+    owner !== null && owner !== Object.prototype;
+    owner = Object.getPrototypeOf(owner) as object | null
+  ) {
+    const methods: unknown[] = Object.values(Object.getOwnPropertyDescriptors(owner)).map(
+      ({ value }) => value as unknown,
+    );
+    if (methods.some((method) => typeof method === 'function' && Reflect.hasMetadata(FILTERS, method))) return true;
   }
   return false;
 }

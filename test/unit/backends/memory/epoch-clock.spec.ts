@@ -8,8 +8,8 @@ const MINUTE = 60_000;
 function jests(options: Parameters<typeof jest.useFakeTimers>[0]): Faker {
   return {
     begin: (now) => void jest.useFakeTimers({ ...options, now }),
-    advance: (ms) => void jest.advanceTimersByTime(ms),
-    set: (now) => void jest.setSystemTime(now),
+    advance: (ms) => jest.advanceTimersByTime(ms),
+    set: (now) => jest.setSystemTime(now),
     end: () => void jest.useRealTimers(),
   };
 }

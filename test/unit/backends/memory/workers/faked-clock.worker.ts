@@ -9,7 +9,7 @@ function sinon(options: Parameters<typeof FakeTimers.install>[0]): Faker {
     begin: (now) => void (clock = FakeTimers.install({ ...options, now })),
     advance: (ms) => void clock.tick(ms),
     set: (now) => clock.setSystemTime(now),
-    end: () => void clock.uninstall(),
+    end: () => clock.uninstall(),
   };
 }
 
