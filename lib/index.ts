@@ -1,6 +1,8 @@
 export { filePolicyStore, type FilePolicyStoreOptions } from './backends/file/file.policy-store.js';
 export { BackendService } from './limiter/backend.service.js';
 export type { ConsumeOptions, SubjectInput } from './limiter/service-requests.js';
+export { Paced, type PacedOptions } from './limiter/paced.decorator.js';
+export type { WaitOptions } from './limiter/waiting-lines.js';
 export type { AccessListOptions } from './policies/access-lists.js';
 export { failoverBackend, type FailoverBackendOptions } from './limiter/failover.backend.js';
 export type { Lease } from './limiter/lease.js';

@@ -26,12 +26,14 @@ export const slidingWindow: Algorithm = {
     const state = admitted && cost > 0 ? charged(before, cost) : before;
     const { at, used: current, rest: previous } = state;
     const untilNextMs = (at + 1) * windowMs - nowMs;
+    const counting = current + Math.ceil(older / windowMs);
     return {
       admitted,
       state,
-      remaining: limit - current - Math.ceil(older / windowMs),
+      remaining: limit - counting,
       resetAfterMs: current > 0 ? untilNextMs + windowMs : previous > 0 ? untilNextMs : 0,
       retryAfterMs: admitted ? 0 : untilFree(state, limit - cost, untilNextMs),
+      nextUnitAfterMs: counting === 0 ? 0 : untilFree(state, (counting < limit ? counting : limit) - 1, untilNextMs),
     };
   },
 

@@ -21,13 +21,16 @@ export const tokenBucket: Algorithm = {
     const before = debtOf(stored, policy, nowMs);
     const admitted = forced || fits(before, policy, cost);
     const debt = admitted ? Math.min(before + cost * windowMs, MAX_PRODUCT) : before;
+    const lacking = Math.ceil(debt / windowMs);
     const stays = !admitted && stored !== undefined && !isDisplaced(stored, policy, nowMs);
     return {
       admitted,
       state: stays ? stored : owing(debt, policy, nowMs),
-      remaining: burst - Math.ceil(debt / windowMs),
+      remaining: burst - lacking,
       resetAfterMs: Math.ceil(debt / limit),
       retryAfterMs: admitted ? 0 : Math.ceil((debt - (burst - cost) * windowMs) / limit),
+      nextUnitAfterMs:
+        debt === 0 ? 0 : Math.ceil((debt - ((lacking < burst ? lacking : burst) - 1) * windowMs) / limit),
     };
   },
 

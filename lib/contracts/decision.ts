@@ -26,9 +26,16 @@ export interface PolicyStatus {
    * pass (a cost above the capacity, or a limit of 0).
    */
   readonly retryAfterMs: number | null;
+  /**
+   * Time until one whole unit more than `remaining` is left if nobody calls; 0 with the full quota, or a limit of 0.
+   * Every backend of this package tells it. Where one of another origin does not, headers take `resetAfterMs` instead.
+   */
+  readonly nextUnitAfterMs?: number;
   readonly mode: PolicyMode;
   /** The key, in a decision on several subjects; hashed where the module hashes keys. */
   readonly key?: string;
+  /** What is counted, where that is not requests: the policy's `unit`. */
+  readonly unit?: string | undefined;
 }
 
 /** What every decision tells. */

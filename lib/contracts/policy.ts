@@ -114,6 +114,11 @@ export interface PolicyOptions {
   readonly mode?: PolicyMode;
   /** The message of the 429 that this policy causes. Default: `Too Many Requests`. */
   readonly message?: string;
+  /**
+   * What is counted, such as `'tokens'` or `'content-bytes'`: the parameter `qu` of the header `RateLimit-Policy`.
+   * Letters, digits and `_ - . : *`, up to 64. Default `requests`, which the header leaves out.
+   */
+  readonly unit?: string;
 }
 
 /** What finds the policies of a call answers: one, several, or (`null`, `undefined`, `[]`) none, which is no limit. */
@@ -150,4 +155,6 @@ export interface Policy {
   /** 0: no block. */
   readonly blockForMs: number;
   readonly mode: PolicyMode;
+  /** What is counted; `undefined`: requests. A backend copies it to the status. */
+  readonly unit?: string | undefined;
 }

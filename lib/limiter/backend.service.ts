@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { BackendHealth, BackendStatus } from '../contracts/backend.js';
 import type { Decision } from '../contracts/decision.js';
+import { onlyKnown } from '../policies/option-checks.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
 import { Decider, type Outcome } from './decider.js';
 import { type DecisionRequest, exceeded, type PolicyDecisionRequest } from './decision-request.js';
@@ -9,6 +10,7 @@ import { BackendLease, type Lease } from './lease.js';
 import { PolicyStoreSync } from './policy-store.sync.js';
 import type { Policies } from './service-policies.js';
 import { type ConsumeOptions, ServiceRequests, type SubjectInput } from './service-requests.js';
+import { type WaitOptions, WaitingLines } from './waiting-lines.js';
 import { untilAborted } from './until-aborted.js';
 
 /** Several subjects of one decision: all are charged, or none. */
@@ -28,6 +30,7 @@ export class BackendService {
     @Inject(Decider) private readonly decider: Decider,
     @Inject(ServiceRequests) private readonly requests: ServiceRequests,
     @Inject(PolicyStoreSync) private readonly policyStore: PolicyStoreSync,
+    @Inject(WaitingLines) private readonly lines: WaitingLines,
   ) {}
 
   /**
@@ -143,6 +146,36 @@ export class BackendService {
       await lease.release().catch(() => undefined);
       throw error;
     }
+  }
+
+  /**
+   * Waits until a call is admitted, in order of arrival in this process; for calls that go out to somebody else's limit.
+   * It asks the store about once for each admission. In an outage the failure mode decides.
+   *
+   * @throws RateLimitExceededException when `maxWait` is over: at once where that is known, or the call can never pass
+   * @throws the signal's reason when it aborts
+   * @example
+   * await backend.waitFor('crm', '10/s', { maxWait: '30s' });
+   */
+  async waitFor(key: string, policies: Policies, options: WaitOptions): Promise<Decision> {
+    onlyKnown('options', options, ['cost', 'maxWait', 'signal']);
+    const { cost } = options;
+    const request = this.requests.of([{ key, policies }], cost === undefined ? {} : { cost }, 'charges');
+    if (!this.settings.enabled) return notCounted('disabled');
+    return request.settled === undefined || request.settled.kind === 'limited'
+      ? this.lines.wait(request, options)
+      : request.settled;
+  }
+
+  /**
+   * Lets nobody who waits for a key (`waitFor`, `@Paced`) pass for a time, in all processes that share the store. A
+   * longer pause stands.
+   *
+   * @internal
+   */
+  async pause(key: string, policies: Policies, pauseMs: number): Promise<void> {
+    const request = this.requests.plain([{ key, policies }], 0);
+    if (this.settings.enabled) await this.lines.pause(request, pauseMs);
   }
 
   /** What is known of the backends without asking them. */

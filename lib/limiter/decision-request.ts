@@ -27,6 +27,11 @@ export function exceeded(
 ): RateLimitExceededException {
   // Statuses are in the order of the charges.
   const refusing = charges.filter((_charge, index) => refuses(decision.policies[index])).map(({ policy }) => policy);
+  // A policy that blocks does so at every refusal of a call that can pass at all.
+  const blocked = charges.some(
+    ({ policy }, index) =>
+      policy.blockForMs > 0 && refuses(decision.policies[index]) && decision.policies[index]?.retryAfterMs !== null,
+  );
   const spoken = policies.find(({ policy, message }) => message !== undefined && refusing.includes(policy));
-  return new RateLimitExceededException(decision, spoken?.message);
+  return new RateLimitExceededException(decision, spoken?.message, blocked);
 }

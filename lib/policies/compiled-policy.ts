@@ -45,6 +45,7 @@ const OPTIONS: readonly (keyof PolicyOptions)[] = [
   'scope',
   'mode',
   'message',
+  'unit',
 ];
 
 /** A log keeps an entry for each unit; beyond this the window algorithms serve better. */
@@ -79,6 +80,7 @@ export function compilePolicy(
   if (options.key !== undefined) checkKeyInput(`${option}.key`, options.key);
   if (options.skipIf !== undefined) aFunction(`${option}.skipIf`, options.skipIf);
   if (options.message !== undefined) aText(`${option}.message`, options.message);
+  if (options.unit !== undefined) checkUnit(`${option}.unit`, options.unit);
   return {
     policy: {
       id: `${identify(name)}#${algorithm}`,
@@ -88,6 +90,7 @@ export function compilePolicy(
       burst,
       blockForMs: options.blockFor === undefined ? 0 : parseDuration(`${option}.blockFor`, options.blockFor),
       mode,
+      unit: options.unit === 'requests' ? undefined : options.unit,
     },
     key: options.key,
     cost: options.cost ?? 1,
@@ -110,6 +113,15 @@ export function checkName(option: string, name: string): void {
 
 /** Whether a policy lets every call pass: it is not counted, and no backend sees it. */
 export const isUnlimited = ({ policy }: CompiledPolicy): boolean => policy.limit === Number.POSITIVE_INFINITY;
+
+function checkUnit(option: string, unit: string): void {
+  if (typeof unit === 'string' && NAME.test(unit)) return;
+  throw new RateLimitConfigurationError(
+    option,
+    unit,
+    "Give what is counted, such as 'tokens': 1 to 64 letters, digits or any of _ . : * -.",
+  );
+}
 
 /** The same policy with a counter of another identity. */
 export function withId(compiled: CompiledPolicy, id: string): CompiledPolicy {

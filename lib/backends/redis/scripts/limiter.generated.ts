@@ -15,7 +15,7 @@ ARGV  1  verb: consume, overdraw (which charges even where the quota does not su
          is given back, -1 if unknown (else -1)
 
 Reply one string, a STATUS for each charge: now (ms), remaining, resetAfterMs, retryAfterMs (0: allowed, -1: refused for
-      ever). An array of numbers would cost Redis and its client more than the decision.
+      ever), nextUnitAfterMs. An array of numbers would cost Redis and its client more than the decision.
       The error CORRUPT where a key does not begin like one of the limiter; WRONGTYPE is raised as it is.
 
 A key holds a HEAD, of FORMAT and the time at which it expires (ms), and a COUNTER for each policy of its subject:
@@ -44,7 +44,7 @@ local COUNTER, COUNTER_SIZE = '>c10I7I6I6I7I7', 43
 local FIXED, SLIDING, BUCKET, LOG = 102, 115, 98, 108 -- the letters f, s, b and l
 local RECORD, RECORD_SIZE = '>I6I7', 13
 local PLAIN_SIZE = 25
-local STATUS = '>dddd'
+local STATUS = '>ddddd'
 local MAX_PRODUCT, MAX_INTEGER = 4503599627370496, 9007199254740991
 
 local KEYS, ARGV, call, byte, sub = KEYS, ARGV, redis.call, string.byte, string.sub
@@ -319,7 +319,33 @@ repeat
         end
       end
     end
-    local status = pack(STATUS, now, remaining > 0 and remaining or 0, reset, retry)
+    if remaining < 0 then remaining = 0 end
+
+    -- Until a unit more than what remains is left.
+    local next_unit = reset
+    if reset == 0 or blocked_until or algorithm == FIXED then
+      -- All come back at once, or none is away.
+    elseif algorithm == SLIDING then
+      local units = limit - remaining - 1
+      if units >= used then
+        next_unit = until_next - floor(((units - used) * window_ms) / rest)
+      else
+        next_unit = until_next + window_ms - floor((units * window_ms) / used)
+      end
+    elseif algorithm == BUCKET then
+      next_unit = ceil((used - (burst - remaining - 1) * window_ms) / limit)
+    else
+      local lacking = used - (limit - remaining - 1)
+      for start = 1, #rest, RECORD_SIZE do
+        local came, units = unpack(RECORD, rest, start)
+        lacking = lacking - units
+        if lacking <= 0 then
+          next_unit = came + window_ms - now
+          break
+        end
+      end
+    end
+    local status = pack(STATUS, now, remaining, reset, retry, next_unit)
     reply = reply == '' and status or reply .. status
 
     -- 7. What it leaves behind. A limit of 0 leaves all as it is.
