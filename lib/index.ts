@@ -46,6 +46,7 @@ export {
   BackendUnavailableError,
   CircuitOpenError,
   DeadlineExceededError,
+  FailureResultError,
   FloodgateError,
   RateLimitConfigurationError,
 } from './contracts/errors.js';

@@ -16,7 +16,7 @@ import { APP_GUARD, ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import { BackendService } from './limiter/backend.service.js';
 import { Decider } from './limiter/decider.js';
 import { OutageLog } from './limiter/outage-log.js';
-import { CircuitBreakerRegistry } from './breaker/breaker.registry.js';
+import { BREAKER_REGISTRY, CircuitBreakerRegistry } from './breaker/breaker.registry.js';
 import { RateLimitConfigurationError } from './contracts/errors.js';
 import { BackendUnavailableFilter } from './transports/http/backend-unavailable.filter.js';
 import { Injection } from './guard/injection.js';
@@ -133,6 +133,7 @@ function moduleWith(options: Provider[], isGlobal = true): DynamicModule {
     exports: [
       BackendService,
       CircuitBreakerRegistry,
+      BREAKER_REGISTRY,
       RateLimitEvents,
       RateLimitGuard,
       BackendUnavailableFilter,
@@ -153,6 +154,7 @@ const PROVIDERS: Provider[] = [
   },
   RateLimitEvents,
   CircuitBreakerRegistry,
+  { provide: BREAKER_REGISTRY, useExisting: CircuitBreakerRegistry },
   OutageLog,
   Decider,
   BackendService,
