@@ -5,6 +5,7 @@ import { beginRun, type GuardedStream } from './guarded-call.js';
 import { isAsyncIterable, isIterator } from './result.shape.js';
 
 type Step = IteratorResult<unknown, unknown>;
+type Source = AsyncIterator<unknown, unknown, unknown>;
 
 /**
  * One iteration behind a breaker: one call, which begins with the first `next()`. Its first value is the verdict of a
@@ -12,27 +13,27 @@ type Step = IteratorResult<unknown, unknown>;
  * any time is a failure; who leaves before the first value gives no verdict. A fallback takes over where it fails.
  */
 export class GuardedIteration implements AsyncIterableIterator<unknown, unknown, unknown> {
-  private iterator: AsyncIterator<unknown, unknown, unknown> | undefined;
+  private iterator: Source | undefined;
   private permit: CallPermit | undefined;
   private answered = false;
   private over = false;
   private fellBack = false;
 
-  constructor(private readonly stream: GuardedStream<AsyncIterator<unknown, unknown, unknown>>) {}
+  constructor(private readonly stream: GuardedStream<Source>) {}
 
   async next(...sent: [] | [unknown]): Promise<Step> {
     if (this.over) return { done: true, value: undefined };
     if (this.iterator === undefined) {
-      const { call } = this.stream;
       this.permit = beginRun(this.stream);
-      if (this.permit === undefined) return this.recovered(call.breaker.rejection(), true);
+      if (this.permit === undefined) return this.recovered(this.stream.call.breaker.rejection(), true);
       try {
         this.iterator = this.stream.open();
       } catch (error) {
         return this.recovered(error, this.permit.failure(error));
       }
     }
-    return this.step(this.iterator, (iterator) => this.bounded(() => iterator.next(...sent)));
+    const { iterator } = this;
+    return this.step(iterator, () => this.bounded(() => iterator.next(...sent)));
   }
 
   async return(value?: unknown): Promise<Step> {
@@ -59,15 +60,13 @@ export class GuardedIteration implements AsyncIterableIterator<unknown, unknown,
   }
 
   /** @param thrown what the consumer itself threw into the iteration: that it comes out again is no failure */
-  private async step(
-    iterator: AsyncIterator<unknown, unknown, unknown>,
-    ask: (iterator: AsyncIterator<unknown, unknown, unknown>) => Promise<Step>,
-    ...thrown: [] | [unknown]
-  ): Promise<Step> {
+  private async step(iterator: Source, ask: () => Promise<Step>, ...thrown: [] | [unknown]): Promise<Step> {
     let result: Step;
+    // Another step may fail while this one waits: then the fallback has taken over.
     try {
-      result = await ask(iterator);
+      result = await ask();
     } catch (error) {
+      if (iterator !== this.iterator) return this.next();
       if (thrown.length > 0 && error === thrown[0]) {
         this.leave();
         throw error;
@@ -75,7 +74,6 @@ export class GuardedIteration implements AsyncIterableIterator<unknown, unknown,
       this.abandon(iterator);
       return this.recovered(error, this.permit?.failure(error) === true);
     }
-    // Another step failed while this one waited, and the fallback has taken over.
     if (iterator !== this.iterator) return this.next();
     if (result.done === true) this.permit?.success();
     else if (!this.isGood(result.value)) {
@@ -107,8 +105,9 @@ export class GuardedIteration implements AsyncIterableIterator<unknown, unknown,
   }
 
   /** Lets the source clean up. Nobody waits for it: it may never answer. */
-  private abandon(iterator: AsyncIterator<unknown, unknown, unknown>): void {
-    iterator.return?.().then(undefined, () => undefined);
+  private abandon(iterator: Source): void {
+    const closed = async (): Promise<unknown> => iterator.return?.();
+    closed().catch(() => undefined);
   }
 
   private recovered(error: unknown, failure: boolean): Promise<Step> {
@@ -124,10 +123,11 @@ export class GuardedIteration implements AsyncIterableIterator<unknown, unknown,
   }
 }
 
-/** What a fallback answers, as values: those of an iterator or an array, or the one value that it is. */
+/** What a fallback answers, as values: those of an iterable, an iterator or an array, or the one value that it is. */
 async function* valuesOf(answer: () => unknown): AsyncGenerator<unknown, unknown, unknown> {
   const value = await answer();
-  if (isAsyncIterable(value) || Array.isArray(value)) return yield* value as AsyncIterable<unknown>;
-  if (isIterator(value)) return yield* { [Symbol.asyncIterator]: () => value as AsyncIterator<unknown> };
-  return yield value;
+  if (isAsyncIterable(value)) yield* value;
+  else if (Array.isArray(value)) yield* value as readonly unknown[];
+  else if (isIterator(value)) yield* { [Symbol.asyncIterator]: () => value as AsyncIterator<unknown> };
+  else yield value;
 }

@@ -7,7 +7,7 @@ import { CircuitOpenError, DeadlineExceededError, RateLimitConfigurationError } 
 import { manualClock, type ManualClock } from '../../support/manual-clock.js';
 import { collectUnhandled, expectNoUnhandled } from '../../support/unhandled.js';
 import { spawnWorkers } from '../../support/child-process.js';
-import awaitCall, { AWAITED } from './workers/awaited-calls.worker.js';
+import { AWAITED, type default as awaitCall } from './workers/awaited-calls.worker.js';
 import type listenForever from './workers/idle-signals.worker.js';
 import type leaveOpenBreakers from './workers/open-breakers.worker.js';
 

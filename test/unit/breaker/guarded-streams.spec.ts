@@ -491,6 +491,32 @@ describe('an async generator behind a breaker', () => {
   });
 });
 
+describe('reads of an async generator that wait together', () => {
+  it('are all answered when its first value does not come', async () => {
+    const never = new Promise<never>(() => undefined);
+    class Models {
+      @CircuitBreaker({ callTimeout: 20 })
+      async *hung(): AsyncGenerator<string> {
+        yield await never;
+      }
+      @CircuitBreaker({ callTimeout: 20, fallback: () => ['a', 'b'] })
+      async *spared(): AsyncGenerator<string> {
+        yield await never;
+      }
+    }
+    const models = new Models();
+    const hung = models.hung();
+    const errors = await Promise.allSettled([hung.next(), hung.next()]);
+    expect(errors.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    const spared = models.spared();
+    await expect(Promise.all([spared.next(), spared.next(), spared.next()])).resolves.toEqual([
+      { done: false, value: 'a' },
+      { done: false, value: 'b' },
+      { done: true, value: undefined },
+    ]);
+  });
+});
+
 describe('an async iterable that is more than that', () => {
   class Answer {
     readonly #tokens = ['a', 'b'];
