@@ -130,4 +130,5 @@ async function* valuesOf(answer: () => unknown): AsyncGenerator<unknown, unknown
   else if (Array.isArray(value)) yield* value as readonly unknown[];
   else if (isIterator(value)) yield* { [Symbol.asyncIterator]: () => value as AsyncIterator<unknown> };
   else yield value;
+  return undefined;
 }
