@@ -51,6 +51,7 @@ export {
   BackendUnavailableError,
   CircuitOpenError,
   DeadlineExceededError,
+  FailureResultError,
   FloodgateError,
   RateLimitConfigurationError,
 } from './contracts/errors.js';

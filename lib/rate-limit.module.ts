@@ -23,7 +23,7 @@ import { RoutePolicies } from './limiter/route-policies.js';
 import { ServicePolicies } from './limiter/service-policies.js';
 import { ServiceRequests } from './limiter/service-requests.js';
 import { WaitingLines } from './limiter/waiting-lines.js';
-import { CircuitBreakerRegistry } from './breaker/breaker.registry.js';
+import { BREAKER_REGISTRY, CircuitBreakerRegistry } from './breaker/breaker.registry.js';
 import { RateLimitConfigurationError } from './contracts/errors.js';
 import { BackendUnavailableFilter } from './transports/http/backend-unavailable.filter.js';
 import { ErrorHeadersInterceptor } from './transports/http/error-headers.interceptor.js';
@@ -67,6 +67,7 @@ const EXPORTS = [
   BackendService,
   RateLimitPolicies,
   CircuitBreakerRegistry,
+  BREAKER_REGISTRY,
   RateLimitEvents,
   RateLimitGuard,
   BackendUnavailableFilter,
@@ -84,6 +85,7 @@ const PROVIDERS: Provider[] = [
   },
   RateLimitEvents,
   CircuitBreakerRegistry,
+  { provide: BREAKER_REGISTRY, useExisting: CircuitBreakerRegistry },
   OutageLog,
   Decider,
   { provide: RoutePolicies, useClass: RouteCounters },

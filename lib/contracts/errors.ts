@@ -145,6 +145,24 @@ export class DeadlineExceededError extends FloodgateError {
   }
 }
 
+/** A call returned what `isFailureResult` calls a failure. Given to the `fallback` in place of an error; never thrown. */
+export class FailureResultError extends FloodgateError {
+  static {
+    this.prototype.name = 'FailureResultError';
+  }
+
+  readonly code = 'FAILURE_RESULT';
+
+  /** @param result what the call returned */
+  constructor(readonly result: unknown) {
+    super('The call returned a failure');
+  }
+
+  static of(result: unknown): FailureResultError {
+    return stackless(() => new FailureResultError(result));
+  }
+}
+
 /** A wrong option, found at start-up where it can be known there. Never swallowed by a failure mode. */
 export class RateLimitConfigurationError extends FloodgateError {
   static {
@@ -188,4 +206,14 @@ function describe(value: unknown): string {
 export function isUnavailable(error: unknown): error is BackendUnavailableError | CircuitOpenError {
   const code = codeOf(error);
   return code === 'BACKEND_UNAVAILABLE' || code === 'CIRCUIT_OPEN';
+}
+
+/** Whether an error says that a deadline of this package passed, whichever copy of the package made it. */
+export function isDeadlineExceeded(error: unknown): error is DeadlineExceededError {
+  return error instanceof Error && error.name === 'DeadlineExceededError';
+}
+
+/** Whether an error stands for a result that is a failure, whichever copy of the package made it. */
+export function isFailureResultError(error: unknown): error is FailureResultError {
+  return error instanceof Error && error.name === 'FailureResultError';
 }

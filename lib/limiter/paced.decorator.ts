@@ -39,7 +39,10 @@ export function Paced(policy: PolicyInput, options: PacedOptions): MethodDecorat
     const service = Symbol(`limiter of ${place}`);
     Inject(BackendService)(target, service);
     Optional()(target, service);
-    descriptor.value = async function paced(this: { [service]?: BackendService }, ...args: unknown[]): Promise<unknown> {
+    descriptor.value = async function paced(
+      this: { [service]?: BackendService },
+      ...args: unknown[]
+    ): Promise<unknown> {
       const limiter = this[service];
       if (limiter === undefined) {
         throw new RateLimitConfigurationError(
