@@ -138,9 +138,13 @@ export type PolicyInput = string | PolicyOptions | PolicyFunction | Type<PolicyR
 /**
  * A quota after validation: what algorithms and backends see. Plain data, all times in milliseconds.
  *
- * Bounds that validation guarantees, so that integer arithmetic is exact (below 2^52): `limit x windowMs` and
- * `burst x windowMs` are at most 2^52, except for the algorithms that never multiply them (`fixed-window`,
- * `sliding-log`), where `limit` is a safe integer; a `sliding-log` has a `limit` of at most 10,000.
+ * Bounds that validation guarantees, so that integer arithmetic can be exact:
+ *
+ * - `sliding-window`: `limit x windowMs` is at most 2^52, or `limit` is below 2^35, as `windowMs` always is;
+ * - `token-bucket`: `limit x windowMs` and `burst x windowMs` are at most 2^52, where `limit x windowMs` is more, after both
+ *   `limit` and `windowMs` are divided by their greatest common divisor;
+ * - `fixed-window`: `limit` is a safe integer;
+ * - `sliding-log`: `limit` is at most 10,000.
  */
 export interface Policy {
   /** Identity of its counter: two policies with one id and one key share a count. */

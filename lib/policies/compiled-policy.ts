@@ -1,4 +1,5 @@
 import { MAX_PRODUCT } from '../algorithms/algorithm.js';
+import { exactBucketLimit, mostUnits, refillOf } from '../algorithms/quotient.js';
 import { RateLimitConfigurationError } from '../contracts/errors.js';
 import type {
   AlgorithmName,
@@ -177,7 +178,7 @@ function burstOf(option: string, { burst }: PolicyOptions, algorithm: AlgorithmN
   throw new RateLimitConfigurationError(`${option}.burst`, burst, 'Give a whole number of at least 1.');
 }
 
-/** Keeps every product of the arithmetic exact (see `MAX_PRODUCT`). */
+/** Keeps the arithmetic exact (see `MAX_PRODUCT`). */
 function checkProducts(option: string, algorithm: AlgorithmName, { limit, windowMs }: Rate, burst: number): void {
   if (algorithm === 'fixed-window' || limit === Number.POSITIVE_INFINITY) return;
   if (algorithm === 'sliding-log') {
@@ -188,12 +189,17 @@ function checkProducts(option: string, algorithm: AlgorithmName, { limit, window
       `A sliding-log keeps an entry for each unit: give at most ${MAX_LOG_LIMIT}, or take 'sliding-window'.`,
     );
   }
-  const units = Math.max(limit, burst);
-  if (units * windowMs <= MAX_PRODUCT) return;
+  const { token } = refillOf(limit, windowMs);
+  const isBucket = algorithm === 'token-bucket';
+  if (isBucket ? Math.max(limit, burst) * token <= MAX_PRODUCT : limit <= mostUnits(windowMs)) return;
+  const isBurst = isBucket && limit * token <= MAX_PRODUCT;
+  const rounder = isBucket ? `, give a rounder limit such as ${exactBucketLimit(limit, windowMs)}` : '';
   throw new RateLimitConfigurationError(
     option,
-    `${units} units x ${windowMs} ms`,
-    `The product must be at most 2^52 for the arithmetic of '${algorithm}' to be exact: shorten the window, count in larger units, or take 'fixed-window'.`,
+    `${isBurst ? burst : limit} units x ${windowMs} ms`,
+    `That is too much for the arithmetic of '${algorithm}' to be exact: ${
+      isBurst ? `give a burst of at most ${Math.floor(MAX_PRODUCT / token)}, ` : ''
+    }shorten the window${isBurst ? '' : rounder}, count in larger units, or take 'fixed-window'.`,
   );
 }
 

@@ -93,7 +93,7 @@ describe('tables of options', () => {
   }, 120_000);
 
   it("tell the module's defaults", () => {
-    const inWords = ['backend', 'skipIf', 'isGlobal'];
+    const inWords = ['backend', 'skipIf', 'isGlobal', 'userKey'];
     expectDefaults('RateLimitModuleOptions', settingsOf({}), inWords);
   });
 
