@@ -28,8 +28,9 @@ export function isAsyncIterable(value: unknown): value is AsyncIterable<unknown>
   return isCallable(value, Symbol.asyncIterator) && !isCallable(value, 'getReader');
 }
 
+/** A cursor of a database is none: its `next` answers a row, and nothing can return early from it. */
 export function isIterator(value: unknown): value is Iterator<unknown> | AsyncIterator<unknown> {
-  return isCallable(value, 'next');
+  return isCallable(value, 'next') && isCallable(value, 'return');
 }
 
 export function isNodeStream(value: unknown): value is NodeStream {

@@ -553,6 +553,22 @@ describe('an async iterable that is more than that', () => {
     await expect(all(answer)).resolves.toEqual(['a', 'b']);
   });
 
+  it('may be a cursor, whose next answers a row', async () => {
+    class Cursor {
+      private readonly rows = ['a', 'b', 'c'];
+      async next(): Promise<string | null> {
+        return this.rows.shift() ?? null;
+      }
+      async *[Symbol.asyncIterator](): AsyncGenerator<string> {
+        for (let row = await this.next(); row !== null; row = await this.next()) yield row;
+      }
+    }
+    const cursor = new Client().read(new Cursor()) as Cursor;
+    await expect(cursor.next()).resolves.toBe('a');
+    await expect(all(cursor)).resolves.toEqual(['b', 'c']);
+    await expect(cursor.next()).resolves.toBeNull();
+  });
+
   it('may be answered without a promise, frozen, and again and again', async () => {
     const client = new Client();
     const answer = Object.freeze(new Answer());
