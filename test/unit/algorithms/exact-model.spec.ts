@@ -179,7 +179,7 @@ class Run {
   private consume(cost: number, overdraw: boolean): void {
     const before = this.pure.copy();
     const status = this.pure.consume(this.policy, cost, this.nowMs, overdraw);
-    assert.deepEqual(status, this.exact.consume(this.policy, cost, this.nowMs, overdraw));
+    assert.deepEqual(counted(status), this.exact.consume(this.policy, cost, this.nowMs, overdraw));
     this.check(status);
     if (status.allowed && cost > 0) this.chargedAtMs = this.nowMs;
     if (status.allowed || status.retryAfterMs === null) return;
@@ -194,7 +194,7 @@ class Run {
     this.pure.refund(this.policy, cost, this.nowMs, chargedAtMs);
     this.exact.refund(this.policy, cost, this.nowMs, chargedAtMs);
     const status = this.pure.peek(this.policy, this.nowMs);
-    assert.deepEqual(status, this.exact.peek(this.policy, this.nowMs));
+    assert.deepEqual(counted(status), this.exact.peek(this.policy, this.nowMs));
     this.check(status);
     atMost(before, status.remaining);
     atMost(status.remaining, Math.min(before + cost, this.capacity()));
@@ -206,7 +206,7 @@ class Run {
     const { algorithm, blockForMs } = this.policy;
     this.policy = policyOf(algorithm, limit, windowMs, this.burstFactor, blockForMs);
     const status = this.pure.peek(this.policy, this.nowMs);
-    assert.deepEqual(status, this.exact.peek(this.policy, this.nowMs));
+    assert.deepEqual(counted(status), this.exact.peek(this.policy, this.nowMs));
     this.check(status);
     // A shorter window lets go of the older units of a log; the others hand on all that is in use.
     if (algorithm === 'sliding-log' || capacity === 0) return;
@@ -262,3 +262,8 @@ describe.each<AlgorithmName>(['fixed-window', 'sliding-window', 'token-bucket', 
     );
   });
 });
+
+/** A status without what the model does not tell: the wait for the next unit has a test of its own. */
+function counted({ nextUnitAfterMs: _next, unit: _unit, ...status }: PolicyStatus): PolicyStatus {
+  return status;
+}
