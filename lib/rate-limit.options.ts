@@ -60,7 +60,7 @@ export interface RateLimitModuleOptions {
    * Default: the first of `id`, `sub`, `userId` and `_id` that is a text, a number or an object with a text of its own.
    */
   // A method, so that a function of the application's own type of user is welcome.
-  userKey?(user: unknown): string | undefined;
+  userKey?(this: void, user: unknown): string | undefined;
   /**
    * Whether keys are stored and emitted as keyed hashes (HMAC-SHA-256) only, so that no address and no user id is in the
    * store or in a trace of its commands. `true`: under a secret that is the same for everybody, which hides keys from a

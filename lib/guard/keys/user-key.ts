@@ -23,15 +23,17 @@ export function identityText(value: unknown): string | undefined {
     case 'bigint':
       return String(value);
     case 'object':
-      return hasOwnText(value) ? identityText(value.toString()) : undefined;
+      return value === null ? undefined : identityText(ownText(value));
     default:
       return undefined;
   }
 }
 
-/** Whether an object says what it is: not as every object does, and not by listing what it holds. */
-function hasOwnText(value: object | null): value is { toString(): string } {
-  if (value === null || Array.isArray(value)) return false;
+/** What an object says it is, unless it says what every object does, or lists what it holds. */
+function ownText(value: object): string | undefined {
   const { toString } = value as { toString?: unknown };
-  return typeof toString === 'function' && toString !== Object.prototype.toString;
+  if (typeof toString !== 'function' || toString === Object.prototype.toString || Array.isArray(value))
+    return undefined;
+  const text: unknown = toString.call(value);
+  return typeof text === 'string' ? text : undefined;
 }

@@ -1,6 +1,6 @@
 import { jest } from '@jest/globals';
 import { Controller, Logger } from '@nestjs/common';
-import { keyOf, type PolicyInput, RateLimit, routeLimits, SkipRateLimit } from 'nestjs-floodgate';
+import { keyOf, type PolicyInput, RateLimit, type RouteLimits, routeLimits, SkipRateLimit } from 'nestjs-floodgate';
 import type { Target } from './calls.js';
 import { limitedApp, names } from './limited-app.js';
 
@@ -133,7 +133,7 @@ describe('routeLimits', () => {
     expect(names(await app.call({ type: Open, method: 'all' }))).toEqual([]);
   });
 
-  it.each<[string, () => PolicyInput | ReturnType<typeof routeLimits>, string]>([
+  it.each<[string, () => PolicyInput | RouteLimits, string]>([
     [
       'a route without a limit',
       () => routeLimits(CatsController, 'free'),
