@@ -16,7 +16,7 @@ const BUCKET = { rate: '100/s', algorithm: 'token-bucket', burst: 2 } as const;
 @Injectable()
 class Crm {
   readonly pushed: string[] = [];
-  answer: unknown;
+  answer: Error | undefined;
 
   @Paced('crm', { key: (tenant) => `crm:${String(tenant)}`, maxWait: '20s' })
   async push(tenant: string, contact: string): Promise<string> {
