@@ -136,9 +136,18 @@ function describe(value: unknown): string {
   }
 }
 
+/** By its shape: two copies of the package, and each realm of a test runner, have classes of their own. */
+const codeOf = (error: unknown): unknown =>
+  typeof error === 'object' && error !== null ? (error as { code?: unknown }).code : undefined;
+
+/** Whether an error says that no backend could decide, whichever copy of the package made it. */
+export const isBackendUnavailable = (error: unknown): error is BackendUnavailableError =>
+  codeOf(error) === 'BACKEND_UNAVAILABLE';
+
 /** Whether an error says that a backend or a circuit is unavailable, whichever copy of the package made it. */
-export function isUnavailable(error: unknown): error is BackendUnavailableError | CircuitOpenError {
-  if (!(error instanceof Error)) return false;
-  const { code } = error as { code?: unknown };
-  return code === 'BACKEND_UNAVAILABLE' || code === 'CIRCUIT_OPEN';
-}
+export const isUnavailable = (error: unknown): error is BackendUnavailableError | CircuitOpenError =>
+  isBackendUnavailable(error) || codeOf(error) === 'CIRCUIT_OPEN';
+
+/** Whether an error tells of a wrong option or setting, whichever copy of the package made it. */
+export const isConfigurationError = (error: unknown): error is RateLimitConfigurationError =>
+  codeOf(error) === 'RATE_LIMIT_CONFIGURATION';
