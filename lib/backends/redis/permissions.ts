@@ -1,21 +1,10 @@
 import { createHash } from 'node:crypto';
 import { isUnknownScript, LIMITER } from './limiter.script.js';
 import type { RedisDriver, Script } from './redis-driver.js';
+import { ScriptCommandError } from './redis-errors.js';
 import { PING_SCRIPT } from './scripts/ping.generated.js';
 
 const PING: Script = { text: PING_SCRIPT, hash: createHash('sha1').update(PING_SCRIPT).digest('hex') };
-
-/** A command within a script failed: in the form of the driver's own errors, and with its name. */
-class CommandError extends Error {
-  override readonly name = 'ReplyError';
-
-  constructor(
-    readonly command: string,
-    message: string,
-  ) {
-    super(message);
-  }
-}
 
 /**
  * Runs every command that a decision runs, by hash and by text, and changes nothing.
@@ -25,12 +14,13 @@ class CommandError extends Error {
 export async function checkPermissions(driver: RedisDriver, keyPrefix: string): Promise<void> {
   // No subject's key, for those have braces.
   const keys = [`${keyPrefix}ping`];
-  const [reply] = await Promise.all([
-    driver.runByText(PING, { keys, parameters: [] }),
-    driver.runByHash(LIMITER, { keys, parameters: ['peek'] }).catch((error: unknown) => {
-      if (!isUnknownScript(error)) throw error;
-    }),
-  ]);
+  const byHash = driver.runByHash(LIMITER, { keys, parameters: ['peek'] }).then(
+    () => undefined,
+    (error: unknown) => (isUnknownScript(error) ? undefined : error),
+  );
+  const reply = await driver.runByText(PING, { keys, parameters: [] });
   const [command, message] = reply as readonly (Buffer | undefined)[];
-  if (command !== undefined) throw new CommandError(command.toString(), message?.toString() ?? '');
+  if (command !== undefined) throw new ScriptCommandError(command.toString(), message?.toString() ?? '');
+  const error = await byHash;
+  if (error !== undefined) throw error as Error;
 }

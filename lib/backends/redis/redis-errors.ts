@@ -85,14 +85,22 @@ const NAMED_COMMAND = /the '([a-z|]+)' command/i;
 /** All that a decision asks for. */
 const PERMISSIONS = '+evalsha +eval +get +set +setrange +del +time';
 
-/**
- * What a user may not do, if that is what an error says. It is a mistake in the server's setting, which no failure mode
- * hides.
- *
- * @param command where it is known: within a script servers do not name it
- */
-export function forbidden(error: unknown, backend: string, command?: string): RateLimitConfigurationError | undefined {
+/** A command of the ping script failed: in the form of the driver's own errors, which do not name it. */
+export class ScriptCommandError extends Error {
+  override readonly name = 'ReplyError';
+
+  constructor(
+    readonly commandName: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** What a user may not do, if that is what an error says: a mistake in the server's setting. */
+function forbidden(error: unknown, backend: string): RateLimitConfigurationError | undefined {
   if (!isError(error) || !FORBIDDEN.test(error.message)) return undefined;
+  const command = error instanceof ScriptCommandError ? error.commandName : undefined;
   const keys = /\bkeys?\b/.test(error.message);
   const name = command ?? NAMED_COMMAND.exec(error.message)?.[1]?.toLowerCase();
   const [what, mend] = keys
@@ -111,5 +119,5 @@ export function forbidden(error: unknown, backend: string, command?: string): Ra
 export function translated(error: unknown, backend: string): unknown {
   if (isUnavailable(error)) return error;
   if (isInfrastructureError(error)) return BackendUnavailableError.of({ backend, cause: error });
-  return forbidden(error, backend, (error as { command?: string } | undefined)?.command) ?? error;
+  return forbidden(error, backend) ?? error;
 }

@@ -64,7 +64,15 @@ export type RedisBackendOptions = RedisConnection & {
  * RateLimitModule.forRoot({ backend: redisBackend({ url: 'redis://localhost:6379' }) })
  */
 export function redisBackend(options: RedisBackendOptions): Backend {
-  onlyKnown('redisBackend', options, ['client', 'url', 'connection', 'credentials', 'keyPrefix', 'name', 'circuitBreaker']);
+  onlyKnown('redisBackend', options, [
+    'client',
+    'url',
+    'connection',
+    'credentials',
+    'keyPrefix',
+    'name',
+    'circuitBreaker',
+  ]);
   return new RedisBackend(options);
 }
 
