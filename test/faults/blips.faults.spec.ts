@@ -6,8 +6,6 @@ import { keepBlip, readDocument } from './measurements.js';
 import type blipWorker from './workers/blip.worker.js';
 import type { BlipReply } from './workers/blip.worker.js';
 
-/** How long answers may come from elsewhere after everything moves again. */
-const MOST_MS = 2_000;
 /** Calls go on for so long after it, so that a circuit which stays open is seen. */
 const AFTER_MS = 3_500;
 /** A machine that is busy elsewhere can make calls late at any time; a circuit that stays open does so each time. */
@@ -51,7 +49,7 @@ async function measured(blip: Blip): Promise<BlipRow> {
     }
     const lateMs = (reply: BlipReply): number => Math.max(0, (reply.lastAt ?? 0) - movedAt);
     const row = { blip: blip.name, lateMs: Object.fromEntries(replies.map((reply) => [reply.mode, lateMs(reply)])) };
-    if (replies.every((reply) => isFailover(reply) || lateMs(reply) <= MOST_MS)) return row;
+    if (replies.every((reply) => isFailover(reply) || lateMs(reply) <= (blip.mostMs ?? 2_000))) return row;
     if (attempt === ATTEMPTS) throw new Error(`Too long, ${ATTEMPTS} times: ${JSON.stringify(row)}`);
   }
 }

@@ -18,6 +18,8 @@ export interface Blip {
   readonly name: string;
   /** About how long it takes, in ms. */
   readonly lastsMs: number;
+  /** How long answers may come from elsewhere after everything moves again, in ms. Default 2,000. */
+  readonly mostMs?: number;
   /** Whether it troubles whatever runs beside it. Default false. */
   readonly alone?: boolean;
   /** Resolves as soon as everything moves again. */
@@ -44,7 +46,10 @@ const pause =
 
 const suspend =
   (milliseconds: number) =>
-  async ({ pid }: BlipScene): Promise<void> => {
+  async ({ redis, pid }: BlipScene): Promise<void> => {
+    // So that calls are in flight, which Redis answers while nobody reads.
+    await redis.exec('CLIENT', 'PAUSE', 100, 'ALL');
+    await delay(50);
     process.kill(pid, 'SIGSTOP');
     await delay(milliseconds);
     process.kill(pid, 'SIGCONT');
@@ -84,7 +89,7 @@ export const BLIPS: readonly Blip[] = [
   { name: 'Redis stands still for 1 s (`DEBUG SLEEP`)', lastsMs: 1_000, happen: stall(1) },
   { name: 'Redis stands still for 5 s (`DEBUG SLEEP`)', lastsMs: 5_000, happen: stall(5) },
   { name: 'Redis answers nobody for 2 s (`CLIENT PAUSE`)', lastsMs: 2_000, happen: pause(2_000) },
-  { name: 'the process itself is suspended for 10 s', lastsMs: 10_000, happen: suspend(10_000) },
+  { name: 'the process itself is suspended for 10 s', lastsMs: 10_000, mostMs: 700, happen: suspend(10_000) },
   {
     name: 'the process itself is starved for 4 s (three busy loops on its core)',
     lastsMs: 4_000,

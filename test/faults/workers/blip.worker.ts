@@ -76,13 +76,15 @@ async function start(mode: BlipMode, url: string) {
 }
 
 async function callUntil(application: Awaited<ReturnType<typeof start>>, signal: AbortSignal): Promise<void> {
-  const caller = async (key: string): Promise<void> => {
+  const caller = async (key: string, index: number): Promise<void> => {
+    // Not all at one moment, which a short blip could miss.
+    await delay((index * PAUSE_MS) / CALLERS);
     while (!signal.aborted) {
       application.hear(await kindOf(application.service.consume(key, '1000000/h')));
       await delay(PAUSE_MS);
     }
   };
-  await Promise.all(Array.from({ length: CALLERS }, (_, index) => caller(`caller ${index}`)));
+  await Promise.all(Array.from({ length: CALLERS }, (_, index) => caller(`caller ${index}`, index)));
 }
 
 const kindOf = (decision: Promise<Decision>): Promise<string> =>
