@@ -12,6 +12,7 @@ import { BackendUnavailableError, isBackendUnavailable, isConfigurationError } f
 import type { RateLimitListener } from '../contracts/events.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
 import { parseDuration } from '../policies/duration.js';
+import { BackendUse } from './backend-use.js';
 import { ConnectionWatch } from './connection-watch.js';
 import { withDeadline } from './deadline.js';
 import { failureReason } from './failure-reason.js';
@@ -35,12 +36,6 @@ interface Outage {
 /** Name under which a backend's breaker stands in the registry. */
 export const breakerName = (backend: string): string => `backend:${backend}`;
 
-/** Applications of this process that use a backend. */
-const USERS = new WeakMap<Backend, number>();
-
-/** Backends that one of them has opened. */
-const OPENED = new WeakSet<Backend>();
-
 /** A blip costs a second: the first open period, how long it may grow, and when it is as short as that again. */
 const FIRST_OPEN_MS = 1_000;
 const LONGEST_OPEN_MS = 60_000;
@@ -61,8 +56,7 @@ export class GuardedBackend implements Backend {
   private callTimeoutMs = Number.POSITIVE_INFINITY;
   private notify: RateLimitListener = () => undefined;
   private outage: Outage | undefined;
-  private stage: 'new' | 'joined' | 'open' | 'closed' = 'new';
-  private forgetConnections = (): void => undefined;
+  private readonly use: BackendUse;
 
   /** @param overrides options that stand above those of the backend and of the application */
   constructor(
@@ -71,6 +65,7 @@ export class GuardedBackend implements Backend {
   ) {
     this.name = inner.name;
     this.connection = new ConnectionWatch(inner);
+    this.use = new BackendUse(inner, () => this.connection.connected(this.opened));
     this.guard = this.breakerWith(inner.circuitBreaker ?? {});
   }
 
@@ -95,21 +90,12 @@ export class GuardedBackend implements Backend {
 
   /** The application has started: the backend is not closed before it ends. Opens nothing. */
   join(): void {
-    if (this.stage !== 'new') return;
-    this.stage = 'joined';
-    USERS.set(this.inner, (USERS.get(this.inner) ?? 0) + 1);
+    this.use.join();
   }
 
-  /** The application listens, or the first call has come. */
+  /** The application listens; else the first call opens the backend. */
   open(): void {
-    this.join();
-    if (this.stage !== 'joined') return;
-    this.stage = 'open';
-    const forget = this.inner.onConnected?.(() => this.connection.connected(this.opened));
-    if (forget !== undefined) this.forgetConnections = forget;
-    if (OPENED.has(this.inner)) return;
-    OPENED.add(this.inner);
-    this.inner.open?.();
+    this.use.open();
   }
 
   consume(request: ConsumeRequest): MaybePromise<Reply> {
@@ -163,15 +149,7 @@ export class GuardedBackend implements Backend {
 
   /** Leaves the application; the last one closes the backend. */
   close(): MaybePromise<void> {
-    const { stage } = this;
-    if (stage === 'closed') return;
-    this.stage = 'closed';
-    this.forgetConnections();
-    const users = (USERS.get(this.inner) ?? 0) - (stage === 'new' ? 0 : 1);
-    USERS.set(this.inner, users);
-    if (users > 0) return;
-    OPENED.delete(this.inner);
-    return this.inner.close();
+    return this.use.close();
   }
 
   /** Within the backend's own deadline, too. */
@@ -180,7 +158,7 @@ export class GuardedBackend implements Backend {
   }
 
   private call<T>(ask: () => MaybePromise<T>, timeoutMs: number): MaybePromise<T> {
-    if (this.stage !== 'open') this.open();
+    if (!this.use.isOpen) this.use.open();
     const permit = this.acquire(timeoutMs);
     let answer: MaybePromise<T>;
     try {
