@@ -70,7 +70,7 @@ DECLARE
   value bigint[];
   expires bigint;
   has_row boolean;
-  grown boolean;
+  stored_size integer;
   kept bigint;
   needed bigint;
 
@@ -129,7 +129,7 @@ BEGIN
       END LOOP;
     END IF;
   END IF;
-  now_ms := floor(extract(epoch FROM clock_timestamp()) * 1000);
+  now_ms := floor(extract(epoch FROM pg_catalog.clock_timestamp()) * 1000);
 
   -- At most twice: what is not allowed stays so, and a trial is made once.
   <<pass>>
@@ -144,7 +144,7 @@ BEGIN
         IF subject_number > 0 AND kept > 0 AND NOT trial THEN
           -- A limiter need not wait for the disk: a crash forgets what came within the last moment.
           setting := set_config('synchronous_commit', 'off', true);
-          IF grown THEN
+          IF cardinality(value) > stored_size THEN
             -- A row that grows lets go of counters that are over for good.
             place := 1;
             WHILE place <= cardinality(value) LOOP
@@ -184,7 +184,7 @@ BEGIN
           expires := 0;
         END IF;
         kept := 0;
-        grown := false;
+        stored_size := cardinality(value);
       END IF;
 
       -- 2. The charge and its counter.
@@ -304,8 +304,10 @@ BEGIN
 
       -- 4. Whether its policy admits the call.
       -- Until the present window ends; it may be one to come, where the clock stepped back.
-      until_next := (at + 1) * window_ms - now_ms;
-      covered := least(until_next, window_ms);
+      IF algorithm = FIXED OR algorithm = SLIDING THEN
+        until_next := (at + 1) * window_ms - now_ms;
+        covered := least(until_next, window_ms);
+      END IF;
       free := quota - used - cost;
       admitted := true;
       IF verb = CONSUME AND cost > 0 THEN
@@ -351,7 +353,7 @@ BEGIN
             records := records || ARRAY[now_ms, taken];
           END IF;
         END IF;
-      ELSIF verb = REFUND AND size > 0 THEN
+      ELSIF verb = REFUND AND size > 0 AND quota > 0 THEN
         kept_until := 0;
         IF algorithm = BUCKET THEN
           left_over := least(cost, MAX_PRODUCT / window_ms + 1) * window_ms;
@@ -479,7 +481,6 @@ BEGIN
             value[place + 5] := used;
             value[place + 6] := rest;
           ELSE
-            grown := grown OR new_size > size;
             value := value[: place - 1] || ARRAY[id, new_size, kept_until, window_ms, at, used, rest]
               || CASE WHEN new_size > HEADER THEN records END || value[place + size :];
           END IF;
