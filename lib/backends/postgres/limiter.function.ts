@@ -29,7 +29,8 @@ export class LimiterFunction {
     { migrate, unlogged }: { readonly migrate: boolean; readonly unlogged: boolean },
   ) {
     this.migrator = migrate ? new Migrator(source, names, unlogged) : undefined;
-    this.sql = `SELECT ${names.limiter}($1::integer, $2::text[], $3::bigint[], $4::bigint, $5::integer)`;
+    // As text, which is the same to a pool that asks for values in binary.
+    this.sql = `SELECT ${names.limiter}($1::integer, $2::text[], $3::bigint[], $4::bigint, $5::integer)::text`;
   }
 
   /** Connects, migrates where that is needed, and finds out whether a decision could be stored. */

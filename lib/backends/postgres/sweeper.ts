@@ -26,7 +26,7 @@ export class Sweeper {
     { table }: TableNames,
   ) {
     const dead = `SELECT ctid FROM ${table} WHERE expires_ms < $1 ORDER BY expires_ms LIMIT ${BATCH} FOR UPDATE SKIP LOCKED`;
-    this.sql = `WITH swept AS (DELETE FROM ${table} WHERE ctid = ANY (ARRAY(${dead})) RETURNING 1) SELECT count(*) FROM swept`;
+    this.sql = `WITH swept AS (DELETE FROM ${table} WHERE ctid = ANY (ARRAY(${dead})) RETURNING 1) SELECT count(*)::text FROM swept`;
   }
 
   /** @param nowMs the database's time: its clock decides what is over */
