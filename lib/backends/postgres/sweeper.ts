@@ -17,25 +17,28 @@ const BATCH_TIMEOUT_MS = 2_000;
  * at once, since each leaves alone what another has in hand.
  */
 export class Sweeper {
-  private dueMs = performance.now() + INTERVAL_MS * Math.random();
+  private dueMs: number;
   private sweeping = false;
   private readonly sql: string;
 
+  /** @param clock monotonic ms */
   constructor(
     private readonly source: PoolSource,
     { table }: TableNames,
+    private readonly clock: () => number = () => performance.now(),
   ) {
+    this.dueMs = clock() + INTERVAL_MS * Math.random();
     const dead = `SELECT ctid FROM ${table} WHERE expires_ms < $1 ORDER BY expires_ms LIMIT ${BATCH} FOR UPDATE SKIP LOCKED`;
     this.sql = `WITH swept AS (DELETE FROM ${table} WHERE ctid = ANY (ARRAY(${dead})) RETURNING 1) SELECT count(*)::text FROM swept`;
   }
 
   /** @param nowMs the database's time: its clock decides what is over */
   remind(nowMs: number): void {
-    if (this.sweeping || performance.now() < this.dueMs) return;
+    if (this.sweeping || this.clock() < this.dueMs) return;
     this.sweeping = true;
     void this.sweep(nowMs).finally(() => {
       this.sweeping = false;
-      this.dueMs = performance.now() + INTERVAL_MS * (1 - Math.random() / 2);
+      this.dueMs = this.clock() + INTERVAL_MS * (1 - Math.random() / 2);
     });
   }
 
