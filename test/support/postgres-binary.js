@@ -4,11 +4,14 @@ import { install, runs } from './package-manager.js';
 
 const PACKAGES = { 'apt-get': 'postgresql', apk: 'postgresql', dnf: 'postgresql-server', brew: 'postgresql@16' };
 
+/** What the tests run: all of one version. */
+const PROGRAMS = ['postgres', 'initdb', 'pg_basebackup'];
+
 /** Where package managers put the programs of each version, which are not on PATH. */
 const PARENTS = ['/usr/lib/postgresql', '/usr/libexec', '/usr', '/opt/homebrew/opt', '/usr/local/opt'];
 
 /**
- * Finds the directory with `postgres` and `initdb`: `POSTGRES_BIN_DIR`, else on PATH or where package managers put it,
+ * Finds the directory of PostgreSQL's programs: `POSTGRES_BIN_DIR`, else on PATH or where package managers put it,
  * else installed by the system's package manager where it may.
  *
  * @returns {string} the directory
@@ -19,7 +22,7 @@ export function postgresBinaries() {
   if (given) {
     if (isComplete(given)) return given;
     throw new Error(
-      `POSTGRES_BIN_DIR is '${given}', which has no postgres and initdb that run. Point it at such a directory, or unset it.`,
+      `POSTGRES_BIN_DIR is '${given}', where not all of ${PROGRAMS.join(', ')} run. Point it at the programs of PostgreSQL, or unset it.`,
     );
   }
   const found = find() ?? (install('PostgreSQL', PACKAGES) ? find() : undefined);
@@ -51,7 +54,7 @@ function versionsIn(parent) {
 
 /** @param {string} directory */
 function isComplete(directory) {
-  return ['postgres', 'initdb'].every((name) => {
+  return PROGRAMS.every((name) => {
     const program = join(directory, name);
     return existsSync(program) && runs(program, ['--version']);
   });

@@ -50,7 +50,7 @@ export class PostgresServer implements AsyncDisposable {
   #frozen: readonly number[] = [];
 
   private constructor(
-    readonly port: number,
+    public port: number,
     private readonly directory: string,
     private readonly settings: Readonly<Record<string, string>>,
   ) {}
@@ -131,9 +131,10 @@ export class PostgresServer implements AsyncDisposable {
     this.#frozen = [];
   }
 
-  /** Ends it if it runs, and starts it with the same settings on the same port. */
-  async restart(): Promise<void> {
+  /** Ends it if it runs, and starts it with the same settings: on the same port, or from now on on another. */
+  async restart(port = this.port): Promise<void> {
     await this.crash();
+    this.port = port;
     await this.#spawn();
   }
 

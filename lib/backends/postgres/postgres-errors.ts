@@ -68,5 +68,5 @@ export function translated(error: unknown, backend: string, names: TableNames): 
   const cause = error instanceof NoConnectionError ? error.cause : error;
   if (isForbidden(cause)) return missingPrivilege(cause as Error, cause === error ? 'query' : 'connect', names);
   if (isMissing(error)) return missingSchema(error as Error, names);
-  return isInfrastructureError(error) ? BackendUnavailableError.of({ backend, cause }) : cause;
+  return isInfrastructureError(error) ? BackendUnavailableError.of({ backend, cause: error }) : cause;
 }

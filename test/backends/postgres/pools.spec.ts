@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { postgresBackend } from '../../../lib/backends/postgres/postgres.backend.js';
-import type { Backend, Charge } from '../../../lib/contracts/backend.js';
+import type { Backend, Charge, Reply } from '../../../lib/contracts/backend.js';
 import { BackendUnavailableError } from '../../../lib/contracts/errors.js';
 import { testPolicy } from '../../../lib/testing/test-policy.js';
 import { eventually } from '../../support/eventually.js';
@@ -10,7 +10,7 @@ const POLICY = testPolicy({ algorithm: 'sliding-window', limit: 10, windowMs: 3_
 const MORE = testPolicy({ name: 'more', algorithm: 'token-bucket', limit: 20, windowMs: 3_600_000 });
 
 const chargeOf = (key: string, cost = 1): Charge => ({ key, policy: POLICY, cost });
-const consume = (backend: Backend, key: string, timeoutMs = 10_000) =>
+const consume = async (backend: Backend, key: string, timeoutMs = 10_000): Promise<Reply> =>
   backend.consume({ charges: [chargeOf(key), { key: `everybody of ${key}`, policy: MORE, cost: 1 }], timeoutMs });
 
 let server: PostgresServer;

@@ -89,7 +89,7 @@ describe('what prevents a connection', () => {
     new Error('The server does not support SSL connections'),
     'a text',
   ])('is an outage: %s', (cause) => {
-    expect(told(noConnection(cause))).toMatchObject({ code: 'BACKEND_UNAVAILABLE', cause });
+    expect(told(noConnection(cause))).toMatchObject({ code: 'BACKEND_UNAVAILABLE', cause: { cause } });
   });
 
   it.each([state('42704'), state('22023'), new TypeError('wrong'), new RangeError('port')])(
