@@ -153,7 +153,7 @@ export const POSTGRES_FAULTS: readonly PostgresFault[] = [
         async (server, endLater) => {
           await server.exec('CREATE ROLE app LOGIN; GRANT CREATE ON SCHEMA public TO app');
           let clients: pg.Client[] = [];
-          const free = async (): Promise<void> => void (await Promise.all(clients.splice(0).map((one) => one.end())));
+          const free = (): Promise<unknown> => Promise.all(clients.splice(0).map((one) => one.end()));
           endLater(free);
           return {
             connection: () => ({ connectionString: `${server.urlOf('app')}?application_name=limited` }),
