@@ -17,29 +17,42 @@ export type Verb = 'consume' | 'overdraw' | 'peek' | 'refund' | 'reset' | 'ping'
 
 const VERBS: Readonly<Record<Verb, number>> = { consume: 0, overdraw: 1, peek: 2, refund: 3, reset: 4, ping: 5 };
 
-/** What the function is called with, but for the time that it may wait. */
+/** Which function of the database is called, and with what, but for the time that it may wait. */
 export interface LimiterCall {
-  readonly verb: number;
-  readonly subjects: readonly string[];
-  readonly charges: string;
-  readonly chargedAtMs: number;
+  readonly target: 'limiter' | 'single';
+  readonly values: readonly unknown[];
   /** The charges in the order of the reply: those of one subject in a row. */
   readonly order: readonly number[];
 }
 
 export function limiterCall(verb: Verb, charges: readonly Refund[], chargedAtMs = -1): LimiterCall {
+  const [charge, ...others] = charges;
+  if (verb === 'consume' && charge !== undefined && others.length === 0 && isSingle(charge)) return singleCall(charge);
   const subjects: string[] = [];
   const order: number[] = [];
-  let numbers = '';
+  const numbers: string[] = [];
   for (const [key, places] of bySubject(charges)) {
     const subject = subjects.push(subjectOf(key));
     for (const place of places) {
+      const one = charges[place] as Refund;
       order.push(place);
-      numbers += `${numbers === '' ? '' : ','}${subject},${numbersOf(charges[place] as Refund)}`;
+      numbers.push(`${subject},${numbersOf(one).join(',')},${one.owed ?? -1}`);
     }
   }
-  return { verb: VERBS[verb], subjects, charges: `{${numbers}}`, chargedAtMs, order };
+  return { target: 'limiter', values: [VERBS[verb], subjects, `{${numbers.join(',')}}`, chargedAtMs], order };
 }
+
+/** Whether the function for what most calls are is worth a try. */
+const isSingle = ({ policy, cost }: Refund): boolean =>
+  cost > 0 && policy.limit > 0 && policy.algorithm !== 'sliding-log';
+
+const singleCall = (charge: Refund): LimiterCall => ({
+  target: 'single',
+  values: [subjectOf(charge.key), ...numbersOf(charge)],
+  order: ONLY,
+});
+
+const ONLY: readonly number[] = [0];
 
 function bySubject(charges: readonly Refund[]): ReadonlyMap<string, readonly number[]> {
   const places = new Map<string, number[]>();
@@ -51,24 +64,19 @@ function bySubject(charges: readonly Refund[]): ReadonlyMap<string, readonly num
   return places;
 }
 
-/** The limiter's ten numbers of a charge, but for the first. */
-function numbersOf({ policy, cost, owed = -1 }: Refund): string {
-  const { burst, blockForMs, mode } = policy;
-  return `${quotaOf(policy)},${cost},${burst},${blockForMs},${mode === 'enforce' ? 1 : 0},${owed}`;
-}
-
-/** Policies outlive calls: what is the same in all of them is made once. */
-const known = new WeakMap<Policy, string>();
-
-function quotaOf(policy: Policy): string {
-  let quota = known.get(policy);
-  if (quota === undefined) {
-    const { limit, windowMs } = policy;
-    quota = `${counterId(policy)},${algorithmNumber(policy)},${limit},${windowMs}`;
-    known.set(policy, quota);
+/** What both functions are told of a charge, after its subject. */
+function numbersOf({ policy, cost }: Refund): readonly unknown[] {
+  const { limit, windowMs, burst, blockForMs, mode } = policy;
+  let counter = known.get(policy);
+  if (counter === undefined) {
+    counter = [counterId(policy), algorithmNumber(policy)];
+    known.set(policy, counter);
   }
-  return quota;
+  return [...counter, limit, windowMs, cost, burst, blockForMs, mode === 'enforce' ? 1 : 0];
 }
+
+/** Policies outlive calls: what names their counters is made once. */
+const known = new WeakMap<Policy, readonly unknown[]>();
 
 function algorithmNumber({ algorithm, name }: Policy): number {
   const number = ALGORITHMS.get(algorithm);
@@ -84,8 +92,8 @@ function algorithmNumber({ algorithm, name }: Policy): number {
  * Names a counter in its row: 64 bits of a hash. The algorithm is part of it, since states of two algorithms must never
  * be mistaken for each other.
  */
-const counterId = ({ id, algorithm }: Policy): bigint =>
-  createHash('sha256').update(`${algorithm}\0${id}`).digest().readBigInt64BE();
+const counterId = ({ id, algorithm }: Policy): string =>
+  String(createHash('sha256').update(`${algorithm}\0${id}`).digest().readBigInt64BE());
 
 /** What a database may be unable to hold, whatever its encoding; and `%`, which begins an escape. */
 const SPECIAL = /[^ -$&-~]/g;

@@ -21,7 +21,7 @@ const PING = limiterCall('ping', []);
 /** The function in the database that decides; it is made when it is missing. */
 export class LimiterFunction {
   private readonly migrator: Migrator | undefined;
-  private readonly sql: string;
+  private readonly sql: Readonly<Record<LimiterCall['target'], string>>;
 
   constructor(
     private readonly source: PoolSource,
@@ -30,7 +30,10 @@ export class LimiterFunction {
   ) {
     this.migrator = migrate ? new Migrator(source, names, unlogged) : undefined;
     // As text, which is the same to a pool that asks for values in binary.
-    this.sql = `SELECT ${names.limiter}($1::integer, $2::text[], $3::bigint[], $4::bigint, $5::integer)::text`;
+    this.sql = {
+      limiter: `SELECT ${names.limiter}($1, $2, $3, $4, $5)::text`,
+      single: `SELECT ${names.single}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)::text`,
+    };
   }
 
   /** Connects, migrates where that is needed, and finds out whether a decision could be stored. */
@@ -61,9 +64,9 @@ export class LimiterFunction {
     }
   }
 
-  private async attempt({ verb, subjects, charges, chargedAtMs }: LimiterCall, patience: Patience): Promise<unknown> {
+  private async attempt({ target, values }: LimiterCall, patience: Patience): Promise<unknown> {
     const { rows } = await onConnection(this.source, patience, (client) =>
-      client.query(statement(this.sql, [verb, subjects, charges, chargedAtMs, lockTimeoutMs(patience)])),
+      client.query(statement(this.sql[target], [...values, lockTimeoutMs(patience)])),
     );
     return rows[0]?.[0];
   }

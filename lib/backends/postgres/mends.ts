@@ -10,11 +10,11 @@ export function missingPrivilege({ message }: Error, attempt: Attempt, names: Ta
 }
 
 function mendOf(attempt: Attempt, names: TableNames): string {
-  const { schema, table, limiter } = names;
+  const { schema, table, limiter, single } = names;
   const atRunTime =
     `GRANT USAGE ON SCHEMA ${schema} TO <role>; ` +
     `GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE ${table} TO <role>; ` +
-    `GRANT EXECUTE ON FUNCTION ${limiter} TO <role>;`;
+    `GRANT EXECUTE ON FUNCTION ${limiter}, ${single} TO <role>;`;
   switch (attempt) {
     case 'connect':
       return 'Run as the owner of the database: GRANT CONNECT ON DATABASE <database> TO <role>;';

@@ -1,5 +1,6 @@
 import { onlyKnown } from '../../policies/option-checks.js';
 import { LIMITER_SQL } from './sql/limiter.generated.js';
+import { SINGLE_SQL } from './sql/single.generated.js';
 import { TABLE_SQL } from './sql/table.generated.js';
 import { tableNames, type TableNames } from './table-names.js';
 
@@ -7,7 +8,7 @@ import { tableNames, type TableNames } from './table-names.js';
 export interface PostgresSchemaOptions {
   /** Schema that holds everything the backend needs; made if it is missing. Default `public`. */
   readonly schema?: string;
-  /** Name of the table: at most 51 bytes. Default `floodgate`. */
+  /** Name of the table: at most 50 bytes. Default `floodgate`. */
   readonly table?: string;
   /** Makes the table unlogged: faster, and empty after a crash or a failover. Default false. */
   readonly unlogged?: boolean;
@@ -17,7 +18,7 @@ export interface PostgresSchemaOptions {
  * What a database needs, in order. Each can be run again without harm, and none takes away what an older release uses:
  * a new contract of the function gets a new number in its name.
  */
-const MIGRATIONS: readonly string[] = [TABLE_SQL, LIMITER_SQL];
+const MIGRATIONS: readonly string[] = [TABLE_SQL, LIMITER_SQL, SINGLE_SQL];
 
 /** Statements that bring a database up to date, for a transaction in which they are alone. */
 export function migrationStatements(names: TableNames, unlogged: boolean): readonly string[] {

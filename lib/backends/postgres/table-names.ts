@@ -6,7 +6,7 @@ import { aText } from '../../policies/option-checks.js';
 const MAX_BYTES = 63;
 
 /** Bytes that the longest ending of a derived name takes. */
-const ENDING_BYTES = 12;
+const ENDING_BYTES = 13;
 
 /** The names of everything that the backend has in a database, quoted and with their schema. */
 export interface TableNames {
@@ -17,6 +17,8 @@ export interface TableNames {
   readonly index: string;
   /** The function that decides. Its number is that of its contract: an older release finds its own beside it. */
   readonly limiter: string;
+  /** The function that decides what most calls are. */
+  readonly single: string;
   /** Where the numbers of its locks begin: two tables never wait for each other. */
   readonly seed: string;
 }
@@ -32,6 +34,7 @@ export function tableNames(caller: string, schema: string, table: string): Table
     migrations: within(`${table}_migrations`),
     index: quoted(`${table}_expiry`),
     limiter: within(`${table}_v1`),
+    single: within(`${table}_single_v1`),
     seed: String(createHash('sha256').update(within(table)).digest().readBigInt64BE()),
   };
 }

@@ -50,8 +50,8 @@ DECLARE
   HEADER CONSTANT integer := 7;
   -- A row outlives its last counter by so much (ms): a clock that steps back by less finds all of them again.
   GRACE CONSTANT bigint := 1000;
-  -- An expiry that moves with each call is set ahead by a part of itself, so that most calls leave the index alone.
-  MAX_SLACK CONSTANT bigint := 15000;
+  -- An expiry that moves with each call is set ahead by so much, so that most calls leave the index alone.
+  SLACK CONSTANT bigint := 15000;
   total CONSTANT integer := cardinality(charges) / FIELDS;
 
   setting text;
@@ -159,7 +159,7 @@ BEGIN
           ELSE
             needed := kept + GRACE;
             IF needed > expires THEN
-              expires := needed + least(greatest((needed - now_ms) / 16, GRACE), MAX_SLACK);
+              expires := needed + SLACK;
             END IF;
             IF has_row THEN
               UPDATE :table t SET counters = value, expires_ms = expires WHERE t.subject = subjects[subject_number];
