@@ -98,16 +98,23 @@ describe('the function', () => {
     await server.stop();
   });
 
-  it('decides as the pure functions do, whatever is asked and however the clock and the policies move', async () => {
-    let runs = 0;
-    await fc.assert(
-      fc.asyncProperty(callSequences(ALGORITHMS), async (given) => {
-        runs += 1;
-        await new Replay(timed.backend, given, `replay${runs}`).run();
-      }),
-      { numRuns: Number(process.env['REPLAY_RUNS'] ?? 400) },
-    );
-  }, 120_000);
+  it.each([
+    ['several policies and keys', 'several'],
+    ['one policy of one key', 'alone'],
+  ] as const)(
+    'decides on %s as the pure functions do, however the clock and the policies move',
+    async (_what, kind) => {
+      let runs = 0;
+      await fc.assert(
+        fc.asyncProperty(callSequences(ALGORITHMS, kind), async (given) => {
+          runs += 1;
+          await new Replay(timed.backend, given, `${kind}${runs}`).run();
+        }),
+        { numRuns: Number(process.env['REPLAY_RUNS'] ?? 250) },
+      );
+    },
+    120_000,
+  );
 
   it('counts the window before no more than in full when the clock steps back over a border', async () => {
     const quota: Shape = { limit: 10, windowMs: 1_000, burst: 10, blockForMs: 0, mode: 'enforce' };
@@ -116,6 +123,15 @@ describe('the function', () => {
     const steps = [consume(6), pass(10), consume(1), pass(-5), consume(3), consume(1)];
     const given: CallSequence = { algorithms: same('sliding-window'), shapes: same(quota), steps };
     await new Replay(timed.backend, given, 'border').run();
+  });
+
+  it('repays the debt of a bucket at the old rate until a new one is first seen', async () => {
+    const quota: Shape = { limit: 2, windowMs: 1_000, burst: 10, blockForMs: 0, mode: 'enforce' };
+    const consume = (units: number): Step => ({ kind: 'consume', costs: only(units), overdraw: false });
+    const faster: Step = { kind: 'change', index: 0, shape: { ...quota, limit: 5 } };
+    const steps = [consume(8), { kind: 'pass', ms: 700 } as const, faster, consume(1), consume(2)];
+    const given: CallSequence = { algorithms: same('token-bucket'), shapes: same(quota), steps };
+    await new Replay(timed.backend, given, 'rate').run();
   });
 
   it.each([2 ** 31, 2 ** 36 + 1, 2 ** 41])('reads a limit, a window and a cost of %d', async (number) => {
