@@ -3,18 +3,11 @@
 // rate-limiter-flexible in the same round. Twice: on a server as it is installed, which waits for the disk with each
 // commit unless it is told not to, and on one that never does.
 //   npm run bench -- postgres
-import { execFileSync, spawn } from 'node:child_process';
-import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import { once } from 'node:events';
 import pg from 'pg';
 import { RateLimiterPostgres, RateLimiterUnion } from 'rate-limiter-flexible';
 import { postgresBackend } from '../dist/esm/backends/postgres/index.js';
 import { testPolicy } from '../dist/esm/testing/index.js';
-import { postgresBinaries } from '../test/support/postgres-binary.js';
+import { startServer } from './support/postgres-server.mjs';
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 9);
 const WARM_UP = 1;
@@ -23,7 +16,6 @@ const KEYS = 5_000;
 const CALLERS = 32;
 const CONNECTIONS = 8;
 const WINDOW_MS = 3_600_000;
-const TICKS_PER_SECOND = 100;
 const LIMITS = [1_000_000_000, 1_500_000_000, 2_000_000_000];
 
 const key = (index) => `ip:10.0.${index >> 8}.${index & 255}`;
@@ -114,74 +106,4 @@ async function turn(decide) {
   };
   await Promise.all(Array.from({ length: CALLERS }, (_, index) => caller(index)));
   return { made, rate: (made / (performance.now() - start)) * 1000 };
-}
-
-async function startServer(settings) {
-  const binaries = postgresBinaries();
-  const directory = mkdtempSync(join(tmpdir(), 'floodgate-bench-'));
-  const owner = process.getuid?.() === 0 ? ownerOfServers() : {};
-  if (owner.uid !== undefined) chownSync(directory, owner.uid, owner.gid);
-  const data = join(directory, 'data');
-  const options = { cwd: directory, stdio: 'ignore', ...owner };
-  execFileSync(join(binaries, 'initdb'), ['-D', data, '-U', 'bench', '-A', 'trust', '--locale=C'], options);
-  const port = await freePort();
-  const all = { listen_addresses: '127.0.0.1', unix_socket_directories: '', ...settings };
-  const args = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  const child = spawn(join(binaries, 'postgres'), ['-D', data, '-p', String(port), ...args], options);
-  process.on('exit', () => child.kill('SIGQUIT'));
-  const url = `postgres://bench@127.0.0.1:${port}/postgres`;
-  await serves(url);
-  return {
-    url,
-    cpuMs: () => cpuOf(child.pid),
-    async stop() {
-      child.kill('SIGQUIT');
-      await once(child, 'exit');
-      rmSync(directory, { recursive: true, force: true });
-    },
-  };
-}
-
-async function serves(url) {
-  for (;;) {
-    const client = new pg.Client({ connectionString: url });
-    client.on('error', () => undefined);
-    try {
-      await client.connect();
-      return;
-    } catch {
-      await delay(50);
-    } finally {
-      await client.end().catch(() => undefined);
-    }
-  }
-}
-
-/** Processor time of a process and its children so far, ms; where the system tells it. */
-function cpuOf(pid) {
-  if (!existsSync('/proc/self/stat')) return Number.NaN;
-  let ticks = 0;
-  for (const name of readdirSync('/proc').filter((one) => /^\d+$/.test(one))) {
-    try {
-      const fields = readFileSync(`/proc/${name}/stat`, 'utf8').split(') ').at(-1).split(' ');
-      if (Number(name) === pid || Number(fields[1]) === pid) ticks += Number(fields[11]) + Number(fields[12]);
-    } catch {
-      // It has ended.
-    }
-  }
-  return (ticks * 1000) / TICKS_PER_SECOND;
-}
-
-function ownerOfServers() {
-  const id = (kind) => Number(execFileSync('id', [kind, 'postgres'], { encoding: 'utf8' }));
-  return { uid: id('-u'), gid: id('-g') };
-}
-
-async function freePort() {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  return port;
 }

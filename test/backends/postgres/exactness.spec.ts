@@ -9,6 +9,8 @@ import type { ConsumeInput } from './workers/consume.worker.js';
 const PROCESSES = 4;
 const CALLS = 100;
 const LIMIT = 150;
+/** Decisions over keys that cross; more of them by `npm run prove:postgres`. */
+const DECISIONS = Number(process.env['CROSSINGS'] ?? 1_000);
 const HOUR_MS = 3_600_000;
 
 /** So long that nothing rolls or refills while the test runs; its borders are years away from now. */
@@ -48,12 +50,12 @@ describe('four processes with 100 calls each, on a limit of 150 and an empty dat
 
 describe('decisions over keys that cross', () => {
   it('charge all or none, and never deadlock', async () => {
-    const { failures, sums, allowed } = await crossings(server, { decisions: 1_000, schema: 'crossing' });
+    const { failures, sums, allowed } = await crossings(server, { decisions: DECISIONS, schema: 'crossing' });
     expect(failures).toEqual([]);
     expect(sums).toEqual(allowed);
     const [{ deadlocks } = { deadlocks: '-1' }] = await server.exec<{ deadlocks: string }>(
       'SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()',
     );
     expect(Number(deadlocks)).toBe(0);
-  });
+  }, 120_000);
 });
