@@ -1,6 +1,7 @@
 // What a table weighs while a million keys come and go: it grows until the first of them are swept, and then no more.
 // A key lives for a second; the sweep and autovacuum are as they are installed.
 //   npm run build && node bench/support/postgres-table.mjs
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { postgresBackend } from '../../dist/esm/backends/postgres/index.js';
 import { testPolicy } from '../../dist/esm/testing/index.js';
@@ -10,6 +11,8 @@ const KEYS = Number(process.env.TABLE_KEYS ?? 1_000_000);
 const CALLERS = 8;
 const KEYS_PER_CALL = 10;
 const STEPS = 20;
+/** Autovacuum looks once a minute: what comes faster than it can be removed is not flat, but a flood. */
+const SECONDS = Number(process.env.TABLE_SECONDS ?? 240);
 
 const policy = testPolicy({ algorithm: 'fixed-window', limit: 5, windowMs: 1_000 });
 const server = await startServer({ fsync: 'off' });
@@ -26,6 +29,8 @@ try {
         while (next < until) {
           const charges = Array.from({ length: KEYS_PER_CALL }, () => ({ key: `user:${next++}`, policy, cost: 1 }));
           await backend.consume({ charges, timeoutMs: 10_000 });
+          const dueMs = started + (next / KEYS) * SECONDS * 1000;
+          await delay(Math.max(0, dueMs - performance.now()));
         }
       }),
     );

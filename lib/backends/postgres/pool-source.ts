@@ -57,7 +57,8 @@ export class GivenPool implements PoolSource {
 export class OwnPool implements PoolSource {
   private pool: pg.Pool | undefined;
   private closed = false;
-  private readonly clients = new Set<pg.PoolClient>();
+  /** All of them: those that connect, too, which the pool does not tell of. */
+  private readonly clients = new Set<pg.Client>();
 
   constructor(private readonly connectionString: string) {
     checkConnectionString(connectionString);
@@ -91,15 +92,22 @@ export class OwnPool implements PoolSource {
   }
 
   private made(): pg.Pool {
+    const { clients } = this;
+    class Client extends pg.Client {
+      constructor(config?: string | pg.ClientConfig) {
+        super(config);
+        clients.add(this);
+        this.once('end', () => clients.delete(this));
+      }
+    }
     const pool = new pg.Pool({
+      Client,
       connectionString: this.connectionString,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       keepAlive: true,
       allowExitOnIdle: true,
     });
     pool.on('error', ignore);
-    pool.on('connect', (client) => this.clients.add(client));
-    pool.on('remove', (client) => this.clients.delete(client));
     return pool;
   }
 }

@@ -4,7 +4,7 @@ import { statement } from './postgres-client.js';
 import type { TableNames } from './table-names.js';
 
 /** Time between two sweeps of a process, in ms, up to half of it less by chance: many processes are to take turns. */
-const INTERVAL_MS = 20_000;
+const INTERVAL_MS = 15_000;
 
 /** Rows that one statement takes: it holds their locks for some milliseconds. */
 const BATCH = 1_000;

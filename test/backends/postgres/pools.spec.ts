@@ -108,6 +108,25 @@ describe('a pool of its own', () => {
     expect((await consume(backend, 'own')).allowed).toBe(true);
     await backend.close();
   });
+
+  it.each(['with a connection', 'while it connects'])('closes soon on a server that stands still, %s', async (when) => {
+    const backend = postgresBackend({ connectionString: server.url });
+    if (when === 'with a connection') await consume(backend, 'closing');
+    server.freeze();
+    try {
+      const calls = Array.from({ length: 3 }, () =>
+        consume(backend, 'closing', 4_000).catch((error: unknown) => error),
+      );
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      const startedMs = performance.now();
+      await backend.close();
+      for (const error of await Promise.all(calls)) expect(error).toBeInstanceOf(BackendUnavailableError);
+      // Long before the calls would have given up, or the attempts to connect.
+      expect(performance.now() - startedMs).toBeLessThan(3_500);
+    } finally {
+      server.thaw();
+    }
+  });
 });
 
 describe('a call that is given up', () => {

@@ -53,7 +53,7 @@ DECLARE
   -- A row outlives its last counter by so much (ms): a clock that steps back by less finds all of them again.
   GRACE CONSTANT bigint := 1000;
   -- An expiry that moves with each call is set ahead by so much, so that most calls leave the index alone.
-  SLACK CONSTANT bigint := 15000;
+  SLACK CONSTANT bigint := 5000;
   total CONSTANT integer := cardinality(charges) / FIELDS;
 
   setting text;
