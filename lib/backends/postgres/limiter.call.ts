@@ -44,7 +44,7 @@ export function limiterCall(verb: Verb, charges: readonly Refund[], chargedAtMs 
 
 /** Whether the function for what most calls are is worth a try. */
 const isSingle = ({ policy, cost }: Refund): boolean =>
-  cost > 0 && policy.limit > 0 && policy.algorithm !== 'sliding-log';
+  cost > 0 && cost <= policy.burst && policy.limit > 0 && policy.algorithm !== 'sliding-log';
 
 const singleCall = (charge: Refund): LimiterCall => ({
   target: 'single',

@@ -5,7 +5,8 @@ export const SINGLE_SQL = `-- What most calls are, at half of the price: one sub
 -- limiter decides.
 --
 -- PostgreSQL prepares each expression of a function anew for each transaction, which costs more than what is computed:
--- so here all is one statement. The arithmetic is that of limiter.sql, where the numbers of a counter are explained, too;
+-- so here all is one statement. It computes with the arguments before it looks at any row: the caller sees to it that
+-- quota, cost and burst are at least 1, and cost is at most burst. The arithmetic is that of limiter.sql, where the numbers of a counter are explained, too;
 -- t.counters[3] to [7] are kept_until, windowMs, at, used and rest.
 
 CREATE OR REPLACE FUNCTION :single(
@@ -45,7 +46,7 @@ BEGIN
     ]
     WHERE t.subject = key AND t.expires_ms >= (this_window + 2) * window_ms + 1000 AND CASE
       WHEN cardinality(t.counters) = 7 AND t.counters[1] = id AND t.counters[4] = window_ms
-        AND t.counters[5] <= this_window AND cost <= quota
+        AND t.counters[5] <= this_window
       THEN CASE t.counters[5] WHEN this_window THEN t.counters[7] WHEN this_window - 1 THEN t.counters[6] ELSE 0 END
           * ((this_window + 1) * window_ms - now_ms)
         <= (quota - cost - CASE WHEN t.counters[5] = this_window THEN t.counters[6] ELSE 0 END) * window_ms
@@ -70,7 +71,7 @@ BEGIN
     ]
     WHERE t.subject = key AND CASE
       WHEN cardinality(t.counters) = 7 AND t.counters[1] = id AND t.counters[4] = window_ms AND t.counters[7] = quota
-        AND t.counters[5] <= now_ms AND cost <= burst
+        AND t.counters[5] <= now_ms
       THEN CASE WHEN t.counters[3] > now_ms THEN t.counters[6] - (now_ms - t.counters[5]) * quota ELSE 0 END
           <= (burst - cost) * window_ms
         AND (CASE WHEN t.counters[3] > now_ms THEN t.counters[6] - (now_ms - t.counters[5]) * quota ELSE 0 END
