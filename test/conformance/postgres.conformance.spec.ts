@@ -26,11 +26,6 @@ const runner = { describe, it };
 
 describeConformance(runner, {
   name: 'PostgreSQL by its own clock',
-  create: () => postgresBackend({ connectionString: server.url }),
-});
-
-describeConformance(runner, {
-  name: 'PostgreSQL by a pool of the application',
   create: () => postgresBackend({ pool, schema: 'limits', unlogged: true }),
 });
 

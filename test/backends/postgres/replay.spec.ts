@@ -110,7 +110,7 @@ describe('the function', () => {
           runs += 1;
           await new Replay(timed.backend, given, `${kind}${runs}`).run();
         }),
-        { numRuns: Number(process.env['REPLAY_RUNS'] ?? 250) },
+        { numRuns: Number(process.env['REPLAY_RUNS'] ?? 150) },
       );
     },
     120_000,

@@ -3,9 +3,11 @@
 -- limiter decides.
 --
 -- PostgreSQL prepares each expression of a function anew for each transaction, which costs more than what is computed:
--- so here all is one statement. It computes with the arguments before it looks at any row: the caller sees to it that
--- quota, cost and burst are at least 1, and cost is at most burst. The arithmetic is that of limiter.sql, where the numbers of a counter are explained, too;
--- t.counters[3] to [7] are kept_until, windowMs, at, used and rest.
+-- so here all is one statement. The planner computes with the arguments before it looks at any row, so the caller sees
+-- to it that quota, cost and burst are at least 1, and cost at most burst: else a product could be out of range.
+--
+-- The arithmetic is that of limiter.sql, where the numbers of a counter are explained, too: t.counters[3] to [7] are
+-- kept_until, windowMs, at, used and rest.
 
 CREATE OR REPLACE FUNCTION :single(
   key text, id bigint, algorithm bigint, quota bigint, window_ms bigint, cost bigint, burst bigint, block_ms bigint,
