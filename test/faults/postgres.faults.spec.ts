@@ -23,6 +23,8 @@ interface Promised {
 type Mode = keyof typeof MODES;
 
 const RECOVERY_MS = 1_000;
+/** So long that a busy machine is not taken for an outage. */
+const DEADLINE_MS = 750;
 const FAILURE_THRESHOLD = 5;
 
 let apps = 0;
@@ -34,8 +36,12 @@ async function startApp(mode: Mode, scene: PostgresScene): Promise<FaultyApp> {
   const circuitBreaker = { recoveryTimeout: RECOVERY_MS, backoffMultiplier: 1, jitter: 0 };
   const options: RateLimitModuleOptions =
     mode === 'failover'
-      ? { backend: failoverBackend([backend, memoryBackend()], { failbackInterval: 100 }), circuitBreaker }
-      : { backend, failureMode: mode, circuitBreaker };
+      ? {
+          backend: failoverBackend([backend, memoryBackend()], { failbackInterval: 100 }),
+          circuitBreaker,
+          timeout: DEADLINE_MS,
+        }
+      : { backend, failureMode: mode, circuitBreaker, timeout: DEADLINE_MS };
   return FaultyApp.start(MODES[mode].platform, name, options);
 }
 

@@ -111,12 +111,12 @@ export const POSTGRES_FAULTS: readonly PostgresFault[] = [
   },
   {
     name: 'a lock on the table',
-    reason: /^55P03/,
+    reason: /55P03/,
     start: () => scene(locking),
   },
   {
     name: 'statement_timeout',
-    reason: /^57014/,
+    reason: /57014/,
     start: () =>
       scene((server, endLater) => ({
         ...locking(server, endLater),
@@ -147,7 +147,7 @@ export const POSTGRES_FAULTS: readonly PostgresFault[] = [
   },
   {
     name: 'too many clients',
-    reason: /^53300/,
+    reason: /53300/,
     start: () =>
       scene(
         async (server, endLater) => {
@@ -168,7 +168,7 @@ export const POSTGRES_FAULTS: readonly PostgresFault[] = [
   },
   {
     name: 'read-only (default_transaction_read_only)',
-    reason: /^25006/,
+    reason: /25006/,
     start: () =>
       scene((server) => {
         const set = async (value: string): Promise<void> => {
