@@ -1,0 +1,116 @@
+import {
+  GetItemCommand,
+  PutItemCommand,
+  TransactWriteItemsCommand,
+  type DynamoDBClient,
+  type Put,
+} from '@aws-sdk/client-dynamodb';
+import { cancellations, isConditionFailure } from './dynamodb-errors.js';
+import { ATTRIBUTES, decode, encode, NO_ITEM, type RawItem, type SubjectItem } from './subject-item.js';
+
+/** An item to be written in place of the one that was read. */
+export interface ItemWrite {
+  readonly subject: string;
+  readonly before: SubjectItem;
+  readonly after: SubjectItem & { readonly version: string };
+}
+
+/** What became of a write: all of it is stored, or none because items have changed. */
+export type WriteResult =
+  | { readonly kind: 'written' }
+  /** Those that had changed, as they are now; `undefined` where the server does not tell. */
+  | { readonly kind: 'stale'; readonly items: ReadonlyMap<string, SubjectItem | undefined> };
+
+/** The table, as the limiter uses it: one item read, and items replaced on condition. */
+export class ItemStore {
+  constructor(
+    private readonly client: DynamoDBClient,
+    private readonly table: string,
+  ) {}
+
+  async read(subject: string, abortSignal: AbortSignal): Promise<SubjectItem> {
+    const { Item } = await this.client.send(
+      new GetItemCommand({
+        TableName: this.table,
+        Key: { [ATTRIBUTES.subject]: { S: subject } },
+        ConsistentRead: true,
+        ReturnConsumedCapacity: 'TOTAL',
+      }),
+      { abortSignal },
+    );
+    return Item === undefined ? NO_ITEM : decode(Item);
+  }
+
+  /** Replaces items, all or none: one by a conditional put, several by a transaction. */
+  write(writes: readonly ItemWrite[], signal: AbortSignal): Promise<WriteResult> {
+    const [only] = writes;
+    return writes.length === 1 && only !== undefined ? this.writeOne(only, signal) : this.writeAll(writes, signal);
+  }
+
+  /** A write that never happens: finds out whether it would be allowed, and whether the store answers. */
+  async probe(abortSignal: AbortSignal): Promise<void> {
+    try {
+      await this.client.send(
+        new PutItemCommand({
+          TableName: this.table,
+          Item: { [ATTRIBUTES.subject]: { S: 'ping' } },
+          ConditionExpression: 'attribute_exists(#subject) AND attribute_not_exists(#subject)',
+          ExpressionAttributeNames: { '#subject': ATTRIBUTES.subject },
+        }),
+        { abortSignal },
+      );
+    } catch (error) {
+      if (!isConditionFailure(error)) throw error;
+    }
+  }
+
+  private async writeOne(write: ItemWrite, abortSignal: AbortSignal): Promise<WriteResult> {
+    try {
+      await this.client.send(new PutItemCommand({ ...this.put(write), ReturnConsumedCapacity: 'TOTAL' }), {
+        abortSignal,
+      });
+      return { kind: 'written' };
+    } catch (error) {
+      if (!isConditionFailure(error)) throw error;
+      return { kind: 'stale', items: new Map([[write.subject, told(error.Item)]]) };
+    }
+  }
+
+  private async writeAll(writes: readonly ItemWrite[], abortSignal: AbortSignal): Promise<WriteResult> {
+    const TransactItems = writes.map((write) => ({ Put: this.put(write) }));
+    try {
+      await this.client.send(new TransactWriteItemsCommand({ TransactItems, ReturnConsumedCapacity: 'TOTAL' }), {
+        abortSignal,
+      });
+      return { kind: 'written' };
+    } catch (error) {
+      const stale = new Map<string, SubjectItem | undefined>();
+      cancellations(error).forEach(({ Code, Item }, index) => {
+        const write = writes[index];
+        if (write !== undefined && Code === 'ConditionalCheckFailed') stale.set(write.subject, told(Item));
+      });
+      if (stale.size === 0) throw error;
+      return { kind: 'stale', items: stale };
+    }
+  }
+
+  private put({ subject, before, after }: ItemWrite): Put & { Item: RawItem } {
+    return {
+      TableName: this.table,
+      Item: encode(subject, after),
+      ...(before.version === undefined
+        ? {
+            ConditionExpression: 'attribute_not_exists(#subject)',
+            ExpressionAttributeNames: { '#subject': ATTRIBUTES.subject },
+          }
+        : {
+            ConditionExpression: '#version = :version',
+            ExpressionAttributeNames: { '#version': ATTRIBUTES.version },
+            ExpressionAttributeValues: { ':version': { S: before.version } },
+          }),
+      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+    };
+  }
+}
+
+const told = (item: RawItem | undefined): SubjectItem | undefined => (item === undefined ? undefined : decode(item));

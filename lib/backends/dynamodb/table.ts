@@ -1,0 +1,86 @@
+import {
+  CreateTableCommand,
+  DescribeTableCommand,
+  DescribeTimeToLiveCommand,
+  UpdateTimeToLiveCommand,
+  type DynamoDBClient,
+} from '@aws-sdk/client-dynamodb';
+import { Logger } from '@nestjs/common';
+import { pause } from './pause.js';
+import { ATTRIBUTES } from './subject-item.js';
+
+/** Time between two looks at a table that is being created, in ms. */
+const POLL_MS = 200;
+
+/**
+ * Creates the table if it is missing, on demand capacity, and turns on its TTL. Safe when many processes do so at once:
+ * each step first looks, and takes "somebody else does that already" for done.
+ */
+export async function ensureTable(client: DynamoDBClient, table: string, signal: AbortSignal): Promise<void> {
+  let status = await statusOf(client, table, signal);
+  if (status === undefined) await create(client, table, signal);
+  while (status !== 'ACTIVE' && status !== 'UPDATING') {
+    await pause(POLL_MS, signal);
+    status = await statusOf(client, table, signal);
+  }
+  await enableTtl(client, table, signal);
+}
+
+async function statusOf(
+  client: DynamoDBClient,
+  table: string,
+  abortSignal: AbortSignal,
+): Promise<string | undefined> {
+  try {
+    const { Table } = await client.send(new DescribeTableCommand({ TableName: table }), { abortSignal });
+    return Table?.TableStatus;
+  } catch (error) {
+    if (isNamed(error, 'ResourceNotFoundException')) return undefined;
+    throw error;
+  }
+}
+
+async function create(client: DynamoDBClient, table: string, abortSignal: AbortSignal): Promise<void> {
+  try {
+    await client.send(
+      new CreateTableCommand({
+        TableName: table,
+        AttributeDefinitions: [{ AttributeName: ATTRIBUTES.subject, AttributeType: 'S' }],
+        KeySchema: [{ AttributeName: ATTRIBUTES.subject, KeyType: 'HASH' }],
+        BillingMode: 'PAY_PER_REQUEST',
+      }),
+      { abortSignal },
+    );
+  } catch (error) {
+    if (!isNamed(error, 'ResourceInUseException')) throw error;
+  }
+}
+
+async function enableTtl(client: DynamoDBClient, table: string, abortSignal: AbortSignal): Promise<void> {
+  if (await hasTtl(client, table, abortSignal)) return;
+  try {
+    await client.send(
+      new UpdateTimeToLiveCommand({
+        TableName: table,
+        TimeToLiveSpecification: { AttributeName: ATTRIBUTES.expiresAt, Enabled: true },
+      }),
+      { abortSignal },
+    );
+  } catch (error) {
+    if (isNamed(error, 'UnknownOperationException')) {
+      new Logger('RateLimit').warn('This DynamoDB server has no TTL: expired items stay in the table.');
+    } else if (!(await hasTtl(client, table, abortSignal))) {
+      throw error;
+    }
+  }
+}
+
+async function hasTtl(client: DynamoDBClient, table: string, abortSignal: AbortSignal): Promise<boolean> {
+  const { TimeToLiveDescription } = await client.send(new DescribeTimeToLiveCommand({ TableName: table }), {
+    abortSignal,
+  });
+  const status = TimeToLiveDescription?.TimeToLiveStatus;
+  return status === 'ENABLED' || status === 'ENABLING';
+}
+
+const isNamed = (error: unknown, name: string): boolean => (error as { readonly name?: unknown } | null)?.name === name;
