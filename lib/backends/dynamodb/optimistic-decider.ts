@@ -20,9 +20,9 @@ interface Call {
   readonly reject: (error: unknown) => void;
 }
 
-/** Longest and first wait between two attempts, in ms, before jitter. */
-const MAX_WAIT_MS = 80;
+/** Longest wait before the second attempt, in ms; it doubles with each attempt, up to the maximum. */
 const FIRST_WAIT_MS = 5;
+const MAX_WAIT_MS = 80;
 
 /** Longest time of a timer of Node, in ms. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -80,6 +80,7 @@ export class OptimisticDecider {
     const seen = new Map<string, SubjectItem>();
     /** What would be answered if a write was stored, by its version. */
     const attempts = new Map<string, readonly Reply[]>();
+    let failure: unknown;
     for (let failures = 0; ; ) {
       const items = new Map(subjects.map((one) => [one, seen.get(one) ?? this.known.get(one) ?? NO_ITEM]));
       const time = this.clock.read(items.values());
@@ -99,10 +100,12 @@ export class OptimisticDecider {
         const stored = [...seen.values()].map((item) => attempts.get(item.version ?? '')).find((one) => one);
         if (stored !== undefined) return stored;
       } catch (error) {
-        if (signal.aborted || !isTransient(error)) throw error;
+        if (signal.aborted) throw failure ?? error;
+        if (!isTransient(error)) throw error;
+        failure = error;
       }
       failures += 1;
-      await pause(waitMs(failures), signal);
+      await pause(waitMs(failures), signal, failure);
     }
   }
 
@@ -152,6 +155,6 @@ function writesOf(
   });
 }
 
-/** A lost race is tried again at once the first time; then waits grow, at random, so that rivals fall out of step. */
+/** Waits grow, at random, so that rivals fall out of step. */
 const waitMs = (failures: number): number =>
   Math.random() * Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** (failures - 1));

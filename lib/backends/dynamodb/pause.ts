@@ -1,11 +1,14 @@
 /**
- * Waits, or rejects with the signal's reason as soon as it is aborted.
+ * Waits between two attempts.
+ *
+ * @param failure why the last attempt failed, if that is known
+ * @throws the failure, else the signal's reason, as soon as the signal aborts
  */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
+export function pause(ms: number, signal: AbortSignal, failure?: unknown): Promise<void> {
   return new Promise((resolve, reject) => {
     const abort = (): void => {
       clearTimeout(timer);
-      reject(signal.reason as Error);
+      reject((failure ?? signal.reason) as Error);
     };
     const timer = setTimeout(() => {
       signal.removeEventListener('abort', abort);

@@ -1,5 +1,5 @@
 import type { RedisClient } from './redis-client.js';
-import { untilAborted } from './until-aborted.js';
+import { untilAborted } from '../until-aborted.js';
 
 /** A client has no connection, and none is being made at this moment. */
 export class RedisDisconnectedError extends Error {

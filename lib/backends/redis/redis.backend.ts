@@ -10,7 +10,7 @@ import { Readiness } from './readiness.js';
 import { isScriptingClient, type RedisClient, type ScriptingClient } from './redis-client.js';
 import { translated } from './redis-errors.js';
 import { readReply } from './reply.js';
-import { untilAborted } from './until-aborted.js';
+import { untilAborted } from '../until-aborted.js';
 
 /** Which Redis: a client of the application, or what a client of the backend's own is made from. */
 export type RedisConnection =
