@@ -104,7 +104,9 @@ export class DynamoServer implements AsyncDisposable {
     const fault = this.fault(operation);
     if (fault === 'hang') return;
     const answer =
-      typeof fault === 'object' ? failure(fault.status, fault.type) : await this.inTurn(() => this.answer(operation, body));
+      typeof fault === 'object'
+        ? failure(fault.status, fault.type)
+        : await this.inTurn(() => this.answer(operation, body));
     if (fault === 'answer-lost') return void response.destroy();
     response.writeHead(answer.status, { 'content-type': 'application/x-amz-json-1.0' });
     response.end(JSON.stringify(answer.body));
@@ -148,13 +150,16 @@ export class DynamoServer implements AsyncDisposable {
       const present = await this.present(put);
       const { status, body } = await this.ask('PutItem', put);
       if (status === 200) before.push({ put, present });
-      reasons.push(status === 200 ? { Code: 'None' } : { Code: 'ConditionalCheckFailed', Message: body['message'], ...present });
+      reasons.push(
+        status === 200 ? { Code: 'None' } : { Code: 'ConditionalCheckFailed', Message: body['message'], ...present },
+      );
     }
     this.writeUnits += 2 * items.length;
     if (before.length === items.length) return { status: 200, body: {} };
     for (const { put, present } of before) {
       const { TableName } = put;
-      if (present.Item !== undefined) await this.ask('PutItem', { TableName, Item: present.Item as Record<string, unknown> });
+      if (present.Item !== undefined)
+        await this.ask('PutItem', { TableName, Item: present.Item as Record<string, unknown> });
       else await this.ask('DeleteItem', { TableName, Key: keyOf(put) });
     }
     const cancelled = failure(400, 'TransactionCanceledException');
@@ -210,7 +215,8 @@ export const dynamoClient = (port: number, config: DynamoDBClientConfig = {}): D
     ...config,
   });
 
-const isConditionFailure = ({ body }: Answer): boolean => body.__type?.endsWith('#ConditionalCheckFailedException') === true;
+const isConditionFailure = ({ body }: Answer): boolean =>
+  body.__type?.endsWith('#ConditionalCheckFailedException') === true;
 
 const failure = (status: number, type: string, message = type): Answer => ({
   status,

@@ -66,6 +66,10 @@ function asServiceError(error: unknown): ServiceError | undefined {
 export const isConditionFailure = (error: unknown): error is { readonly Item?: RawItem } =>
   asServiceError(error)?.name === 'ConditionalCheckFailedException';
 
+/** Whether a server does not know what it is asked for: an emulator. */
+export const isUnknownOperation = (error: unknown): boolean =>
+  asServiceError(error)?.name === 'UnknownOperationException';
+
 /** Why each write of a cancelled transaction failed, in order; empty for any other error. */
 export const cancellations = (error: unknown): readonly CancellationReason[] =>
   asServiceError(error)?.CancellationReasons ?? [];
@@ -121,4 +125,5 @@ export function translated(error: unknown, backend: string, table: string): unkn
 }
 
 /** How DynamoDB says that a table has other keys than an item. */
-const KEY_MISMATCH = /Missing the key|does not match the schema|Type mismatch for key|number of conditions on the keys/i;
+const KEY_MISMATCH =
+  /Missing the key|does not match the schema|Type mismatch for key|number of conditions on the keys/i;

@@ -5,7 +5,8 @@ import {
   type DynamoDBClient,
   type Put,
 } from '@aws-sdk/client-dynamodb';
-import { cancellations, isConditionFailure } from './dynamodb-errors.js';
+import { cancellations, isConditionFailure, isUnknownOperation } from './dynamodb-errors.js';
+import { writeInSequence } from './sequential-write.js';
 import { ATTRIBUTES, decode, encode, NO_ITEM, type RawItem, type SubjectItem } from './subject-item.js';
 
 /** An item to be written in place of the one that was read. */
@@ -23,6 +24,8 @@ export type WriteResult =
 
 /** The table, as the limiter uses it: one item read, and items replaced on condition. */
 export class ItemStore {
+  private hasTransactions = true;
+
   constructor(
     private readonly client: DynamoDBClient,
     private readonly table: string,
@@ -77,6 +80,7 @@ export class ItemStore {
   }
 
   private async writeAll(writes: readonly ItemWrite[], abortSignal: AbortSignal): Promise<WriteResult> {
+    if (!this.hasTransactions) return writeInSequence(writes, (write) => this.writeOne(write, abortSignal));
     const TransactItems = writes.map((write) => ({ Put: this.put(write) }));
     try {
       await this.client.send(new TransactWriteItemsCommand({ TransactItems, ReturnConsumedCapacity: 'TOTAL' }), {
@@ -84,6 +88,10 @@ export class ItemStore {
       });
       return { kind: 'written' };
     } catch (error) {
+      if (isUnknownOperation(error)) {
+        this.hasTransactions = false;
+        return this.writeAll(writes, abortSignal);
+      }
       const stale = new Map<string, SubjectItem | undefined>();
       cancellations(error).forEach(({ Code, Item }, index) => {
         const write = writes[index];

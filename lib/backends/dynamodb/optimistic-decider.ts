@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Reply } from '../../contracts/backend.js';
 import { DeadlineExceededError } from '../../contracts/errors.js';
 import { isTransient } from './dynamodb-errors.js';
@@ -66,7 +67,10 @@ export class OptimisticDecider {
     if (live.length === 0) return;
     try {
       const timeoutMs = Math.max(...live.map(({ deadlineMs }) => deadlineMs)) - nowMs;
-      const replies = await this.decide(live, AbortSignal.timeout(Math.min(Math.ceil(timeoutMs), MAX_TIMER_MS)));
+      const signal = AbortSignal.timeout(Math.min(Math.ceil(timeoutMs), MAX_TIMER_MS));
+      // The driver adds a listener for each request, and Node takes more than ten for a leak.
+      setMaxListeners(0, signal);
+      const replies = await this.decide(live, signal);
       live.forEach(({ resolve }, index) => resolve(replies[index] as Reply));
     } catch (error) {
       for (const { reject } of live) reject(error);
@@ -81,7 +85,7 @@ export class OptimisticDecider {
     /** What would be answered if a write was stored, by its version. */
     const attempts = new Map<string, readonly Reply[]>();
     let failure: unknown;
-    for (let failures = 0; ; ) {
+    for (let failures = 0; ;) {
       const items = new Map(subjects.map((one) => [one, seen.get(one) ?? this.known.get(one) ?? NO_ITEM]));
       const time = this.clock.read(items.values());
       const draft = new ItemDraft(items);
@@ -156,5 +160,4 @@ function writesOf(
 }
 
 /** Waits grow, at random, so that rivals fall out of step. */
-const waitMs = (failures: number): number =>
-  Math.random() * Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** (failures - 1));
+const waitMs = (failures: number): number => Math.random() * Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** (failures - 1));

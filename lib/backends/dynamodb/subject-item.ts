@@ -110,7 +110,10 @@ function numbersOf({ keptUntilMs, state: { windowMs, at, used, rest, log } }: St
 function counterOf(numbers: unknown): StoredCounter {
   if (!isNumbers(numbers) || numbers.length < 5) throw foreign();
   const [keptUntilMs, windowMs, at, used, rest, ...more] = numbers as [number, number, number, number, number];
-  return { keptUntilMs, state: { windowMs, at, used, rest, log: more.length === 0 ? undefined : logOf(more.slice(1)) } };
+  return {
+    keptUntilMs,
+    state: { windowMs, at, used, rest, log: more.length === 0 ? undefined : logOf(more.slice(1)) },
+  };
 }
 
 function logOf(differences: readonly number[]): number[] {

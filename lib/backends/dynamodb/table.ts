@@ -6,6 +6,7 @@ import {
   type DynamoDBClient,
 } from '@aws-sdk/client-dynamodb';
 import { Logger } from '@nestjs/common';
+import { isUnknownOperation } from './dynamodb-errors.js';
 import { pause } from './pause.js';
 import { ATTRIBUTES } from './subject-item.js';
 
@@ -26,11 +27,7 @@ export async function ensureTable(client: DynamoDBClient, table: string, signal:
   await enableTtl(client, table, signal);
 }
 
-async function statusOf(
-  client: DynamoDBClient,
-  table: string,
-  abortSignal: AbortSignal,
-): Promise<string | undefined> {
+async function statusOf(client: DynamoDBClient, table: string, abortSignal: AbortSignal): Promise<string | undefined> {
   try {
     const { Table } = await client.send(new DescribeTableCommand({ TableName: table }), { abortSignal });
     return Table?.TableStatus;
@@ -67,7 +64,7 @@ async function enableTtl(client: DynamoDBClient, table: string, abortSignal: Abo
       { abortSignal },
     );
   } catch (error) {
-    if (isNamed(error, 'UnknownOperationException')) {
+    if (isUnknownOperation(error)) {
       new Logger('RateLimit').warn('This DynamoDB server has no TTL: expired items stay in the table.');
     } else if (!(await hasTtl(client, table, abortSignal))) {
       throw error;

@@ -1,0 +1,143 @@
+import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import type { ThrottlerStorage } from '@nestjs/throttler';
+import type { Backend } from '../../contracts/backend.js';
+import type { CircuitBreakerOptions } from '../../contracts/breaker.js';
+import { isUnavailable, RateLimitConfigurationError } from '../../contracts/errors.js';
+import type { Duration, FailureMode } from '../../contracts/policy.js';
+import { BackendService, type ConsumeOptions } from '../../limiter/backend.service.js';
+import { anObject, onlyKnown } from '../../policies/option-checks.js';
+import { settingsOf } from '../../rate-limit.options.js';
+import { OwnLimiter } from './own-limiter.js';
+import { policiesOf, type QuotaPolicies, type ThrottlerQuota } from './throttler-quota.js';
+import { recordOf, type ThrottlerRecord } from './throttler-record.js';
+import { ThrottlerUnavailableException } from './throttler-unavailable.exception.js';
+
+/** Options of `FloodgateThrottlerStorage`. */
+export interface FloodgateThrottlerStorageOptions {
+  /** Where hits are counted: a backend, or the module's `BackendService`, whose settings then hold. */
+  readonly backend: Backend | BackendService;
+  /** What a hit gets when no backend can decide. Default `closed`, or the module's. */
+  readonly failureMode?: FailureMode;
+  /** Share of each limit that failure mode `local` enforces in this process: above 0, at most 1. Default 1. */
+  readonly localShare?: number;
+  /** Deadline of one call to the backend. Default 250 ms, or the module's. */
+  readonly timeout?: Duration;
+  /** Options of the breaker around the backend; `false`: none. */
+  readonly circuitBreaker?: CircuitBreakerOptions | false;
+}
+
+const OPTIONS = ['backend', 'failureMode', 'localShare', 'timeout', 'circuitBreaker'] as const;
+
+/** Most quotas whose policies are kept: throttlers may compute limits for each request. */
+const MAX_QUOTAS = 1_000;
+
+/**
+ * A storage for @nestjs/throttler 6 that counts in any backend, behind its deadline, circuit breaker and failure mode.
+ * Its guard and decorators stay as they are.
+ *
+ * @example
+ * ThrottlerModule.forRoot({
+ *   throttlers: [{ ttl: seconds(60), limit: 100 }],
+ *   storage: new FloodgateThrottlerStorage({ backend: redisBackend({ url: 'redis://localhost:6379' }) }),
+ * })
+ */
+@Injectable()
+export class FloodgateThrottlerStorage implements ThrottlerStorage, OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly own: OwnLimiter | undefined;
+  private readonly service: BackendService | undefined;
+  private readonly options: ConsumeOptions;
+  private readonly quotas = new Map<string, QuotaPolicies>();
+
+  /**
+   * @param source options, or the module's `BackendService`, which is also what dependency injection gives
+   * @throws RateLimitConfigurationError for an option that is wrong
+   */
+  constructor(@Inject(BackendService) source: FloodgateThrottlerStorageOptions | BackendService) {
+    const options = isService(source) ? { backend: source } : checked(source);
+    const { backend, failureMode, timeout, ...more } = options;
+    if (isService(backend)) {
+      const [option] = Object.keys(more);
+      if (option !== undefined) throw notHere(option);
+      this.service = backend;
+      this.options = {
+        ...(failureMode !== undefined && { failureMode }),
+        ...(timeout !== undefined && { timeout }),
+      };
+    } else {
+      this.own = new OwnLimiter(
+        settingsOf({
+          ...more,
+          backend,
+          ...(failureMode !== undefined && { failureMode }),
+          ...(timeout !== undefined && { timeout }),
+        }),
+      );
+      this.options = {};
+    }
+  }
+
+  /**
+   * Counts a hit.
+   *
+   * @param ttl how long a hit counts, ms
+   * @param blockDuration how long the key is blocked after a refusal, ms; 0: no block
+   * @throws ThrottlerUnavailableException (503) if no backend can decide and the failure mode is `closed`
+   */
+  async increment(
+    key: string,
+    ttl: number,
+    limit: number,
+    blockDuration: number,
+    throttlerName: string,
+  ): Promise<ThrottlerRecord> {
+    const quota = { ttl, limit, blockDuration, throttlerName };
+    const { hits, window } = this.policiesOf(quota);
+    const limiter = this.service ?? (this.own as OwnLimiter).limiter;
+    try {
+      const decision = await limiter.consume(key, window === undefined ? hits : [hits, window], this.options);
+      return recordOf(decision, quota);
+    } catch (error) {
+      throw isUnavailable(error) ? new ThrottlerUnavailableException(error) : error;
+    }
+  }
+
+  /** Connects what the backend opens itself. */
+  onApplicationBootstrap(): void {
+    this.own?.join();
+  }
+
+  /** Closes what the backend opened itself. */
+  async onApplicationShutdown(): Promise<void> {
+    await this.own?.leave();
+  }
+
+  private policiesOf(quota: ThrottlerQuota): QuotaPolicies {
+    const { ttl, limit, blockDuration, throttlerName } = quota;
+    const id = `${ttl},${limit},${blockDuration},${throttlerName}`;
+    let policies = this.quotas.get(id);
+    if (policies === undefined) {
+      policies = policiesOf(quota);
+      if (this.quotas.size >= MAX_QUOTAS) this.quotas.clear();
+      this.quotas.set(id, policies);
+    }
+    return policies;
+  }
+}
+
+/** By its shape, since the package may be there twice. */
+const isService = (source: object): source is BackendService => 'resetCircuitBreaker' in source && 'acquire' in source;
+
+function checked(options: FloodgateThrottlerStorageOptions): FloodgateThrottlerStorageOptions {
+  const mend = 'Give { backend }, or the BackendService of the module.';
+  anObject('FloodgateThrottlerStorage', options, mend);
+  onlyKnown('FloodgateThrottlerStorage', options, OPTIONS);
+  if (typeof options.backend === 'object' && options.backend !== null) return options;
+  throw new RateLimitConfigurationError('FloodgateThrottlerStorage.backend', options.backend, mend);
+}
+
+const notHere = (option: string): RateLimitConfigurationError =>
+  new RateLimitConfigurationError(
+    `FloodgateThrottlerStorage.${option}`,
+    'an option beside a BackendService',
+    'Leave it out: the options of the module hold.',
+  );
