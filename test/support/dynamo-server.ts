@@ -12,7 +12,7 @@ const TYPE = 'com.amazonaws.dynamodb.v20120810#';
 export type DynamoFault = { readonly status: number; readonly type: string } | 'hang' | 'answer-lost' | undefined;
 
 interface Body {
-  readonly TableName?: string;
+  readonly TableName?: string | undefined;
   readonly Key?: unknown;
   readonly Item?: Record<string, unknown>;
   readonly ReturnValuesOnConditionCheckFailure?: string;

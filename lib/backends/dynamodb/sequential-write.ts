@@ -1,4 +1,5 @@
 import type { ItemWrite, WriteResult } from './item-store.js';
+import type { SubjectItem } from './subject-item.js';
 
 /**
  * Replaces several items one by one, for servers without transactions (emulators): if one has changed, those before it
@@ -12,14 +13,18 @@ export async function writeInSequence(
   for (const [index, write] of writes.entries()) {
     const result = await writeOne(write);
     if (result.kind === 'written') continue;
-    await Promise.all(writes.slice(0, index).map((done) => writeOne(undone(done))));
-    return result;
+    const putBack = await Promise.all(writes.slice(0, index).map((done) => undo(done, writeOne)));
+    return { kind: 'stale', items: new Map([...putBack.flatMap((items) => [...items]), ...result.items]) };
   }
   return { kind: 'written' };
 }
 
-const undone = ({ subject, before, after }: ItemWrite): ItemWrite => ({
-  subject,
-  before: after,
-  after: { ...after, version: `${after.version}.undone`, counters: before.counters },
-});
+/** @returns what is there now */
+async function undo(
+  { subject, before, after }: ItemWrite,
+  writeOne: (write: ItemWrite) => Promise<WriteResult>,
+): Promise<ReadonlyMap<string, SubjectItem | undefined>> {
+  const undone = { ...after, version: `${after.version}.undone`, counters: before.counters };
+  const result = await writeOne({ subject, before: after, after: undone });
+  return result.kind === 'written' ? new Map([[subject, undone]]) : result.items;
+}

@@ -5,7 +5,6 @@ import {
   UpdateTimeToLiveCommand,
   type DynamoDBClient,
 } from '@aws-sdk/client-dynamodb';
-import { Logger } from '@nestjs/common';
 import { isUnknownOperation } from './dynamodb-errors.js';
 import { pause } from './pause.js';
 import { ATTRIBUTES } from './subject-item.js';
@@ -64,11 +63,8 @@ async function enableTtl(client: DynamoDBClient, table: string, abortSignal: Abo
       { abortSignal },
     );
   } catch (error) {
-    if (isUnknownOperation(error)) {
-      new Logger('RateLimit').warn('This DynamoDB server has no TTL: expired items stay in the table.');
-    } else if (!(await hasTtl(client, table, abortSignal))) {
-      throw error;
-    }
+    // Emulators know no TTL; and another process may have been faster.
+    if (!isUnknownOperation(error) && !(await hasTtl(client, table, abortSignal))) throw error;
   }
 }
 
