@@ -125,7 +125,8 @@ export class FloodgateThrottlerStorage implements ThrottlerStorage, OnApplicatio
 }
 
 /** By its shape, since the package may be there twice. */
-const isService = (source: object): source is BackendService => 'resetCircuitBreaker' in source && 'acquire' in source;
+const isService = (source: unknown): source is BackendService =>
+  typeof source === 'object' && source !== null && 'resetCircuitBreaker' in source && 'acquire' in source;
 
 function checked(options: FloodgateThrottlerStorageOptions): FloodgateThrottlerStorageOptions {
   const mend = 'Give { backend }, or the BackendService of the module.';
