@@ -8,6 +8,9 @@ import type { Answer, Scenario, Step } from './workers/throttled-app.worker.js';
 // In processes of their own: @nestjs/throttler requires Nest, which is ESM, and Jest on Node 20 cannot do that.
 const WORKER = new URL('./workers/throttled-app.worker.ts', import.meta.url);
 
+/** Longest time that all scenarios of a platform may take, ms. */
+const LIMIT_MS = 150_000;
+
 const times = (count: number, step: Step): readonly Step[] => Array.from({ length: count }, () => step);
 
 const PLAIN: Scenario['steps'] = [
@@ -18,7 +21,7 @@ const PLAIN: Scenario['steps'] = [
 ];
 const LEVELS: Scenario['steps'] = [...times(3, { get: '/limited' }), ...times(6, { get: '/limited/higher' })];
 const BLOCKS: Scenario['steps'] = [
-  ...times(3, { get: '/limited/blocking' }),
+  ...times(2, { get: '/limited/blocking' }),
   { get: '/limited/blocking', after: 1_100 },
   ...times(2, { get: '/limited/plain' }),
 ];
@@ -80,9 +83,14 @@ describe.each(platforms)("throttler's guard on %s", (platform) => {
   beforeAll(async () => {
     await using redis = await RedisServer.start();
     const scenarios = await scenariosWith(redis.url);
-    const [reply] = await spawnWorkers<typeof throttledApp>(1, WORKER, { platform, scenarios });
+    const [reply] = await spawnWorkers<typeof throttledApp>(
+      1,
+      WORKER,
+      { platform, scenarios },
+      { timeoutMs: LIMIT_MS },
+    );
     transcripts = reply!;
-  });
+  }, LIMIT_MS);
 
   describe.each(STORES)('with the storage on %s', (store) => {
     it('counts each route, tells what is left, and refuses what is more', () => {
@@ -115,10 +123,10 @@ describe.each(platforms)("throttler's guard on %s", (platform) => {
 
     it('blocks for the block duration, after which the quota is fresh; with 0 there is no block', () => {
       const answers = transcripts[`${store}: blocks`]!;
-      expect(statuses(answers)).toEqual([200, 429, 429, 200, 200, 429]);
-      expect(header(answers, 'retry-after').slice(1, 3)).toEqual(['1', '1']);
-      expect(answers[3]!.headers['x-ratelimit-remaining']).toBe('0');
-      const wait = Number(answers[5]!.headers['retry-after']);
+      expect(statuses(answers)).toEqual([200, 429, 200, 200, 429]);
+      expect(answers[1]!.headers['retry-after']).toBe('1');
+      expect(answers[2]!.headers['x-ratelimit-remaining']).toBe('0');
+      const wait = Number(answers[4]!.headers['retry-after']);
       expect(wait).toBeGreaterThan(1);
       expect(wait).toBeLessThanOrEqual(60);
     });

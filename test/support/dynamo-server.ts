@@ -86,6 +86,11 @@ export class DynamoServer implements AsyncDisposable {
     return body['Items'] as Record<string, { S?: string; N?: string }>[];
   }
 
+  /** Writes an item, as somebody else would. */
+  async put(table: string, item: Record<string, unknown>): Promise<void> {
+    await this.ask('PutItem', { TableName: table, Item: item });
+  }
+
   async stop(): Promise<void> {
     for (const server of [this.front, this.inner]) {
       server.closeAllConnections();
@@ -127,13 +132,13 @@ export class DynamoServer implements AsyncDisposable {
       case 'DescribeTimeToLive':
         return this.describeTtl(body);
       case 'PutItem':
-        return this.put(body);
+        return this.putItem(body);
       default:
         return this.counted(await this.ask(operation, body), 'read');
     }
   }
 
-  private async put(body: Body): Promise<Answer> {
+  private async putItem(body: Body): Promise<Answer> {
     const answer = this.counted(await this.ask('PutItem', body), 'write');
     if (!isConditionFailure(answer)) return answer;
     // As DynamoDB does: a write whose condition fails costs as much as one that is done.
