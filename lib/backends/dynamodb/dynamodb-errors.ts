@@ -26,6 +26,8 @@ const TRANSIENT: ReadonlySet<string> = new Set([
   'RequestTimeout',
   'RequestTimeoutException',
   'IDPCommunicationError',
+  // What the driver calls a connection that was reset or did not answer in time.
+  'TimeoutError',
 ]);
 
 /** Names of errors by which the service refuses who asks, or the driver has nobody to ask as. */
@@ -42,8 +44,8 @@ const REFUSED: ReadonlySet<string> = new Set([
   'TokenProviderError',
 ]);
 
-/** Names of errors for an answer that did not come in time. */
-const UNANSWERED: ReadonlySet<string> = new Set(['AbortError', 'TimeoutError', 'DeadlineExceededError']);
+/** Names of errors for an answer that nobody waited for any longer. */
+const UNANSWERED: ReadonlySet<string> = new Set(['AbortError', 'DeadlineExceededError']);
 
 /** Codes of sockets and name resolution: the service cannot be reached. */
 const NETWORK = /^(ECONN|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_|EPIPE|EADDRNOTAVAIL|EPROTO|ERR_(TLS|SSL|SOCKET|HTTP2)_)/;
@@ -56,10 +58,16 @@ interface ServiceError {
   readonly CancellationReasons?: readonly CancellationReason[];
 }
 
+/** How the driver writes down an error of Node that is not of its own realm, as in a test runner: as text. */
+const WRAPPED = /^AWS SDK error wrapper for (\w+): (.*)$/s;
+
 /** By its shape: a test runner gives the errors of Node another `Error` than its own, and an SDK may be there twice. */
 function asServiceError(error: unknown): ServiceError | undefined {
   const { name, message } = (error ?? {}) as Partial<ServiceError>;
-  return typeof name === 'string' && typeof message === 'string' ? (error as ServiceError) : undefined;
+  if (typeof name !== 'string' || typeof message !== 'string') return undefined;
+  const [, wrappedName, text] = WRAPPED.exec(message) ?? [];
+  if (wrappedName === undefined || text === undefined) return error as ServiceError;
+  return { name: wrappedName, message: text, code: /\bE[A-Z_]{3,}\b/.exec(text)?.[0] };
 }
 
 /** Whether a write failed because the item is not as it was read. */
