@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import ts from 'typescript';
 import { DEFAULT_SETTINGS } from '../../lib/breaker/breaker.options.js';
 import { settingsOf } from '../../lib/rate-limit.options.js';
-import { ROOT, textOf } from './markdown.js';
+import { PAGES, ROOT, textOf } from './markdown.js';
 import { COMPILER_OPTIONS } from './type-checker.js';
 
 /** A table of options, under a comment that says of which type: `<!-- options: X -->`. */
@@ -14,9 +14,9 @@ interface OptionTable {
   readonly defaults: ReadonlyMap<string, string>;
 }
 
-const TABLES: readonly OptionTable[] = [
-  ...textOf('README.md').matchAll(/<!-- options: (\w+)(?: beyond (\w+))? -->\n\n((?:\|.*\n)+)/g),
-].map(([, type = '', beyond, table = '']) => ({ type, beyond, defaults: defaultsOf(table) }));
+const TABLES: readonly OptionTable[] = PAGES.flatMap((page) => [
+  ...textOf(page).matchAll(/<!-- options: (\w+)(?: beyond (\w+))? -->\n\n((?:\|.*\n)+)/g),
+]).map(([, type = '', beyond, table = '']) => ({ type, beyond, defaults: defaultsOf(table) }));
 
 function defaultsOf(table: string): ReadonlyMap<string, string> {
   const rows = table.trim().split('\n').slice(2);
@@ -30,7 +30,13 @@ function defaultsOf(table: string): ReadonlyMap<string, string> {
 
 /** Every exported type that is called options, with the names of its properties, as the compiler sees them. */
 function optionTypes(): ReadonlyMap<string, readonly string[]> {
-  const files = ['lib/index.ts', 'lib/backends/redis/index.ts', 'lib/integrations/terminus/index.ts'];
+  const files = [
+    'lib/index.ts',
+    'lib/backends/dynamodb/index.ts',
+    'lib/backends/redis/index.ts',
+    'lib/integrations/terminus/index.ts',
+    'lib/integrations/throttler/index.ts',
+  ];
   const entries = files.map((path) => join(ROOT, path));
   const program = ts.createProgram(entries, COMPILER_OPTIONS);
   const checker = program.getTypeChecker();

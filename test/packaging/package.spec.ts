@@ -6,7 +6,18 @@ import { RedisServer } from '../support/redis-server.js';
 
 const NEST_11 = nest('^11.0.0');
 const NEST_12 = nest('^12.0.0');
-const ENTRIES = ['nestjs-floodgate', 'nestjs-floodgate/redis', 'nestjs-floodgate/terminus', 'nestjs-floodgate/testing'];
+const ENTRIES = [
+  'nestjs-floodgate',
+  'nestjs-floodgate/dynamodb',
+  'nestjs-floodgate/redis',
+  'nestjs-floodgate/terminus',
+  'nestjs-floodgate/testing',
+  'nestjs-floodgate/throttler',
+];
+
+/** Optional packages whose version does not depend on Nest's. */
+const OPTIONAL = { '@aws-sdk/client-dynamodb': '^3.363.0', '@nestjs/throttler': '^6.0.0' };
+
 const BIN = join(process.cwd(), 'node_modules/.bin');
 const INSTALL_LIMIT_MS = 180_000;
 
@@ -84,7 +95,11 @@ describe.each([
   let project: InstalledProject;
 
   beforeAll(async () => {
-    project = await InstalledProject.create('full', tarball, { ...dependencies, '@types/node': '^20.0.0' });
+    project = await InstalledProject.create('full', tarball, {
+      ...dependencies,
+      ...OPTIONAL,
+      '@types/node': '^20.0.0',
+    });
   }, INSTALL_LIMIT_MS);
 
   afterAll(() => project[Symbol.asyncDispose]());
