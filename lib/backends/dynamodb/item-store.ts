@@ -6,21 +6,9 @@ import {
   type Put,
 } from '@aws-sdk/client-dynamodb';
 import { cancellations, isConditionFailure, isUnknownOperation } from './dynamodb-errors.js';
+import type { ItemWrite, WriteResult } from './item-write.js';
 import { writeInSequence } from './sequential-write.js';
 import { ATTRIBUTES, decode, encode, NO_ITEM, type RawItem, type SubjectItem } from './subject-item.js';
-
-/** An item to be written in place of the one that was read. */
-export interface ItemWrite {
-  readonly subject: string;
-  readonly before: SubjectItem;
-  readonly after: SubjectItem & { readonly version: string };
-}
-
-/** What became of a write: all of it is stored, or none because items have changed. */
-export type WriteResult =
-  | { readonly kind: 'written' }
-  /** Those that had changed, as they are now; `undefined` where the server does not tell. */
-  | { readonly kind: 'stale'; readonly items: ReadonlyMap<string, SubjectItem | undefined> };
 
 /** The table, as the limiter uses it: one item read, and items replaced on condition. */
 export class ItemStore {

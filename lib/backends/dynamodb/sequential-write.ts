@@ -1,4 +1,4 @@
-import type { ItemWrite, WriteResult } from './item-store.js';
+import type { ItemWrite, WriteResult } from './item-write.js';
 import type { SubjectItem } from './subject-item.js';
 
 /**

@@ -5,6 +5,7 @@ import { testPolicy } from '../../../lib/testing/test-policy.js';
 import { dynamoClient, DynamoServer, type DynamoFault } from '../../support/dynamo-server.js';
 import { freePort } from '../../support/free-port.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
+import { thrownBy } from '../../unit/policies/thrown.js';
 
 const table = 'limits';
 const LONG_MS = 20_000;
@@ -201,8 +202,9 @@ describe('options', () => {
     ['createTable', { client: new DynamoDBClient(), table, createTable: 'yes' }],
     ['prefix', { client: new DynamoDBClient(), table, prefix: 'x' }],
   ])('that are wrong stop the start: %s', (option, options) => {
-    expect(() => dynamodbBackend(options as never)).toThrow(
-      expect.objectContaining({ code: 'RATE_LIMIT_CONFIGURATION', option: `dynamodbBackend.${option}` }),
-    );
+    expect(thrownBy(() => dynamodbBackend(options as never))).toMatchObject({
+      code: 'RATE_LIMIT_CONFIGURATION',
+      option: `dynamodbBackend.${option}`,
+    });
   });
 });

@@ -5,6 +5,7 @@ import { memoryBackend } from '../../../../lib/backends/memory/memory.backend.js
 import { BackendUnavailableError } from '../../../../lib/contracts/errors.js';
 import { FloodgateThrottlerStorage } from '../../../../lib/integrations/throttler/floodgate-throttler.storage.js';
 import { manualClock } from '../../../support/manual-clock.js';
+import { thrownBy } from '../../policies/thrown.js';
 
 // The storage alone: the package requires Nest, which is ESM, and Jest on Node 20 cannot do that.
 jest.mock('@nestjs/common', () => ({ Injectable: () => () => undefined }));
@@ -128,9 +129,9 @@ describe('options', () => {
     ['an unknown option', { backend: memoryBackend(), prefix: 'x' }],
     ['a failure mode that does not exist', { backend: memoryBackend(), failureMode: 'ajar' }],
   ])('that are wrong stop the start: %s', (_what, options) => {
-    expect(() => new FloodgateThrottlerStorage(options as never)).toThrow(
-      expect.objectContaining({ code: 'RATE_LIMIT_CONFIGURATION' }),
-    );
+    expect(thrownBy(() => new FloodgateThrottlerStorage(options as never))).toMatchObject({
+      code: 'RATE_LIMIT_CONFIGURATION',
+    });
   });
 });
 
