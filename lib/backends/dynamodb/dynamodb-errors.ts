@@ -26,6 +26,9 @@ const TRANSIENT: ReadonlySet<string> = new Set([
   'RequestTimeout',
   'RequestTimeoutException',
   'IDPCommunicationError',
+  // Of tables: one that is being created or changed, or too many at once.
+  'ResourceInUseException',
+  'LimitExceededException',
   // What the driver calls a connection that was reset or did not answer in time.
   'TimeoutError',
 ]);

@@ -13,7 +13,6 @@ export class TablePreparation {
   ) {}
 
   start(): void {
-    if (this.stopping.signal.aborted) this.stopping = new AbortController();
     this.begin().catch(() => undefined);
   }
 
@@ -30,6 +29,7 @@ export class TablePreparation {
 
   private begin(): Promise<void> {
     if (this.preparing !== undefined) return this.preparing;
+    if (this.stopping.signal.aborted) this.stopping = new AbortController();
     const preparing = ensureTable(this.client, this.table, this.stopping.signal).catch((error: unknown) => {
       if (this.preparing === preparing) this.preparing = undefined;
       throw error;

@@ -5,23 +5,27 @@ import {
   UpdateTimeToLiveCommand,
   type DynamoDBClient,
 } from '@aws-sdk/client-dynamodb';
+import { DeadlineExceededError } from '../../contracts/errors.js';
 import { isUnknownOperation } from './dynamodb-errors.js';
 import { pause } from './pause.js';
 import { ATTRIBUTES } from './subject-item.js';
 
-/** Time between two looks at a table that is being created, in ms. */
+/** Time between two looks at a table that is being created, and longest time that it may take, in ms. */
 const POLL_MS = 200;
+const MAX_WAIT_MS = 120_000;
 
 /**
  * Creates the table if it is missing, on demand capacity, and turns on its TTL. Safe when many processes do so at once:
  * each step first looks, and takes "somebody else does that already" for done.
  */
 export async function ensureTable(client: DynamoDBClient, table: string, signal: AbortSignal): Promise<void> {
-  let status = await statusOf(client, table, signal);
-  if (status === undefined) await create(client, table, signal);
-  while (status !== 'ACTIVE' && status !== 'UPDATING') {
-    await pause(POLL_MS, signal);
-    status = await statusOf(client, table, signal);
+  const startedMs = performance.now();
+  for (;;) {
+    const status = await statusOf(client, table, signal);
+    if (status === 'ACTIVE' || status === 'UPDATING') break;
+    if (performance.now() - startedMs > MAX_WAIT_MS) throw DeadlineExceededError.of(MAX_WAIT_MS);
+    if (status === undefined) await create(client, table, signal);
+    else await pause(POLL_MS, signal);
   }
   await enableTtl(client, table, signal);
 }
@@ -49,6 +53,7 @@ async function create(client: DynamoDBClient, table: string, abortSignal: AbortS
     );
   } catch (error) {
     if (!isNamed(error, 'ResourceInUseException')) throw error;
+    await pause(POLL_MS, abortSignal);
   }
 }
 

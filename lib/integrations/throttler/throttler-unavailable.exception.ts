@@ -6,6 +6,7 @@ import type { BackendUnavailableError, CircuitOpenError } from '../../contracts/
  * filter; the body tells nothing of the backend.
  */
 export class ThrottlerUnavailableException extends ServiceUnavailableException {
+  /** As of every error for an outage. */
   readonly code = 'BACKEND_UNAVAILABLE';
   /** Time after which trying again makes sense, ms; 0 when unknown. */
   readonly retryAfterMs: number;
