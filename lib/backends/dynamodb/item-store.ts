@@ -5,12 +5,17 @@ import {
   type DynamoDBClient,
   type Put,
 } from '@aws-sdk/client-dynamodb';
+import { untilAborted } from '../until-aborted.js';
 import { cancellations, isConditionFailure, isUnknownOperation } from './dynamodb-errors.js';
 import type { ItemWrite, WriteResult } from './item-write.js';
 import { writeInSequence } from './sequential-write.js';
 import { ATTRIBUTES, decode, encode, NO_ITEM, type RawItem, type SubjectItem } from './subject-item.js';
 
-/** The table, as the limiter uses it: one item read, and items replaced on condition. */
+/**
+ * The table, as the limiter uses it: one item read, and items replaced on condition.
+ *
+ * No call waits for longer than its signal says: the driver itself does, between its own retries and for credentials.
+ */
 export class ItemStore {
   private hasTransactions = true;
 
@@ -20,15 +25,13 @@ export class ItemStore {
   ) {}
 
   async read(subject: string, abortSignal: AbortSignal): Promise<SubjectItem> {
-    const { Item } = await this.client.send(
-      new GetItemCommand({
-        TableName: this.table,
-        Key: { [ATTRIBUTES.subject]: { S: subject } },
-        ConsistentRead: true,
-        ReturnConsumedCapacity: 'TOTAL',
-      }),
-      { abortSignal },
-    );
+    const command = new GetItemCommand({
+      TableName: this.table,
+      Key: { [ATTRIBUTES.subject]: { S: subject } },
+      ConsistentRead: true,
+      ReturnConsumedCapacity: 'TOTAL',
+    });
+    const { Item } = await untilAborted(this.client.send(command, { abortSignal }), abortSignal);
     return Item === undefined ? NO_ITEM : decode(Item);
   }
 
@@ -40,26 +43,23 @@ export class ItemStore {
 
   /** A write that never happens: finds out whether it would be allowed, and whether the store answers. */
   async probe(abortSignal: AbortSignal): Promise<void> {
+    const command = new PutItemCommand({
+      TableName: this.table,
+      Item: { [ATTRIBUTES.subject]: { S: 'ping' } },
+      ConditionExpression: 'attribute_exists(#subject) AND attribute_not_exists(#subject)',
+      ExpressionAttributeNames: { '#subject': ATTRIBUTES.subject },
+    });
     try {
-      await this.client.send(
-        new PutItemCommand({
-          TableName: this.table,
-          Item: { [ATTRIBUTES.subject]: { S: 'ping' } },
-          ConditionExpression: 'attribute_exists(#subject) AND attribute_not_exists(#subject)',
-          ExpressionAttributeNames: { '#subject': ATTRIBUTES.subject },
-        }),
-        { abortSignal },
-      );
+      await untilAborted(this.client.send(command, { abortSignal }), abortSignal);
     } catch (error) {
       if (!isConditionFailure(error)) throw error;
     }
   }
 
   private async writeOne(write: ItemWrite, abortSignal: AbortSignal): Promise<WriteResult> {
+    const command = new PutItemCommand({ ...this.put(write), ReturnConsumedCapacity: 'TOTAL' });
     try {
-      await this.client.send(new PutItemCommand({ ...this.put(write), ReturnConsumedCapacity: 'TOTAL' }), {
-        abortSignal,
-      });
+      await untilAborted(this.client.send(command, { abortSignal }), abortSignal);
       return { kind: 'written' };
     } catch (error) {
       if (!isConditionFailure(error)) throw error;
@@ -70,10 +70,9 @@ export class ItemStore {
   private async writeAll(writes: readonly ItemWrite[], abortSignal: AbortSignal): Promise<WriteResult> {
     if (!this.hasTransactions) return writeInSequence(writes, (write) => this.writeOne(write, abortSignal));
     const TransactItems = writes.map((write) => ({ Put: this.put(write) }));
+    const command = new TransactWriteItemsCommand({ TransactItems, ReturnConsumedCapacity: 'TOTAL' });
     try {
-      await this.client.send(new TransactWriteItemsCommand({ TransactItems, ReturnConsumedCapacity: 'TOTAL' }), {
-        abortSignal,
-      });
+      await untilAborted(this.client.send(command, { abortSignal }), abortSignal);
       return { kind: 'written' };
     } catch (error) {
       if (isUnknownOperation(error)) {

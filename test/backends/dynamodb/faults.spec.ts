@@ -136,6 +136,14 @@ describe('what cannot be reached', () => {
     lost.destroy();
   });
 
+  it('is an outage at the deadline when the driver waits for its credentials', async () => {
+    const waiting = dynamoClient(server.port, { credentials: () => new Promise(() => undefined) });
+    const through = dynamodbBackend({ client: waiting, table });
+    await expect(through.consume({ charges, timeoutMs: 150 })).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE' });
+    await expect(through.ping(AbortSignal.timeout(150))).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE' });
+    waiting.destroy();
+  });
+
   it('is an outage when the service refuses who asks', async () => {
     fail({ status: 400, type: 'UnrecognizedClientException' });
     await expect(consume(2_000)).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE' });
