@@ -1,9 +1,8 @@
 import type { SubjectItem } from './subject-item.js';
 
+/** Most items that are held, and most numbers in them: sliding logs can be long. */
 const MAX_ITEMS = 10_000;
-
-/** Most characters of counters that are held: sliding logs can be long. */
-const MAX_SIZE = 8_000_000;
+const MAX_NUMBERS = 2_000_000;
 
 /**
  * Items as this process last saw them, so that a decision needs no read. They may be out of date: the condition of the
@@ -11,30 +10,39 @@ const MAX_SIZE = 8_000_000;
  */
 export class KnownItems {
   private readonly items = new Map<string, SubjectItem>();
-  private size = 0;
+  private numbers = 0;
 
   get(subject: string): SubjectItem | undefined {
     return this.items.get(subject);
   }
 
+  /** Remembers an item as the most recently used; one that is not there is forgotten. */
   set(subject: string, item: SubjectItem): void {
     this.delete(subject);
     if (item.version === undefined) return;
     this.items.set(subject, item);
-    this.size += item.size;
+    this.numbers += numbersIn(item);
     for (const oldest of this.items.keys()) {
-      if (this.items.size <= MAX_ITEMS && this.size <= MAX_SIZE) break;
+      if (this.items.size <= MAX_ITEMS && this.numbers <= MAX_NUMBERS) break;
       this.delete(oldest);
     }
   }
 
   clear(): void {
     this.items.clear();
-    this.size = 0;
+    this.numbers = 0;
   }
 
   private delete(subject: string): void {
-    this.size -= this.items.get(subject)?.size ?? 0;
+    const item = this.items.get(subject);
+    if (item === undefined) return;
     this.items.delete(subject);
+    this.numbers -= numbersIn(item);
   }
+}
+
+function numbersIn({ counters }: SubjectItem): number {
+  let numbers = 0;
+  for (const { state } of counters.values()) numbers += 5 + (state.log?.length ?? 0);
+  return numbers;
 }

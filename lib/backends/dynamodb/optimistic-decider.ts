@@ -156,7 +156,7 @@ function writesOf(
   return draft.changed.map((subject) => {
     const before = items.get(subject) ?? NO_ITEM;
     const counters = draft.countersOf(subject, nowMs);
-    return { subject, before, after: { version, writtenAtMs: nowMs, clock, counters, size: before.size } };
+    return { subject, before, after: { version, writtenAtMs: nowMs, clock, counters } };
   });
 }
 

@@ -36,13 +36,11 @@ export interface SubjectItem {
   readonly clock: string;
   /** By `counterId`. */
   readonly counters: ReadonlyMap<string, StoredCounter>;
-  /** Length of the text that holds the counters. */
-  readonly size: number;
 }
 
 export type RawItem = Record<string, AttributeValue>;
 
-export const NO_ITEM: SubjectItem = { version: undefined, writtenAtMs: 0, clock: '', counters: new Map(), size: 0 };
+export const NO_ITEM: SubjectItem = { version: undefined, writtenAtMs: 0, clock: '', counters: new Map() };
 
 const ids = new WeakMap<Policy, string>();
 
@@ -80,7 +78,7 @@ export function decode(raw: RawItem): SubjectItem {
   if (version === undefined || clock === undefined || text === undefined || !Number.isSafeInteger(writtenAtMs)) {
     throw foreign();
   }
-  return { version, writtenAtMs, clock, counters: countersOf(text), size: text.length };
+  return { version, writtenAtMs, clock, counters: countersOf(text) };
 }
 
 function countersOf(text: string): ReadonlyMap<string, StoredCounter> {
