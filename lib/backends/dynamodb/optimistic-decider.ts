@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Reply } from '../../contracts/backend.js';
 import { DeadlineExceededError } from '../../contracts/errors.js';
 import { isTransient } from './dynamodb-errors.js';
@@ -22,9 +23,19 @@ interface Call {
   readonly reject: (error: unknown) => void;
 }
 
-/** Longest wait before the second attempt, in ms; it doubles with each attempt, up to the maximum. */
+/** Longest wait before the second attempt, in ms, and before any; it doubles with each attempt. */
 const FIRST_WAIT_MS = 5;
 const MAX_WAIT_MS = 80;
+
+/** The same after a lost race: who waits for long knows an old item again. */
+const FIRST_RACE_MS = 1;
+const MAX_RACE_MS = 8;
+
+/**
+ * Longest pause between two writes of a subject that callers wait for, in ms; it is at most twice as long as the first
+ * write took.
+ */
+const MAX_BREATH_MS = 50;
 
 /** Longest time of a timer of Node, in ms. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -38,7 +49,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
  */
 export class OptimisticDecider {
   private readonly known = new KnownItems();
-  private readonly turns = new SubjectTurns<Call>((calls) => this.serve(calls));
+  private readonly turns = new SubjectTurns<Call>((calls, isWanted) => this.serve(calls, isWanted));
   private writes = 0;
 
   /** @param writer unique name of this process's writes */
@@ -61,7 +72,7 @@ export class OptimisticDecider {
     this.known.clear();
   }
 
-  private async serve(calls: readonly Call[]): Promise<void> {
+  private async serve(calls: readonly Call[], isWanted: () => boolean): Promise<void> {
     const nowMs = performance.now();
     const live = calls.filter(({ deadlineMs }) => deadlineMs > nowMs);
     for (const call of calls) if (!live.includes(call)) call.reject(DeadlineExceededError.of(0));
@@ -76,6 +87,9 @@ export class OptimisticDecider {
     } catch (error) {
       for (const { reject } of live) reject(error);
     }
+    // A process that writes again at once always knows the newest item, and other processes would never win the race.
+    await setImmediate();
+    if (isWanted()) await sleep(Math.random() * Math.min(2 * (performance.now() - nowMs), MAX_BREATH_MS));
   }
 
   private async decide(calls: readonly Call[], signal: AbortSignal): Promise<readonly Reply[]> {
@@ -85,7 +99,6 @@ export class OptimisticDecider {
     const seen = new Map<string, SubjectItem>();
     /** What would be answered if a write was stored, by its version. */
     const attempts = new Map<string, readonly Reply[]>();
-    let failure: unknown;
     for (let failures = 0; ;) {
       const items = new Map(subjects.map((one) => [one, seen.get(one) ?? this.known.get(one) ?? NO_ITEM]));
       const time = this.clock.read(items.values());
@@ -94,6 +107,7 @@ export class OptimisticDecider {
       const { changed } = draft;
       const unsure = subjects.filter((one) => !seen.has(one) && !changed.includes(one));
       if (unsure.length === 0 && changed.length === 0) return replies;
+      let failure: unknown;
       try {
         if (unsure.length > 0) {
           await this.look(unsure, seen, signal);
@@ -105,12 +119,11 @@ export class OptimisticDecider {
         const stored = [...seen.values()].map((item) => attempts.get(item.version ?? '')).find((one) => one);
         if (stored !== undefined) return stored;
       } catch (error) {
-        if (signal.aborted) throw failure ?? error;
-        if (!isTransient(error)) throw error;
+        if (signal.aborted || !isTransient(error)) throw error;
         failure = error;
       }
       failures += 1;
-      await pause(waitMs(failures), signal, failure);
+      await pause(waitMs(failures, failure), signal, failure);
     }
   }
 
@@ -161,4 +174,7 @@ function writesOf(
 }
 
 /** Waits grow, at random, so that rivals fall out of step. */
-const waitMs = (failures: number): number => Math.random() * Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** (failures - 1));
+const waitMs = (failures: number, failure: unknown): number =>
+  failure === undefined
+    ? Math.random() * Math.min(MAX_RACE_MS, FIRST_RACE_MS * 2 ** (failures - 1))
+    : Math.random() * Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** (failures - 1));

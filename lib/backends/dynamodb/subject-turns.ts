@@ -13,14 +13,14 @@ const MAX_SUBJECTS = 50;
 export class SubjectTurns<T extends Turn> {
   private readonly busy = new Set<string>();
   private waiting: T[] = [];
-  /** How many of those that work or wait want a subject. */
+  /** How many of those that wait want a subject. */
   private readonly wanted = new Map<string, number>();
 
-  /** @param serve works on a batch; must not reject */
-  constructor(private readonly serve: (batch: readonly T[]) => Promise<void>) {}
+  /** @param serve works on a batch, and can ask whether others wait for its subjects; must not reject */
+  constructor(private readonly serve: (batch: readonly T[], isWanted: () => boolean) => Promise<void>) {}
 
   add(turn: T): void {
-    const free = turn.subjects.every((subject) => !this.wanted.has(subject));
+    const free = turn.subjects.every((subject) => !this.busy.has(subject) && !this.wanted.has(subject));
     for (const subject of turn.subjects) this.wanted.set(subject, (this.wanted.get(subject) ?? 0) + 1);
     if (free) this.start([turn]);
     else this.waiting.push(turn);
@@ -29,9 +29,9 @@ export class SubjectTurns<T extends Turn> {
   private start(batch: readonly T[]): void {
     const subjects = new Set(batch.flatMap((turn) => turn.subjects));
     for (const subject of subjects) this.busy.add(subject);
-    void this.serve(batch).finally(() => {
+    for (const subject of batch.flatMap((turn) => turn.subjects)) this.unwant(subject);
+    void this.serve(batch, () => [...subjects].some((subject) => this.wanted.has(subject))).finally(() => {
       for (const subject of subjects) this.busy.delete(subject);
-      for (const subject of batch.flatMap((turn) => turn.subjects)) this.unwant(subject);
       this.startWaiting();
     });
   }

@@ -38,9 +38,11 @@ describe('an item', () => {
   });
 
   it('holds a dozen policies of a subject in a unit of capacity', () => {
-    const id = (index: number): string => counterId(testPolicy({ id: String(index), ...QUOTA }));
-    const counters = Array.from({ length: 12 }, (_, index) => [id(index), counter(NOW_MS + 3_600_000)]);
-    const raw = encode('ip:2001:db8:1:2::/64', itemWith(Object.fromEntries(counters)));
+    const counters: Record<string, StoredCounter> = {};
+    for (let index = 0; index < 12; index += 1) {
+      counters[counterId(testPolicy({ id: String(index), ...QUOTA }))] = counter(NOW_MS + 3_600_000);
+    }
+    const raw = encode('ip:2001:db8:1:2::/64', itemWith(counters));
     expect(sizeOf(raw)).toBeLessThan(1_024);
   });
 

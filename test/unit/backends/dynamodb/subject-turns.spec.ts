@@ -65,6 +65,29 @@ describe('turns', () => {
     expect(batches).toEqual(['1', '2+3']);
   });
 
+  it('know whether others wait for their subjects', async () => {
+    const asked: boolean[] = [];
+    const turns = new SubjectTurns<Turn>((_batch, isWanted) => {
+      asked.push(isWanted());
+      return Promise.resolve();
+    });
+    turns.add({ subjects: ['a'] });
+    turns.add({ subjects: ['a'] });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(asked).toEqual([false, false]);
+
+    let isWanted = (): boolean => false;
+    const held = new SubjectTurns<Turn>((_batch, wanted) => {
+      isWanted = wanted;
+      return new Promise(() => undefined);
+    });
+    held.add({ subjects: ['a', 'b'] });
+    held.add({ subjects: ['c'] });
+    expect(isWanted()).toBe(false);
+    held.add({ subjects: ['c'] });
+    expect(isWanted()).toBe(true);
+  });
+
   it('join up to fifty subjects', async () => {
     const { batches, add, end } = setUp();
     add('0', 'shared');
