@@ -10,6 +10,7 @@ import type { ItemWrite } from './item-write.js';
 import { KnownItems } from './known-items.js';
 import type { Operation } from './operations.js';
 import { pause } from './pause.js';
+import { RivalWatch } from './rival-watch.js';
 import { NO_ITEM, type SubjectItem } from './subject-item.js';
 import { SubjectTurns } from './subject-turns.js';
 
@@ -31,12 +32,6 @@ const MAX_WAIT_MS = 80;
 const FIRST_RACE_MS = 1;
 const MAX_RACE_MS = 8;
 
-/**
- * Longest pause between two writes of a subject that callers wait for, in ms; it is at most twice as long as the first
- * write took.
- */
-const MAX_BREATH_MS = 50;
-
 /** Longest time of a timer of Node, in ms. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -51,6 +46,7 @@ export class OptimisticDecider {
   private readonly known = new KnownItems();
   private readonly turns = new SubjectTurns<Call>((calls, isWanted) => this.serve(calls, isWanted));
   private writes = 0;
+  private readonly rivals: RivalWatch;
 
   /** @param writer unique name of this process's writes */
   constructor(
@@ -58,7 +54,9 @@ export class OptimisticDecider {
     private readonly clock: ItemClock,
     private readonly writer: string,
     private readonly ready: (signal: AbortSignal) => Promise<void>,
-  ) {}
+  ) {
+    this.rivals = new RivalWatch(writer);
+  }
 
   run(keys: Iterable<string>, operation: Operation, timeoutMs: number): Promise<Reply> {
     const subjects = [...new Set(keys)];
@@ -87,9 +85,8 @@ export class OptimisticDecider {
     } catch (error) {
       for (const { reject } of live) reject(error);
     }
-    // A process that writes again at once always knows the newest item, and other processes would never win the race.
     await setImmediate();
-    if (isWanted()) await sleep(Math.random() * Math.min(2 * (performance.now() - nowMs), MAX_BREATH_MS));
+    if (isWanted()) await sleep(this.rivals.pauseMs(performance.now() - nowMs));
   }
 
   private async decide(calls: readonly Call[], signal: AbortSignal): Promise<readonly Reply[]> {
@@ -152,6 +149,7 @@ export class OptimisticDecider {
   private note(subject: string, item: SubjectItem, seen: Map<string, SubjectItem>): void {
     seen.set(subject, item);
     this.known.set(subject, item);
+    this.rivals.note(item);
   }
 
   private nextVersion(): string {
