@@ -24,13 +24,12 @@ interface Call {
   readonly reject: (error: unknown) => void;
 }
 
-/** Longest wait before the second attempt, in ms, and before any; it doubles with each attempt. */
+/** Longest wait after a first failure of the store, in ms, and after any; it doubles with each. */
 const FIRST_WAIT_MS = 5;
 const MAX_WAIT_MS = 80;
 
-/** The same after a lost race: who waits for long knows an old item again. */
-const FIRST_RACE_MS = 1;
-const MAX_RACE_MS = 8;
+/** Longest wait after a first lost race, in ms; it shrinks with each, so that who has lost often is the first to try. */
+const RACE_WAIT_MS = 4;
 
 /** Longest time of a timer of Node, in ms. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -171,8 +170,8 @@ function writesOf(
   });
 }
 
-/** Waits grow, at random, so that rivals fall out of step. */
+/** Waits are random, so that rivals fall out of step. */
 const waitMs = (failures: number, failure: unknown): number =>
   failure === undefined
-    ? Math.random() * Math.min(MAX_RACE_MS, FIRST_RACE_MS * 2 ** (failures - 1))
+    ? (Math.random() * RACE_WAIT_MS) / failures
     : Math.random() * Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** (failures - 1));
