@@ -2,15 +2,16 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShut
 import type { ThrottlerStorage } from '@nestjs/throttler';
 import type { Backend } from '../../contracts/backend.js';
 import type { CircuitBreakerOptions } from '../../contracts/breaker.js';
-import { isUnavailable, RateLimitConfigurationError } from '../../contracts/errors.js';
-import type { Duration, FailureMode } from '../../contracts/policy.js';
-import { BackendService, type ConsumeOptions } from '../../limiter/backend.service.js';
+import type { Decision } from '../../contracts/decision.js';
+import { RateLimitConfigurationError } from '../../contracts/errors.js';
+import type { Duration, FailureMode, PolicyOptions } from '../../contracts/policy.js';
+import { BackendService } from '../../limiter/backend.service.js';
+import type { ConsumeOptions } from '../../limiter/service-requests.js';
 import { anObject, onlyKnown } from '../../policies/option-checks.js';
 import { settingsOf } from '../../rate-limit.options.js';
 import { OwnLimiter } from './own-limiter.js';
 import { policiesOf, type QuotaPolicies, type ThrottlerQuota } from './throttler-quota.js';
 import { recordOf, type ThrottlerRecord } from './throttler-record.js';
-import { ThrottlerUnavailableException } from './throttler-unavailable.exception.js';
 
 /** Options of `FloodgateThrottlerStorage`. */
 export interface FloodgateThrottlerStorageOptions {
@@ -44,8 +45,7 @@ const MAX_QUOTAS = 1_000;
 @Injectable()
 export class FloodgateThrottlerStorage implements ThrottlerStorage, OnApplicationBootstrap, OnApplicationShutdown {
   private readonly own: OwnLimiter | undefined;
-  private readonly service: BackendService | undefined;
-  private readonly options: ConsumeOptions;
+  private readonly consume: (key: string, policies: PolicyOptions[]) => Promise<Decision>;
   private readonly quotas = new Map<string, QuotaPolicies>();
 
   /**
@@ -54,25 +54,14 @@ export class FloodgateThrottlerStorage implements ThrottlerStorage, OnApplicatio
    */
   constructor(@Inject(BackendService) source: FloodgateThrottlerStorageOptions | BackendService) {
     const options = isService(source) ? { backend: source } : checked(source);
-    const { backend, failureMode, timeout, ...more } = options;
+    const { backend, ...more } = options;
     if (isService(backend)) {
-      const [option] = Object.keys(more);
-      if (option !== undefined) throw notHere(option);
-      this.service = backend;
-      this.options = {
-        ...(failureMode !== undefined && { failureMode }),
-        ...(timeout !== undefined && { timeout }),
-      };
+      const terms = termsOf(more);
+      this.consume = (key, policies) => backend.consume(key, policies, terms);
     } else {
-      this.own = new OwnLimiter(
-        settingsOf({
-          ...more,
-          backend,
-          ...(failureMode !== undefined && { failureMode }),
-          ...(timeout !== undefined && { timeout }),
-        }),
-      );
-      this.options = {};
+      const own = new OwnLimiter(settingsOf({ ...more, backend }));
+      this.own = own;
+      this.consume = (key, policies) => own.consume(key, policies);
     }
   }
 
@@ -81,7 +70,7 @@ export class FloodgateThrottlerStorage implements ThrottlerStorage, OnApplicatio
    *
    * @param ttl how long a hit counts, ms
    * @param blockDuration how long the key is blocked after a refusal, ms; 0: no block
-   * @throws ThrottlerUnavailableException (503) if no backend can decide and the failure mode is `closed`
+   * @throws BackendUnavailableError, which is 503 over HTTP, if no backend can decide and the failure mode is `closed`
    */
   async increment(
     key: string,
@@ -92,13 +81,8 @@ export class FloodgateThrottlerStorage implements ThrottlerStorage, OnApplicatio
   ): Promise<ThrottlerRecord> {
     const quota = { ttl, limit, blockDuration, throttlerName };
     const { hits, window } = this.policiesOf(quota);
-    const limiter = this.service ?? (this.own as OwnLimiter).limiter;
-    try {
-      const decision = await limiter.consume(key, window === undefined ? hits : [hits, window], this.options);
-      return recordOf(decision, quota);
-    } catch (error) {
-      throw isUnavailable(error) ? new ThrottlerUnavailableException(error) : error;
-    }
+    const policies = window === undefined ? [hits] : [hits, window];
+    return recordOf(await this.consume(key, policies), quota);
   }
 
   /** Connects what the backend opens itself. */
@@ -136,9 +120,16 @@ function checked(options: FloodgateThrottlerStorageOptions): FloodgateThrottlerS
   throw new RateLimitConfigurationError('FloodgateThrottlerStorage.backend', options.backend, mend);
 }
 
-const notHere = (option: string): RateLimitConfigurationError =>
-  new RateLimitConfigurationError(
-    `FloodgateThrottlerStorage.${option}`,
-    'an option beside a BackendService',
-    'Leave it out: the options of the module hold.',
-  );
+/** What may be said beside the `BackendService` of a module, whose own options hold else. */
+function termsOf(options: Omit<FloodgateThrottlerStorageOptions, 'backend'>): ConsumeOptions {
+  const { failureMode, timeout, ...others } = options;
+  const [other] = Object.keys(others);
+  if (other !== undefined) {
+    throw new RateLimitConfigurationError(
+      `FloodgateThrottlerStorage.${other}`,
+      'an option beside a BackendService',
+      'Leave it out: the options of the module hold.',
+    );
+  }
+  return { ...(failureMode !== undefined && { failureMode }), ...(timeout !== undefined && { timeout }) };
+}
