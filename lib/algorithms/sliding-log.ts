@@ -69,6 +69,10 @@ const logged = (windowMs: number, log: readonly number[], head: number, used: nu
 
 const entries = ({ log }: CounterState): number[] => log as number[];
 
+/** The same state with a log of its own, for a store that keeps it as text; a block has no log, and stays as it is. */
+export const compact = (state: CounterState): CounterState =>
+  state.log === undefined ? state : logged(state.windowMs, part(state), 0, state.used);
+
 /** The number at an index that is known to lie in the part that a state looks at. */
 const entry = (state: CounterState, index: number): number => entries(state)[index] as number;
 
