@@ -85,7 +85,7 @@ export class FloodgateThrottlerStorage implements ThrottlerStorage, OnApplicatio
     return recordOf(await this.consume(key, policies), quota);
   }
 
-  /** Connects what the backend opens itself. */
+  /** Keeps the backend open until this application ends. */
   onApplicationBootstrap(): void {
     this.own?.join();
   }

@@ -10,8 +10,8 @@ import { PolicyCatalog } from '../../policies/policy-catalog.js';
 import type { RateLimitSettings } from '../../rate-limit.options.js';
 
 /**
- * A limiter without a module: made with the first call or the first application that starts, so that nothing connects
- * before, and closed with the last application that shuts down.
+ * A limiter without a module: its backend connects with the first call, and is closed with the last application that
+ * shuts down.
  */
 export class OwnLimiter {
   private readonly catalog: PolicyCatalog;
@@ -35,10 +35,10 @@ export class OwnLimiter {
     return decision;
   }
 
-  /** An application begins to use it. */
+  /** An application begins to use it. Connects nothing: a start that fails later would leave that open. */
   join(): void {
     this.applications += 1;
-    this.started();
+    this.started().join();
   }
 
   /** An application ends to use it. */

@@ -142,12 +142,13 @@ describe('a backend of its own', () => {
     return { backend: Object.assign(backend, { open, close }), open, close };
   };
 
-  it('is opened when an application starts and closed with the last one', async () => {
+  it('is opened with the first hit, closed with the last application, and opened again for another', async () => {
     const { backend, open, close } = opened();
     const storage = new FloodgateThrottlerStorage({ backend });
+    storage.onApplicationBootstrap();
+    storage.onApplicationBootstrap();
     expect(open).not.toHaveBeenCalled();
-    storage.onApplicationBootstrap();
-    storage.onApplicationBootstrap();
+    await storage.increment('key', HOUR_MS, 1, 0, 'default');
     expect(open).toHaveBeenCalledTimes(1);
     await storage.onApplicationShutdown();
     expect(close).not.toHaveBeenCalled();
