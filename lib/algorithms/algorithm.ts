@@ -17,6 +17,8 @@ export const MAX_PRODUCT = 2 ** 52;
  * |                  |                         | then, tokens x window            |                              |
  * | `sliding-log`    | where its part of the   | units in that part               | where its part begins        |
  * |                  | log ends                |                                  |                              |
+ * | `strict-window`  | time of the newest      | units in all records             | units in the newest record   |
+ * |                  | record, ms              |                                  |                              |
  *
  * It has one shape for all algorithms, so that the memory backend can hold the numbers in the counter itself and
  * overwrite them: with an object for each new state, 100,000 keys in use keep the garbage collector busy.
@@ -27,7 +29,7 @@ export interface CounterState {
   readonly at: number;
   readonly used: number;
   readonly rest: number;
-  /** Of a sliding log. */
+  /** Pairs of a time and the units that came then, oldest first: of a sliding log, and of a strict window. */
   readonly log: readonly number[] | undefined;
 }
 

@@ -4,6 +4,7 @@ import { counted, type Algorithm, type CounterState, type Verdict } from './algo
 import { fixedWindow } from './fixed-window.js';
 import { slidingLog } from './sliding-log.js';
 import { slidingWindow } from './sliding-window.js';
+import { strictWindow } from './strict-window.js';
 import { tokenBucket } from './token-bucket.js';
 
 /** What a call makes of a counter. */
@@ -44,6 +45,9 @@ export function decide(
       break;
     case 'token-bucket':
       verdict = tokenBucket.decide(state, policy, cost, forced, nowMs);
+      break;
+    case 'strict-window':
+      verdict = strictWindow.decide(state, policy, cost, forced, nowMs);
       break;
     default:
       policy.algorithm satisfies 'sliding-log';
@@ -127,6 +131,8 @@ function algorithmOf({ algorithm }: Policy): Algorithm {
       return tokenBucket;
     case 'sliding-log':
       return slidingLog;
+    case 'strict-window':
+      return strictWindow;
     default:
       return algorithm satisfies never;
   }

@@ -12,8 +12,18 @@ export type Duration = number | string;
  * - `fixed-window`: one counter for each window, windows aligned to the epoch.
  * - `token-bucket`: a bucket of `burst` tokens, refilled continuously at `limit` per `window`; starts full.
  * - `sliding-log`: one entry for each unit; exact, and made for small limits.
+ * - `strict-window`: never more than `limit` in any interval of the window's length, in bounded space for any limit.
  */
-export type AlgorithmName = 'sliding-window' | 'fixed-window' | 'token-bucket' | 'sliding-log';
+export type AlgorithmName = 'sliding-window' | 'fixed-window' | 'token-bucket' | 'sliding-log' | 'strict-window';
+
+/** Every algorithm. */
+export const ALGORITHM_NAMES: readonly AlgorithmName[] = [
+  'sliding-window',
+  'fixed-window',
+  'token-bucket',
+  'sliding-log',
+  'strict-window',
+];
 
 /**
  * What a call gets when no backend can decide.
@@ -124,7 +134,7 @@ export type PolicyInput = string | PolicyOptions | PolicyFunction | Type<PolicyR
  *
  * Bounds that validation guarantees, so that integer arithmetic is exact (below 2^52): `limit x windowMs` and
  * `burst x windowMs` are at most 2^52, except for the algorithms that never multiply them (`fixed-window`,
- * `sliding-log`), where `limit` is a safe integer; a `sliding-log` has a `limit` of at most 10,000.
+ * `sliding-log`, `strict-window`), where `limit` is a safe integer; a `sliding-log` has a `limit` of at most 10,000.
  */
 export interface Policy {
   /** Identity of its counter: two policies with one id and one key share a count. */

@@ -2,7 +2,7 @@ import type { Backend, BackendRequest, ConsumeRequest, RefundRequest, Reply } fr
 import type { Clock } from '../contracts/breaker.js';
 import { BackendUnavailableError, isUnavailable, RateLimitConfigurationError } from '../contracts/errors.js';
 import { isPromise, whenAll, type MaybePromise } from '../contracts/maybe-promise.js';
-import type { AlgorithmName, Duration } from '../contracts/policy.js';
+import { ALGORITHM_NAMES, type AlgorithmName, type Duration } from '../contracts/policy.js';
 import { parseDuration } from '../policies/duration.js';
 import { oneOf, onlyKnown } from '../policies/option-checks.js';
 import { FailoverMember } from './failover-member.js';
@@ -27,8 +27,6 @@ export interface FailoverBackendOptions {
   /** Monotonic milliseconds, for tests. */
   readonly clock?: Clock;
 }
-
-const ALL: readonly AlgorithmName[] = ['sliding-window', 'fixed-window', 'token-bucket', 'sliding-log'];
 
 /**
  * Several backends, of which one decides each call. Each member has a breaker of its own; the next is asked when one
@@ -217,7 +215,7 @@ function commonAlgorithms([first, ...others]: readonly Backend[]): readonly Algo
   const algorithms = algorithmsOf(first);
   for (const other of others) {
     const theirs = algorithmsOf(other);
-    const missing = ALL.filter((name) => algorithms.includes(name) !== theirs.includes(name));
+    const missing = ALGORITHM_NAMES.filter((name) => algorithms.includes(name) !== theirs.includes(name));
     if (missing.length === 0) continue;
     throw new RateLimitConfigurationError(
       'failoverBackend',
@@ -229,4 +227,4 @@ function commonAlgorithms([first, ...others]: readonly Backend[]): readonly Algo
 }
 
 const algorithmsOf = (backend: Backend | undefined): readonly AlgorithmName[] =>
-  backend?.capabilities?.algorithms ?? ALL;
+  backend?.capabilities?.algorithms ?? ALGORITHM_NAMES;

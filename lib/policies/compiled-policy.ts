@@ -1,14 +1,15 @@
 import { MAX_PRODUCT } from '../algorithms/algorithm.js';
 import { RateLimitConfigurationError } from '../contracts/errors.js';
-import type {
-  AlgorithmName,
-  CostInput,
-  FailureMode,
-  KeyInput,
-  Policy,
-  PolicyOptions,
-  PolicyScope,
-  SkipFunction,
+import {
+  ALGORITHM_NAMES,
+  type AlgorithmName,
+  type CostInput,
+  type FailureMode,
+  type KeyInput,
+  type Policy,
+  type PolicyOptions,
+  type PolicyScope,
+  type SkipFunction,
 } from '../contracts/policy.js';
 import { parseDuration } from './duration.js';
 import { checkKeyInput } from './key-input.js';
@@ -25,8 +26,6 @@ export interface CompiledPolicy {
   readonly scope: PolicyScope;
   readonly message: string | undefined;
 }
-
-const ALGORITHMS: readonly AlgorithmName[] = ['sliding-window', 'fixed-window', 'token-bucket', 'sliding-log'];
 
 const OPTIONS: readonly (keyof PolicyOptions)[] = [
   'name',
@@ -66,7 +65,7 @@ export function compilePolicy(
   const options = typeof input === 'string' ? {} : checkedShape(option, input);
   const rate = typeof input === 'string' ? parseRate(option, input) : rateOf(option, options);
   const { algorithm = 'sliding-window', mode = 'enforce', scope = 'shared', failureMode, name } = options;
-  oneOf(`${option}.algorithm`, algorithm, ALGORITHMS);
+  oneOf(`${option}.algorithm`, algorithm, ALGORITHM_NAMES);
   oneOf(`${option}.mode`, mode, ['enforce', 'shadow']);
   oneOf(`${option}.scope`, scope, ['shared', 'route']);
   if (failureMode !== undefined) oneOf(`${option}.failureMode`, failureMode, ['closed', 'open', 'local']);
@@ -151,13 +150,13 @@ function burstOf(option: string, { burst }: PolicyOptions, algorithm: AlgorithmN
 
 /** Keeps every product of the arithmetic exact (see `MAX_PRODUCT`). */
 function checkProducts(option: string, algorithm: AlgorithmName, { limit, windowMs }: Rate, burst: number): void {
-  if (algorithm === 'fixed-window') return;
+  if (algorithm === 'fixed-window' || algorithm === 'strict-window') return;
   if (algorithm === 'sliding-log') {
     if (limit <= MAX_LOG_LIMIT) return;
     throw new RateLimitConfigurationError(
       `${option}.limit`,
       limit,
-      `A sliding-log keeps an entry for each unit: give at most ${MAX_LOG_LIMIT}, or take 'sliding-window'.`,
+      `A sliding-log keeps an entry for each unit: give at most ${MAX_LOG_LIMIT}, or take 'sliding-window' or 'strict-window'.`,
     );
   }
   const units = Math.max(limit, burst);

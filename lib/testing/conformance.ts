@@ -1,5 +1,5 @@
 import type { Backend } from '../contracts/backend.js';
-import type { AlgorithmName } from '../contracts/policy.js';
+import { ALGORITHM_NAMES, type AlgorithmName } from '../contracts/policy.js';
 import { blockCases } from './cases/block.cases.js';
 import { chargeCases } from './cases/charge.cases.js';
 import { clockCases } from './cases/clock.cases.js';
@@ -51,8 +51,6 @@ export interface TestRunner {
   it(name: string, run: () => Promise<void>): unknown;
 }
 
-const ALL: readonly AlgorithmName[] = ['sliding-window', 'fixed-window', 'token-bucket', 'sliding-log'];
-
 const FOR_EACH_ALGORITHM: readonly AlgorithmCases[] = [
   chargeCases,
   peekCases,
@@ -77,7 +75,7 @@ const ONCE: readonly (readonly CaseDefinition[])[] = [severalCases, shadowCases,
  * for (const { name, run } of backendConformance({ name: 'mine', create: () => new MyBackend() })) it(name, run);
  */
 export function backendConformance(options: ConformanceOptions): ConformanceCase[] {
-  const algorithms = options.algorithms ?? ALL;
+  const algorithms = options.algorithms ?? ALGORITHM_NAMES;
   const definitions = [
     ...ONCE.flat(),
     ...(algorithms.includes('token-bucket') ? tokenBucketCases : []),

@@ -1,6 +1,6 @@
 import { MemoryBackend } from '../../lib/backends/memory/memory.backend.js';
 import type { BackendRequest, ConsumeRequest, Reply } from '../../lib/contracts/backend.js';
-import type { AlgorithmName } from '../../lib/contracts/policy.js';
+import { ALGORITHM_NAMES, type AlgorithmName } from '../../lib/contracts/policy.js';
 import { backendConformance } from '../../lib/testing/conformance.js';
 
 /** Counts by one algorithm where it is asked for another. */
@@ -38,9 +38,8 @@ class Mistaking extends MemoryBackend {
   }
 }
 
-const ALGORITHMS: readonly AlgorithmName[] = ['fixed-window', 'sliding-window', 'token-bucket', 'sliding-log'];
-const MISTAKES = ALGORITHMS.flatMap((asked) =>
-  ALGORITHMS.filter((taken) => taken !== asked).map((taken) => [asked, taken] as const),
+const MISTAKES = ALGORITHM_NAMES.flatMap((asked) =>
+  ALGORITHM_NAMES.filter((taken) => taken !== asked).map((taken) => [asked, taken] as const),
 );
 
 describe('where the clock cannot be set, the conformance suite', () => {

@@ -7,12 +7,13 @@ import { subjectKey } from './subject-key.js';
 
 const SHA = createHash('sha1').update(LIMITER_SCRIPT).digest('hex');
 
-/** By what letter the script knows an algorithm. */
+/** By what letter the script knows an algorithm: a capital one where a log follows the counter. */
 const LETTERS: Readonly<Record<AlgorithmName, string>> = {
   'fixed-window': 'f',
   'sliding-window': 's',
   'token-bucket': 'b',
-  'sliding-log': 'l',
+  'sliding-log': 'L',
+  'strict-window': 'W',
 };
 
 export type Verb =

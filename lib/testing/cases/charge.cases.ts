@@ -10,6 +10,7 @@ const LARGEST_LIMIT: Readonly<Record<AlgorithmName, (windowMs: number) => number
   'sliding-window': byProduct,
   'token-bucket': byProduct,
   'sliding-log': () => 10_000,
+  'strict-window': () => Number.MAX_SAFE_INTEGER,
 };
 
 /** What a call charges, and when it passes. */

@@ -1,16 +1,23 @@
 import { strict as assert } from 'node:assert';
 import type { CounterState } from '../../algorithms/algorithm.js';
 import { decide } from '../../algorithms/counter.js';
+import type { AlgorithmName, Policy } from '../../contracts/policy.js';
 import type { AlgorithmCases } from '../conformance.case.js';
 
 const CALLS = 60;
+
+/** So small that every call matters; a strict window is a sliding log up to 60 units, and told from it beyond. */
+const quotaOf = (algorithm: AlgorithmName): Pick<Policy, 'limit' | 'windowMs'> =>
+  algorithm === 'sliding-log' || algorithm === 'strict-window'
+    ? { limit: 61, windowMs: 130 }
+    : { limit: 7, windowMs: 40 };
 
 /** That a backend counts by the very algorithm it is asked for, on any clock. */
 export const referenceCases: AlgorithmCases = (algorithm) => [
   {
     name: 'decides as the reference does at the times that its replies tell',
     async run(subject) {
-      const policy = subject.policy({ algorithm, limit: 7, windowMs: 40 });
+      const policy = subject.policy({ algorithm, ...quotaOf(algorithm) });
       let stored: CounterState | undefined;
       for (let call = 0; call < CALLS; call += 1) {
         const cost = (call * 5) % 4;

@@ -119,6 +119,12 @@ export class ReferenceLimiter {
 /** Bytes of a subject's counters: each has as many, and a log so many more for each of its records. */
 function sizeOf(counters: ReadonlyMap<string, Counter>): number {
   let size = 0;
-  for (const { state } of counters.values()) size += 43 + (state.log ? (13 * (state.at - state.rest)) / 2 : 0);
+  for (const [id, { state }] of counters) size += 43 + 13 * recordsOf(id, state);
   return size;
+}
+
+function recordsOf(id: string, { windowMs, at, rest, log = [] }: CounterState): number {
+  if (windowMs === 0) return 0;
+  if (id.endsWith('#sliding-log')) return (at - rest) / 2;
+  return id.endsWith('#strict-window') ? log.length / 2 + 1 : 0;
 }

@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert';
 import fc from 'fast-check';
 import type { PolicyStatus } from '../../../lib/contracts/decision.js';
-import type { AlgorithmName, Policy } from '../../../lib/contracts/policy.js';
+import { ALGORITHM_NAMES, type AlgorithmName, type Policy } from '../../../lib/contracts/policy.js';
 import { testPolicy } from '../../../lib/testing/test-policy.js';
 import { ExactLimiter } from './exact-model.js';
 import { PureLimiter } from './pure-limiter.js';
@@ -54,6 +54,7 @@ const limit = fc.oneof(fc.constantFrom(...LIMITS), fc.integer({ min: 1, max: 50 
 /** A share of the limit, or so many units. */
 const amount = fc.oneof(
   fc.integer({ min: 0, max: 3 }),
+  // Beyond 60 units, a strict window takes some of them together.
   fc.double({ min: 0.01, max: 1, noNaN: true, maxExcluded: true }),
   fc.constantFrom(0.999_999, 1.000_001),
 );
@@ -75,7 +76,7 @@ const start = fc.record({
 
 /** What validation makes of a limit: products stay exact, a log stays short. */
 function within(algorithm: AlgorithmName, limit: number, windowMs: number): number {
-  if (algorithm === 'fixed-window') return limit;
+  if (algorithm === 'fixed-window' || algorithm === 'strict-window') return limit;
   return Math.min(limit, algorithm === 'sliding-log' ? 60 : Math.floor(MAX_PRODUCT / windowMs));
 }
 
@@ -196,7 +197,7 @@ class Run {
     assert.deepEqual(status, this.exact.peek(this.policy, this.nowMs));
     this.check(status);
     // A shorter window lets go of the older units of a log; the others hand on all that is in use.
-    if (algorithm === 'sliding-log' || capacity === 0) return;
+    if (algorithm === 'sliding-log' || algorithm === 'strict-window' || capacity === 0) return;
     atMost(status.remaining, before + Math.max(0, this.capacity() - capacity));
   }
 
@@ -237,7 +238,7 @@ class Run {
   }
 }
 
-describe.each<AlgorithmName>(['fixed-window', 'sliding-window', 'token-bucket', 'sliding-log'])('%s', (algorithm) => {
+describe.each(ALGORITHM_NAMES)('%s', (algorithm) => {
   it(`agrees with exact arithmetic on ${SEQUENCES} random sequences`, () => {
     fc.assert(
       fc.property(start, fc.array(step, { minLength: 1, maxLength: 20 }), (given, steps) => {

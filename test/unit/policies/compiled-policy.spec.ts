@@ -83,7 +83,7 @@ describe('a policy', () => {
     [
       '.algorithm',
       { rate: '5/m', algorithm: 'leaky' },
-      "'sliding-window', 'fixed-window', 'token-bucket', 'sliding-log'",
+      "'sliding-window', 'fixed-window', 'token-bucket', 'sliding-log', 'strict-window'",
     ],
     ['.burst', { rate: '5/m', burst: 9 }, "set algorithm: 'token-bucket'"],
     ['.burst', { rate: '5/m', algorithm: 'token-bucket', burst: 0 }, 'a whole number of at least 1'],
@@ -131,6 +131,7 @@ describe('a policy', () => {
   it.each<PolicyOptions>([
     { rate: '9007199254740991/366d', algorithm: 'fixed-window' },
     { rate: '10000/366d', algorithm: 'sliding-log' },
+    { rate: `${Number.MAX_SAFE_INTEGER}/366d`, algorithm: 'strict-window' },
     { rate: '0/s' },
     { rate: '5/m', cost: 0 },
     { rate: '5/m', cost: 6 },

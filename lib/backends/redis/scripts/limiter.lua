@@ -17,15 +17,15 @@ Reply one string, a STATUS for each charge: now (ms), remaining, resetAfterMs, r
       The error CORRUPT where a key does not begin like one of the limiter; WRONGTYPE is raised as it is.
 
 A key holds a HEAD, of FORMAT and the time at which it expires (ms), and a COUNTER for each policy of its subject:
-      id (its first letter tells the algorithm: fixed, sliding, bucket or log), keptUntil (ms; from then on it is as if
-      never seen), windowMs (0: blocked until keptUntil), and
+      id (its first letter tells the algorithm: fixed, sliding, bucket, Log or strict Window), keptUntil (ms; from then
+      on it is as if never seen), windowMs (0: blocked until keptUntil), and
                  at                       used                        rest
         fixed    window since the epoch   its units                   0
         sliding  window since the epoch   its units                   units of the window before
         bucket   a time, ms               what it lacked of being     the limit it refills at
                                           full then, tokens x windowMs
-        log      newest time, ms          units in all                length of what follows: the units, oldest first,
-                                                                      as RECORDs of time and number
+        Log,     newest time, ms          units in all                length of what follows: the units, oldest first,
+        Window                                                        as RECORDs of time and number
 It expires at least GRACE ms after the last counter is over: a clock that steps back by less finds all of them again.
 
 What is made anew in each call, functions, tables and strings, costs more than what is done with it. So this is one run
@@ -39,8 +39,10 @@ Numbers are whole. What is stored or replied is below 2^53; a product beyond is 
 local FORMAT, EMPTY, GRACE = 3, '\3\0\0\0\0\0\0\0', 1000
 local HEAD, HEAD_SIZE = '>BI7', 8
 local COUNTER, COUNTER_SIZE = '>c10I7I6I6I7I7', 43
-local FIXED, SLIDING, BUCKET, LOG = 102, 115, 98, 108 -- the letters f, s, b and l
+local FIXED, SLIDING, BUCKET, STRICT = 102, 115, 98, 87 -- the letters f, s, b and W
+local CAPITALS = 91 -- all below are capital letters: records follow
 local RECORD, RECORD_SIZE = '>I6I7', 13
+local MAX_RECORDS = 60 -- of a strict window
 local PLAIN_SIZE = 25
 local STATUS = '>dddd'
 local MAX_PRODUCT, MAX_INTEGER = 4503599627370496, 9007199254740991
@@ -99,6 +101,10 @@ repeat
     end
     if number ~= subject then take_up(number) end
 
+    local logs = algorithm < CAPITALS
+    -- Length of a sub-window, of a strict window.
+    local part_ms = limit > MAX_RECORDS and ceil(window_ms / (MAX_RECORDS - 1)) or 1
+
     -- 2. The counter: where it lies, how long it is (0: it is not there), and its state.
     local place, size = left_from, 0
     local stored_id, kept_until, stored_ms, at, used, rest
@@ -112,10 +118,10 @@ repeat
       end
       stored_id, kept_until, stored_ms, at, used, rest = unpack(COUNTER, value, place)
       if stored_id == id then
-        size = COUNTER_SIZE + (algorithm == LOG and rest or 0)
+        size = COUNTER_SIZE + (logs and rest or 0)
         break
       end
-      place = place + COUNTER_SIZE + (byte(stored_id) == LOG and rest or 0)
+      place = place + COUNTER_SIZE + (byte(stored_id) < CAPITALS and rest or 0)
     end
 
     -- A kept_until of 0 says that it must be stored, whatever becomes of it; of now, that there is nothing to keep.
@@ -127,8 +133,8 @@ repeat
     elseif size == 0 or stored_ms == 0 or verb == 'reset' then
       -- Never seen: as if last used before the epoch, by nobody.
       kept_until = size > 0 and (kept_until > now or verb == 'reset') and 0 or now
-      stored_ms, at, used, rest = window_ms, -1, 0, algorithm == LOG and '' or 0
-    elseif algorithm == LOG then
+      stored_ms, at, used, rest = window_ms, -1, 0, logs and '' or 0
+    elseif logs then
       rest = sub(value, place + COUNTER_SIZE, place + size - 1)
     end
 
@@ -170,13 +176,14 @@ repeat
       at, rest = now, limit
     else
       if at > now then
-        -- The clock stepped back: what lies in the future came now.
-        local records = {}
-        for start = 1, #rest, RECORD_SIZE do
-          local came, units = unpack(RECORD, rest, start)
-          records[#records + 1] = pack(RECORD, min(came, now), units)
+        -- The clock stepped back: what lies in the future came now, in one record.
+        local past, ahead = #rest, 0
+        while past > 0 do
+          local came, units = unpack(RECORD, rest, past - RECORD_SIZE + 1)
+          if came < now then break end
+          past, ahead = past - RECORD_SIZE, ahead + units
         end
-        at, rest, kept_until = now, table.concat(records), 0
+        at, rest, kept_until = now, sub(rest, 1, past) .. pack(RECORD, now, ahead), 0
       end
       local start = 1
       while start < #rest do
@@ -229,7 +236,16 @@ repeat
           used = min(used + cost * window_ms, MAX_PRODUCT)
         else
           local units = min(cost, MAX_INTEGER - used)
-          at, used, rest = now, used + units, rest .. pack(RECORD, now, units)
+          used = used + units
+          if algorithm == STRICT and rest ~= '' then
+            -- Joins the newest record, if that is of the same sub-window or there are too many.
+            local together = floor(at / part_ms) == floor(now / part_ms)
+            if together or #rest >= MAX_RECORDS * RECORD_SIZE then
+              local _, others = unpack(RECORD, rest, #rest - RECORD_SIZE + 1)
+              rest, units = sub(rest, 1, #rest - RECORD_SIZE), others + units
+            end
+          end
+          at, rest = now, rest .. pack(RECORD, now, units)
         end
       end
     elseif verb == 'refund' and size > 0 then
@@ -253,11 +269,24 @@ repeat
           rest = max(0, rest - cost)
         end
       else
+        local holder = charged_at
+        if algorithm == STRICT and charged_at >= 0 then
+          -- The record in which the charge lies, if it still counts.
+          holder = nil
+          for start = 1, #rest, RECORD_SIZE do
+            local came = unpack(RECORD, rest, start)
+            if came >= charged_at then
+              local together = floor(came / part_ms) == floor(charged_at / part_ms)
+              if together and charged_at + window_ms > now then holder = came end
+              break
+            end
+          end
+        end
         -- The newest first.
         local left, records, count = cost, {}, #rest / RECORD_SIZE
         for record = count, 1, -1 do
           local came, units = unpack(RECORD, rest, (record - 1) * RECORD_SIZE + 1)
-          local taken = (charged_at < 0 or came == charged_at) and min(left, units) or 0
+          local taken = (charged_at < 0 or came == holder) and min(left, units) or 0
           left = left - taken
           records[record] = units > taken and pack(RECORD, came, units - taken) or ''
         end
@@ -330,7 +359,7 @@ repeat
         counter = ''
       elseif blocked_until then
         counter = pack(COUNTER, id, kept_until, 0, 0, 0, 0)
-      elseif algorithm == LOG then
+      elseif logs then
         counter = pack(COUNTER, id, kept_until, window_ms, at, used, #rest) .. rest
       else
         counter = pack(COUNTER, id, kept_until, window_ms, at, used, rest)
@@ -353,7 +382,7 @@ for index = 1, #KEYS do
       local live, place = {}, 1
       while place < #done do
         local id, kept_until, _, _, _, rest = unpack(COUNTER, done, place)
-        local size = COUNTER_SIZE + (byte(id) == LOG and rest or 0)
+        local size = COUNTER_SIZE + (byte(id) < CAPITALS and rest or 0)
         if kept_until + GRACE > now then live[#live + 1] = sub(done, place, place + size - 1) end
         place = place + size
       end
