@@ -11,7 +11,7 @@ export const MAX_PRODUCT = 2 ** 52;
  *
  * |                  | `at`                    | `used`                           | `rest`                       |
  * | ---------------- | ----------------------- | -------------------------------- | ---------------------------- |
- * | `fixed-window`   | window since the epoch  | its units                        | 0                            |
+ * | `fixed-window`   | end of the window, ms   | its units                        | 0, or which calendar window  |
  * | `sliding-window` | window since the epoch  | its units                        | units of the window before   |
  * | `token-bucket`   | a time, ms              | what it lacked of being full     | the limit that it refills at |
  * |                  |                         | then, tokens x window            |                              |

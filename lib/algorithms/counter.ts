@@ -1,7 +1,7 @@
 import type { PolicyStatus } from '../contracts/decision.js';
 import type { Policy } from '../contracts/policy.js';
 import { counted, type Algorithm, type CounterState, type Verdict } from './algorithm.js';
-import { fixedWindow } from './fixed-window.js';
+import { fixedWindow, presentWindowMs } from './fixed-window.js';
 import { slidingLog } from './sliding-log.js';
 import { slidingWindow } from './sliding-window.js';
 import { strictWindow } from './strict-window.js';
@@ -53,7 +53,8 @@ export function decide(
       policy.algorithm satisfies 'sliding-log';
       verdict = slidingLog.decide(state, policy, cost, forced, nowMs);
   }
-  const { name, limit, windowMs, mode } = policy;
+  const { name, limit, mode } = policy;
+  const windowMs = presentWindowMs(policy, nowMs);
   const { admitted, resetAfterMs } = verdict;
   const remaining = verdict.remaining > 0 ? verdict.remaining : 0;
   if (admitted) {
@@ -164,14 +165,14 @@ function decideUncounted(
   const retryAfterMs = admitted ? 0 : canNeverPass(policy, cost) ? null : blockedForMs;
   return {
     state: kept(stored, { state: blockedUntil(nowMs + blockedForMs), resetAfterMs: blockedForMs }, policy, nowMs),
-    status: statusOf(policy, admitted, 0, blockedForMs, retryAfterMs),
+    status: uncounted(policy, admitted, blockedForMs, retryAfterMs, nowMs),
   };
 }
 
 /** After a refusal, if the policy blocks then. */
 const blocked = (policy: Policy, nowMs: number): Outcome => ({
   state: blockedUntil(nowMs + policy.blockForMs),
-  status: statusOf(policy, false, 0, policy.blockForMs, policy.blockForMs),
+  status: uncounted(policy, false, policy.blockForMs, policy.blockForMs, nowMs),
 });
 
 /** Whether no wait is long enough. `burst` is the capacity: it equals `limit` for every algorithm but the token bucket. */
@@ -192,19 +193,19 @@ function kept(
 const isDisplaced = (stored: CounterState, policy: Policy, nowMs: number): boolean =>
   isBlock(stored) ? stored.at > nowMs + policy.blockForMs : algorithmOf(policy).isDisplaced(stored, policy, nowMs);
 
-const statusOf = (
-  { name, limit, windowMs, mode }: Policy,
+const uncounted = (
+  policy: Policy,
   allowed: boolean,
-  remaining: number,
   resetAfterMs: number,
   retryAfterMs: number | null,
+  nowMs: number,
 ): PolicyStatus => ({
-  name,
-  limit,
-  windowMs,
+  name: policy.name,
+  limit: policy.limit,
+  windowMs: presentWindowMs(policy, nowMs),
   allowed,
-  remaining: Math.max(0, remaining),
+  remaining: 0,
   resetAfterMs,
   retryAfterMs,
-  mode,
+  mode: policy.mode,
 });

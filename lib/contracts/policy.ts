@@ -6,6 +6,13 @@ import type { ExecutionContext, Type } from '@nestjs/common';
 export type Duration = number | string;
 
 /**
+ * A window of the calendar, for `fixed-window`: a day, a week that begins on Monday, or a month, by the clocks of a time
+ * zone. Its length is what the calendar makes it: a month has 28 to 31 days, and a day 23 or 25 hours where clocks
+ * change.
+ */
+export type CalendarWindow = 'calendar-day' | 'calendar-week' | 'calendar-month';
+
+/**
  * How units are counted.
  *
  * - `sliding-window`: two counters; the previous window fades out while the current one fills. The default.
@@ -92,9 +99,14 @@ export interface PolicyOptions {
   readonly rate?: string;
   /** Units for each window: a whole number of at least 0; 0 refuses every call that costs anything. */
   readonly limit?: number;
-  /** Length of the window: at least 1 ms, at most 366 days. */
+  /**
+   * Length of the window: at least 1 ms, at most 366 days. Or a `CalendarWindow`: `'calendar-day'`, `'calendar-week'`,
+   * `'calendar-month'`.
+   */
   readonly window?: Duration;
-  /** Default `sliding-window`. */
+  /** Time zone of a calendar window: an IANA name such as `'Europe/Berlin'`. Default `UTC`. */
+  readonly timeZone?: string;
+  /** Default `sliding-window`; of a calendar window `fixed-window`, the only one that it can have. */
   readonly algorithm?: AlgorithmName;
   /** Capacity of a token bucket: a whole number of at least 1. Default: `limit`. */
   readonly burst?: number;
@@ -143,7 +155,12 @@ export interface Policy {
   readonly name: string;
   readonly algorithm: AlgorithmName;
   readonly limit: number;
+  /** Of a calendar window: its usual length (a month has 31 days); statuses tell that of the present window. */
   readonly windowMs: number;
+  /** The windows are those of the calendar in `timeZone`, not multiples of `windowMs`. Only with `fixed-window`. */
+  readonly calendar?: CalendarWindow;
+  /** IANA name. Default `UTC`. */
+  readonly timeZone?: string;
   /** Capacity of a token bucket; equal to `limit` for the other algorithms. */
   readonly burst: number;
   /** 0: no block. */

@@ -11,6 +11,7 @@ import {
   type PolicyScope,
   type SkipFunction,
 } from '../contracts/policy.js';
+import { calendarOf, windowLengthMs } from './calendar-window.js';
 import { parseDuration } from './duration.js';
 import { checkKeyInput } from './key-input.js';
 import { aFunction, anObject, aText, oneOf, onlyKnown } from './option-checks.js';
@@ -32,6 +33,7 @@ const OPTIONS: readonly (keyof PolicyOptions)[] = [
   'rate',
   'limit',
   'window',
+  'timeZone',
   'algorithm',
   'burst',
   'cost',
@@ -63,8 +65,10 @@ export function compilePolicy(
   identify: (explicitName: string | undefined) => string,
 ): CompiledPolicy {
   const options = typeof input === 'string' ? {} : checkedShape(option, input);
+  const calendar = calendarOf(option, options);
   const rate = typeof input === 'string' ? parseRate(option, input) : rateOf(option, options);
-  const { algorithm = 'sliding-window', mode = 'enforce', scope = 'shared', failureMode, name } = options;
+  const usual = calendar.calendar === undefined ? 'sliding-window' : 'fixed-window';
+  const { algorithm = usual, mode = 'enforce', scope = 'shared', failureMode, name } = options;
   oneOf(`${option}.algorithm`, algorithm, ALGORITHM_NAMES);
   oneOf(`${option}.mode`, mode, ['enforce', 'shadow']);
   oneOf(`${option}.scope`, scope, ['shared', 'route']);
@@ -79,9 +83,10 @@ export function compilePolicy(
   return {
     policy: {
       id: `${identify(name)}#${algorithm}`,
-      name: name ?? formatRate(rate),
+      name: name ?? (calendar.calendar === undefined ? formatRate(rate) : `${rate.limit}/${calendar.calendar}`),
       algorithm,
       ...rate,
+      ...calendar,
       burst,
       blockForMs: options.blockFor === undefined ? 0 : parseDuration(`${option}.blockFor`, options.blockFor),
       mode,
@@ -132,7 +137,7 @@ function rateOf(option: string, { rate, limit, window }: PolicyOptions): Rate {
   if (!Number.isSafeInteger(limit) || limit < 0) {
     throw new RateLimitConfigurationError(`${option}.limit`, limit, 'Give a whole number of at least 0.');
   }
-  return { limit, windowMs: parseDuration(`${option}.window`, window) };
+  return { limit, windowMs: windowLengthMs(`${option}.window`, window) };
 }
 
 function burstOf(option: string, { burst }: PolicyOptions, algorithm: AlgorithmName, { limit }: Rate): number {

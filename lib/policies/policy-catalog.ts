@@ -138,6 +138,7 @@ function compileNamed(option: string, name: string, input: string | PolicyOption
 function compileInline(input: string | PolicyOptions): CompiledPolicy {
   const compiled = compilePolicy('policies', input, () => '');
   if (typeof input === 'object' && input.name !== undefined) return withId(compiled, `=${input.name}`);
-  const { limit, windowMs, burst, blockForMs, mode } = compiled.policy;
-  return withId(compiled, `=${[limit, windowMs, burst, blockForMs, mode].join(',')}`);
+  const { limit, windowMs, burst, blockForMs, mode, calendar, timeZone } = compiled.policy;
+  const window = calendar === undefined ? windowMs : `${calendar}@${timeZone}`;
+  return withId(compiled, `=${[limit, window, burst, blockForMs, mode].join(',')}`);
 }

@@ -1,6 +1,7 @@
 import type { Backend } from '../contracts/backend.js';
 import { ALGORITHM_NAMES, type AlgorithmName } from '../contracts/policy.js';
 import { blockCases } from './cases/block.cases.js';
+import { calendarCases } from './cases/calendar.cases.js';
 import { chargeCases } from './cases/charge.cases.js';
 import { clockCases } from './cases/clock.cases.js';
 import { concurrencyCases } from './cases/concurrency.cases.js';
@@ -79,6 +80,7 @@ export function backendConformance(options: ConformanceOptions): ConformanceCase
   const definitions = [
     ...ONCE.flat(),
     ...(algorithms.includes('token-bucket') ? tokenBucketCases : []),
+    ...(algorithms.includes('fixed-window') ? calendarCases : []),
     ...algorithms.flatMap((algorithm) =>
       FOR_EACH_ALGORITHM.flatMap((cases) =>
         cases(algorithm).map((definition) => ({ ...definition, name: `${algorithm}: ${definition.name}` })),

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { kindOf, windowAt } from '../../algorithms/fixed-window.js';
 import type { Refund } from '../../contracts/backend.js';
 import type { AlgorithmName, Policy } from '../../contracts/policy.js';
 import type { ScriptingClient } from './redis-client.js';
@@ -28,7 +29,13 @@ export interface LimiterCall {
   readonly parameters: readonly string[];
 }
 
-export function limiterCall(keyPrefix: string, verb: Verb, charges: readonly Refund[]): LimiterCall {
+/** @param clock about the server's time, ms since the epoch: asked for calendar windows only */
+export function limiterCall(
+  keyPrefix: string,
+  verb: Verb,
+  charges: readonly Refund[],
+  clock: () => number,
+): LimiterCall {
   const keys: string[] = [];
   const parameters = verbParameters(verb);
   let number = 0;
@@ -42,7 +49,8 @@ export function limiterCall(keyPrefix: string, verb: Verb, charges: readonly Ref
     const { quota, id, isPlain } = parametersOf(policy);
     const plain = quota + digits(cost) + id;
     const suffices = isPlain && isShort(cost) && number === 1 && owed === undefined;
-    parameters.push(suffices ? plain : plain + decimals(policy, cost, number, owed));
+    if (suffices) parameters.push(plain);
+    else parameters.push(plain + decimals(policy, cost, number, owed) + borders(policy, clock));
   }
   return { keys, parameters };
 }
@@ -57,6 +65,12 @@ export const runByText = (client: ScriptingClient, { keys, parameters }: Limiter
 
 export const isUnknownScript = (error: unknown): boolean =>
   error instanceof Error && error.message.startsWith('NOSCRIPT');
+
+/** The server's time, where it lies outside the borders of calendar windows that it was told. */
+export function timeOutsideBorders(error: unknown): number | undefined {
+  const [, time] = (error instanceof Error && /^BORDERS (\d+)$/.exec(error.message)) || [];
+  return time === undefined ? undefined : Number(time);
+}
 
 function verbParameters(verb: Verb): string[] {
   switch (verb.kind) {
@@ -88,7 +102,13 @@ function parametersOf(policy: Policy): PolicyParameters {
     parameters = {
       quota: digits(limit) + digits(windowMs),
       id: storageId(policy),
-      isPlain: isShort(limit) && isShort(windowMs) && burst === limit && blockForMs === 0 && mode === 'enforce',
+      isPlain:
+        isShort(limit) &&
+        isShort(windowMs) &&
+        burst === limit &&
+        blockForMs === 0 &&
+        mode === 'enforce' &&
+        policy.calendar === undefined,
     };
     known.set(policy, parameters);
   }
@@ -112,6 +132,16 @@ const decimals = (policy: Policy, cost: number, subject: number, owed = -1): str
   const { limit, windowMs, burst, blockForMs, mode } = policy;
   return ` ${limit} ${windowMs} ${cost} ${subject} ${burst} ${blockForMs} ${mode === 'enforce' ? 1 : 0} ${owed}`;
 };
+
+/** Of a calendar window: the borders of the windows around a time; the server's clock picks one of them. */
+function borders(policy: Policy, clock: () => number): string {
+  if (policy.calendar === undefined) return '';
+  const present = windowAt(policy, clock());
+  const before = windowAt(policy, present.startMs - 1);
+  const next = windowAt(policy, present.endMs);
+  const last = windowAt(policy, next.endMs);
+  return ` ${kindOf(policy)} ${before.startMs} ${present.startMs} ${present.endMs} ${next.endMs} ${last.endMs}`;
+}
 
 /**
  * Names a counter in its key, always as long: the letter of its algorithm, since states of two algorithms must never be

@@ -4,7 +4,7 @@ import type { CircuitBreakerOptions } from '../../contracts/breaker.js';
 import { RateLimitConfigurationError } from '../../contracts/errors.js';
 import { onlyKnown } from '../../policies/option-checks.js';
 import { consumeForAll, runForAll, sharesOf } from './cluster-decision.js';
-import { isUnknownScript, limiterCall, runByHash, runByText, type Verb } from './limiter.script.js';
+import { isUnknownScript, limiterCall, runByHash, runByText, timeOutsideBorders, type Verb } from './limiter.script.js';
 import { OwnedConnection } from './owned-connection.js';
 import { Readiness } from './readiness.js';
 import { isScriptingClient, type RedisClient, type ScriptingClient } from './redis-client.js';
@@ -59,6 +59,9 @@ class RedisBackend implements Backend {
   private readonly owned: OwnedConnection | undefined;
   private readonly client: ScriptingClient;
   private readonly readiness: Readiness;
+  /** How far the server's clock is ahead, where that is known to be more than a calendar window. */
+  private serverAheadMs = 0;
+  private readonly clock = (): number => Date.now() + this.serverAheadMs;
 
   constructor(options: RedisBackendOptions) {
     const { name = 'redis', keyPrefix = 'floodgate:', circuitBreaker } = options;
@@ -126,18 +129,32 @@ class RedisBackend implements Backend {
   private async run(verb: Verb, charges: readonly Refund[], { timeoutMs }: BackendRequest): Promise<Reply> {
     try {
       if (!this.readiness.isReady) await this.readiness.wait(AbortSignal.timeout(Math.min(timeoutMs, MAX_TIMER_MS)));
-      const call = limiterCall(this.keyPrefix, verb, charges);
       let reply: unknown;
       // Not by `catch` of the promise: with many calls on their way, a promise more for each is what the collector feels.
       try {
-        reply = await runByHash(this.client, call);
+        reply = await runByHash(this.client, limiterCall(this.keyPrefix, verb, charges, this.clock));
       } catch (error) {
-        if (!isUnknownScript(error)) throw error;
-        reply = await runByText(this.client, call);
+        reply = await this.runAgain(error, verb, charges);
       }
       return readReply(reply, charges);
     } catch (error) {
       throw translated(error, this.name);
+    }
+  }
+
+  /** Tells a server what it lacked: the script, or the borders of calendar windows around its time. */
+  private async runAgain(error: unknown, verb: Verb, charges: readonly Refund[]): Promise<unknown> {
+    const serverMs = timeOutsideBorders(error);
+    if (serverMs !== undefined) {
+      this.serverAheadMs = serverMs - Date.now();
+      return runByHash(this.client, limiterCall(this.keyPrefix, verb, charges, this.clock));
+    }
+    if (!isUnknownScript(error)) throw error;
+    try {
+      return await runByText(this.client, limiterCall(this.keyPrefix, verb, charges, this.clock));
+    } catch (again) {
+      if (timeOutsideBorders(again) === undefined) throw again;
+      return this.runAgain(again, verb, charges);
     }
   }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import type { Charge, Refund, Reply } from '../../../lib/contracts/backend.js';
-import { ALGORITHM_NAMES, type Policy } from '../../../lib/contracts/policy.js';
+import { ALGORITHM_NAMES, type CalendarWindow, type Policy } from '../../../lib/contracts/policy.js';
 import { testPolicy } from '../../../lib/testing/test-policy.js';
 import { CLOCK_START_MS, manualClock } from '../../support/manual-clock.js';
 import { RedisServer } from '../../support/redis-server.js';
@@ -20,6 +20,9 @@ interface Shape {
   readonly burst: number;
   readonly blockForMs: number;
   readonly mode: Policy['mode'];
+  /** Of a fixed window. */
+  readonly calendar?: CalendarWindow | undefined;
+  readonly timeZone?: string;
 }
 
 type Step =
@@ -41,6 +44,13 @@ const shape: fc.Arbitrary<Shape> = fc.record({
   burst: fc.integer({ min: 1, max: 12 }),
   blockForMs: fc.constantFrom(0, 0, 0, 5, 1_500),
   mode: fc.constantFrom<Policy['mode']>('enforce', 'enforce', 'enforce', 'shadow'),
+  calendar: fc.constantFrom<(CalendarWindow | undefined)[]>(
+    undefined,
+    'calendar-day',
+    'calendar-week',
+    'calendar-month',
+  ),
+  timeZone: fc.constantFrom('UTC', 'Europe/Berlin', 'America/New_York', 'Asia/Kathmandu'),
 });
 
 const cost = fc.oneof(
@@ -57,6 +67,8 @@ const milliseconds = fc.oneof(
   fc.integer({ min: -12, max: 0 }),
   fc.integer({ min: 0, max: 2_500 }),
   fc.constantFrom(999, 1_000, 1_001, 59_999, 60_000, 90_000, -1, -1_000, -60_000, -7_200_000, 366 * 86_400_000),
+  // To the borders of calendar windows, and over them.
+  fc.constantFrom(3_600_000, 12 * 3_600_000, 24 * 3_600_000, 30 * 86_400_000, -86_400_000, -3 * 86_400_000),
 );
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -148,13 +160,24 @@ class Replay {
     const request = { ...call, timeoutMs: 1_000 };
     const index = this.pending.length;
     let actual: Reply | void;
-    this.pending.push(Promise.resolve(this.redis.backend[verb](request)).then((reply) => (actual = reply)));
+    this.pending.push(this.inTime(() => this.redis.backend[verb](request)).then((reply) => (actual = reply)));
     const expected = this.reference[verb](request);
     const trace = this.reference.lastTrace;
     this.checks.push(() => {
       assert.deepEqual(actual, expected);
       assert.deepEqual(this.redis.traces[index], trace);
     });
+  }
+
+  /** Sends a call from a process whose clock is that of the server. */
+  private inTime<T>(send: () => T | Promise<T>): Promise<T> {
+    const { now } = Date;
+    Date.now = this.clock;
+    try {
+      return Promise.resolve(send());
+    } finally {
+      Date.now = now;
+    }
   }
 
   private charges(costs: readonly (number | null)[]): Charge[] {
@@ -166,11 +189,13 @@ class Replay {
   }
 }
 
-function shaped(index: number, algorithm: Policy['algorithm'], { burst, ...rest }: Shape): Policy {
+function shaped(index: number, algorithm: Policy['algorithm'], { burst, calendar, timeZone, ...rest }: Shape): Policy {
+  const isCalendar = algorithm === 'fixed-window' && calendar !== undefined;
   return testPolicy({
     name: `p${index}`,
     algorithm,
     ...rest,
+    ...(isCalendar ? { calendar, ...(timeZone === undefined ? {} : { timeZone }) } : {}),
     burst: algorithm === 'token-bucket' ? burst : rest.limit,
   });
 }

@@ -10,17 +10,19 @@ ARGV  1  verb: consume, overdraw (which charges even where the quota does not su
          of them needs more digits, or there is more to tell, decimals follow that count instead of the digits:
          ' limit windowMs cost subject burst blockForMs enforced owed': its number in KEYS (else 1), the capacity (else
          limit), 0 for no block (else 0), 0 for a shadow policy (else 1), what a bucket owed right after the charge that
-         is given back, -1 if unknown (else -1)
+         is given back, -1 if unknown (else -1). Of a calendar window there follows ' kind b1 b2 b3 b4 b5': which of them
+         it is (from 1), and the borders (ms) of the three windows around the caller's time and of the one after them
 
 Reply one string, a STATUS for each charge: now (ms), remaining, resetAfterMs, retryAfterMs (0: allowed, -1: refused for
       ever). An array of numbers would cost Redis and its client more than the decision.
-      The error CORRUPT where a key does not begin like one of the limiter; WRONGTYPE is raised as it is.
+      The error CORRUPT where a key does not begin like one of the limiter; WRONGTYPE is raised as it is. The error
+      'BORDERS now' where the server's time lies outside the borders that it was told.
 
 A key holds a HEAD, of FORMAT and the time at which it expires (ms), and a COUNTER for each policy of its subject:
       id (its first letter tells the algorithm: fixed, sliding, bucket, Log or strict Window), keptUntil (ms; from then
       on it is as if never seen), windowMs (0: blocked until keptUntil), and
                  at                       used                        rest
-        fixed    window since the epoch   its units                   0
+        fixed    end of the window, ms    its units                   0, or the kind of calendar window
         sliding  window since the epoch   its units                   units of the window before
         bucket   a time, ms               what it lacked of being     the limit it refills at
                                           full then, tokens x windowMs
@@ -93,11 +95,26 @@ repeat
     local cost = (((k * 128 + l) * 128 + m) * 128 + n) * 128 + o
     local id = sub(argument, 16, PLAIN_SIZE)
     local number, burst, block_ms, enforced, owed = 1, limit, 0, true, -1
+    local kind, ends, next_ends, borders = 0, nil, nil, nil
     if #argument > PLAIN_SIZE then
-      local pattern = '^ (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%-?%d+)$'
-      limit, window_ms, cost, number, burst, block_ms, enforced, owed = string.match(argument, pattern, PLAIN_SIZE + 1)
+      local pattern = '^ (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%-?%d+)(.*)$'
+      limit, window_ms, cost, number, burst, block_ms, enforced, owed, borders =
+        string.match(argument, pattern, PLAIN_SIZE + 1)
       limit, window_ms, cost, number = limit + 0, window_ms + 0, cost + 0, number + 0
       burst, block_ms, enforced, owed = burst + 0, block_ms + 0, enforced == '1', owed + 0
+      if borders ~= '' then
+        local one, two, three, four, five
+        kind, one, two, three, four, five = string.match(borders, '^ (%d) (%d+) (%d+) (%d+) (%d+) (%d+)$')
+        kind, one, two, three, four, five = kind + 0, one + 0, two + 0, three + 0, four + 0, five + 0
+        if now < one or now >= four then return redis.error_reply(string.format('BORDERS %.0f', now)) end
+        if now >= three then
+          window_ms, ends, next_ends = four - three, four, five
+        elseif now >= two then
+          window_ms, ends, next_ends = three - two, three, four
+        else
+          window_ms, ends, next_ends = two - one, two, three
+        end
+      end
     end
     if number ~= subject then take_up(number) end
 
@@ -133,7 +150,7 @@ repeat
     elseif size == 0 or stored_ms == 0 or verb == 'reset' then
       -- Never seen: as if last used before the epoch, by nobody.
       kept_until = size > 0 and (kept_until > now or verb == 'reset') and 0 or now
-      stored_ms, at, used, rest = window_ms, -1, 0, logs and '' or 0
+      stored_ms, at, used, rest = window_ms, -1, 0, logs and '' or kind
     elseif logs then
       rest = sub(value, place + COUNTER_SIZE, place + size - 1)
     end
@@ -153,15 +170,21 @@ repeat
         at, used, rest, kept_until = floor(now / window_ms), min(units, floor(MAX_PRODUCT / window_ms)), 0, 0
       end
     elseif algorithm == FIXED then
-      local window = (now - now % window_ms) / window_ms
-      if stored_ms ~= window_ms then
-        if floor(now / stored_ms) > at then used = 0 end
-        at, kept_until = window, 0
-      elseif at < window then
-        at, used = window, 0
-      elseif at > window + 1 then
-        at, kept_until = window + 1, 0
+      if kind == 0 then
+        ends = now - now % window_ms + window_ms
+        next_ends = ends + window_ms
       end
+      local otherwise = rest ~= kind or kind == 0 and stored_ms ~= window_ms
+      if otherwise then kept_until = 0 end
+      if at <= now then
+        at, used = ends, 0
+      elseif otherwise or at < next_ends and at ~= ends then
+        at, kept_until = ends, 0
+      elseif at >= next_ends then
+        if at > next_ends then kept_until = 0 end
+        at, window_ms = next_ends, next_ends - ends
+      end
+      rest = kind
     elseif algorithm == BUCKET then
       if used > 0 then
         if at > now or rest ~= limit or stored_ms ~= window_ms then kept_until = 0 end
@@ -196,7 +219,7 @@ repeat
 
     -- 4. Whether its policy admits the call.
     -- Until the present window ends; it may be one to come, where the clock stepped back.
-    local until_next, free = (at + 1) * window_ms - now, limit - used - cost
+    local until_next, free = (algorithm == FIXED and at or (at + 1) * window_ms) - now, limit - used - cost
     local covered = until_next < window_ms and until_next or window_ms
     local admitted = true
     if verb == 'consume' and cost > 0 then
@@ -259,7 +282,7 @@ repeat
         end
         used = max(0, used - back)
       elseif algorithm == FIXED then
-        if charged_at < 0 or floor(charged_at / window_ms) == at then used = max(0, used - cost) end
+        if charged_at < 0 or charged_at < at and charged_at >= at - window_ms then used = max(0, used - cost) end
       elseif algorithm == SLIDING then
         if charged_at < 0 then
           used, rest = max(0, used - cost), max(0, rest - max(0, cost - used))
