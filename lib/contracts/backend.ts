@@ -59,6 +59,8 @@ export interface Reply {
 /** What a backend can do. */
 export interface BackendCapabilities {
   readonly algorithms: readonly AlgorithmName[];
+  /** Whether a `fixed-window` can be one of the calendar (`Policy#calendar`). Default: no. */
+  readonly calendar?: boolean;
 }
 
 /**
@@ -71,7 +73,7 @@ export interface BackendCapabilities {
 export interface Backend {
   /** Unique within an application; shown in decisions, health and events. */
   readonly name: string;
-  /** Default: every algorithm. */
+  /** Default: every algorithm, and calendar windows. */
   readonly capabilities?: BackendCapabilities;
   /** Options of the breaker around this backend, before the module's. `false`: none. */
   readonly circuitBreaker?: CircuitBreakerOptions | false;

@@ -37,6 +37,8 @@ export interface ConformanceOptions {
   readonly clock?: ConformanceClock;
   /** What the backend's `capabilities` claim. Default: every algorithm. */
   readonly algorithms?: readonly AlgorithmName[];
+  /** Whether its `capabilities` claim calendar windows. Default: where they claim nothing at all. */
+  readonly calendar?: boolean;
 }
 
 /** One promise of the contract, ready to be run by any test runner. */
@@ -77,10 +79,11 @@ const ONCE: readonly (readonly CaseDefinition[])[] = [severalCases, shadowCases,
  */
 export function backendConformance(options: ConformanceOptions): ConformanceCase[] {
   const algorithms = options.algorithms ?? ALGORITHM_NAMES;
+  const calendar = options.calendar ?? options.algorithms === undefined;
   const definitions = [
     ...ONCE.flat(),
     ...(algorithms.includes('token-bucket') ? tokenBucketCases : []),
-    ...(algorithms.includes('fixed-window') ? calendarCases : []),
+    ...(calendar ? calendarCases : []),
     ...algorithms.flatMap((algorithm) =>
       FOR_EACH_ALGORITHM.flatMap((cases) =>
         cases(algorithm).map((definition) => ({ ...definition, name: `${algorithm}: ${definition.name}` })),
