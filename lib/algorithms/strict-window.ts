@@ -34,7 +34,7 @@ export const strictWindow: Algorithm = {
       state,
       remaining: limit - state.used,
       resetAfterMs: state.used === 0 ? 0 : state.at + windowMs - nowMs,
-      retryAfterMs: admitted ? 0 : lastToLeave(state, state.used + cost - limit) + windowMs - nowMs,
+      retryAfterMs: admitted ? 0 : lastToLeave(state, state.used - (limit - cost)) + windowMs - nowMs,
     };
   },
 
@@ -81,7 +81,8 @@ function charged(state: CounterState, policy: Policy, cost: number, nowMs: numbe
   const units = Math.min(cost, Number.MAX_SAFE_INTEGER - state.used);
   const used = state.used + units;
   // Overdrafts and changes of the policy can leave more records than sub-windows: then the newest takes in what comes.
-  const joins = rest > 0 && (isTogether(at, nowMs, policy) || (log?.length ?? 0) >= 2 * (MAX_RECORDS - 1));
+  const isFull = units === 0 || (log?.length ?? 0) >= 2 * (MAX_RECORDS - 1);
+  const joins = rest > 0 && (isFull || isTogether(at, nowMs, policy));
   if (joins) return { windowMs, at: nowMs, used, rest: rest + units, log };
   const older = recordsOf(state);
   return { windowMs, at: nowMs, used, rest: units, log: older.length === 0 ? undefined : older };

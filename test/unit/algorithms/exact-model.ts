@@ -278,7 +278,8 @@ class StrictWindowUsage implements Usage {
     this.drop(nowMs);
     const newest = this.newest();
     const units = min(cost, BigInt(Number.MAX_SAFE_INTEGER) - this.used(nowMs)[0]);
-    const joins = newest !== undefined && (this.part(newest) === this.part(nowMs) || this.came.size >= 60);
+    const isFull = units === 0n || this.came.size >= 60;
+    const joins = newest !== undefined && (isFull || this.part(newest) === this.part(nowMs));
     const joined = joins ? (this.came.get(newest) ?? 0n) : 0n;
     if (joins) this.came.delete(newest);
     this.add(nowMs, joined + units);

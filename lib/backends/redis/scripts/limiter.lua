@@ -261,9 +261,9 @@ repeat
           local units = min(cost, MAX_INTEGER - used)
           used = used + units
           if algorithm == STRICT and rest ~= '' then
-            -- Joins the newest record, if that is of the same sub-window or there are too many.
+            -- Joins the newest record, if that is of the same sub-window or there is no room for another.
             local together = floor(at / part_ms) == floor(now / part_ms)
-            if together or #rest >= MAX_RECORDS * RECORD_SIZE then
+            if together or units == 0 or #rest >= MAX_RECORDS * RECORD_SIZE then
               local _, others = unpack(RECORD, rest, #rest - RECORD_SIZE + 1)
               rest, units = sub(rest, 1, #rest - RECORD_SIZE), others + units
             end
@@ -358,7 +358,7 @@ repeat
     elseif algorithm == BUCKET then
       retry = ceil((used - (burst - cost) * window_ms) / limit)
     else
-      local lacking = used + cost - limit
+      local lacking = used - (limit - cost)
       retry = window_ms
       for start = 1, #rest, RECORD_SIZE do
         local came, units = unpack(RECORD, rest, start)
