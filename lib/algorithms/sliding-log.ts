@@ -26,7 +26,7 @@ export const slidingLog: Algorithm = {
       state,
       remaining: limit - state.used,
       resetAfterMs: state.at === state.rest ? 0 : entry(state, state.at - 2) + windowMs - nowMs,
-      retryAfterMs: admitted ? 0 : untilFree(state, state.used + cost - limit, nowMs),
+      retryAfterMs: admitted ? 0 : untilFree(state, state.used - (limit - cost), nowMs),
     };
   },
 
