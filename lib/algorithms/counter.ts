@@ -1,5 +1,6 @@
 import type { PolicyStatus } from '../contracts/decision.js';
 import type { Policy } from '../contracts/policy.js';
+import { concurrency } from './concurrency.js';
 import { counted, type Algorithm, type CounterState, type Verdict } from './algorithm.js';
 import { fixedWindow, presentWindowMs } from './fixed-window.js';
 import { slidingLog } from './sliding-log.js';
@@ -28,6 +29,7 @@ export function decide(
   cost: number,
   overdraw: boolean,
   nowMs: number,
+  slot?: number,
 ): Outcome {
   const forced = overdraw || cost === 0;
   const blockedForMs = blockLeft(stored, policy, nowMs);
@@ -48,6 +50,9 @@ export function decide(
       break;
     case 'strict-window':
       verdict = strictWindow.decide(state, policy, cost, forced, nowMs);
+      break;
+    case 'concurrency':
+      verdict = concurrency.decide(state, policy, cost, forced, nowMs, slot);
       break;
     default:
       policy.algorithm satisfies 'sliding-log';
@@ -78,10 +83,11 @@ export function admits(
   cost: number,
   overdraw: boolean,
   nowMs: number,
+  slot?: number,
 ): boolean {
   if (overdraw || cost === 0) return true;
   if (policy.limit === 0 || blockLeft(stored, policy, nowMs) > 0) return false;
-  return algorithmOf(policy).admits(counting(stored), policy, cost, nowMs);
+  return algorithmOf(policy).admits(counting(stored), policy, cost, nowMs, slot);
 }
 
 /**
@@ -96,10 +102,39 @@ export function refund(
   nowMs: number,
   chargedAtMs?: number,
   owed?: number,
+  slot?: number,
 ): CounterState | undefined {
   const before = asOfNow(stored, policy, nowMs);
   const counts = cost > 0 && policy.limit > 0 && !isBlock(before);
-  const state = counts ? algorithmOf(policy).refund(before, policy, cost, nowMs, chargedAtMs, owed) : before;
+  const state = counts ? algorithmOf(policy).refund(before, policy, cost, nowMs, chargedAtMs, owed, slot) : before;
+  return changedTo(state, before, stored, policy, nowMs);
+}
+
+/**
+ * Makes the lease of a slot anew, if it is still held.
+ *
+ * @returns what is to be stored from now on, as in an outcome
+ */
+export function renew(
+  stored: CounterState,
+  policy: Policy,
+  slot: number | undefined,
+  nowMs: number,
+): CounterState | undefined {
+  const before = asOfNow(stored, policy, nowMs);
+  const isSlot = policy.algorithm === 'concurrency' && slot !== undefined && policy.limit > 0;
+  const state = isSlot ? concurrency.renew(before, policy, slot, nowMs) : before;
+  return changedTo(state, before, stored, policy, nowMs);
+}
+
+/** What is to be stored where a state became another without a decision. */
+function changedTo(
+  state: CounterState,
+  before: CounterState,
+  stored: CounterState,
+  policy: Policy,
+  nowMs: number,
+): CounterState | undefined {
   // A call that costs nothing tells how long it is to be kept.
   const { resetAfterMs } = decide(state, policy, 0, false, nowMs).status;
   if (state === before) return kept(stored, { state, resetAfterMs }, policy, nowMs);
@@ -134,6 +169,8 @@ function algorithmOf({ algorithm }: Policy): Algorithm {
       return slidingLog;
     case 'strict-window':
       return strictWindow;
+    case 'concurrency':
+      return concurrency;
     default:
       return algorithm satisfies never;
   }

@@ -7,8 +7,13 @@ export interface Charge {
   /** Who is limited: inert, well-formed text of at most 256 characters, bounded and hashed before it gets here. */
   readonly key: string;
   readonly policy: Policy;
-  /** Units: a safe integer of at least 0. */
+  /** Units: a safe integer of at least 0; of a `concurrency` policy at most 1. */
   readonly cost: number;
+  /**
+   * Name of the slot that a `concurrency` policy gives to a call of cost 1: a safe integer of at least 0, of which no
+   * two calls have the same. Whoever charges it gives it back and renews it by this name.
+   */
+  readonly slot?: number;
 }
 
 /** What every verb of a backend is given. */
@@ -39,6 +44,12 @@ export interface RefundRequest extends BackendRequest {
   /** The store's time of the charge that is given back: what has left its window since is not given back again. */
   readonly chargedAtMs?: number;
   /** Name of the backend that charged it: a composite gives back there and nowhere else. */
+  readonly backend?: string;
+}
+
+/** Slots whose holders are alive. */
+export interface RenewRequest extends BackendRequest {
+  /** Name of the backend that gave them: a composite renews there and nowhere else. */
   readonly backend?: string;
 }
 
@@ -83,6 +94,11 @@ export interface Backend {
   peek(request: BackendRequest): Reply | Promise<Reply>;
   /** Gives units back, never above the limit; a key that is not there stays away. */
   refund(request: RefundRequest): void | Promise<void>;
+  /**
+   * Lets each slot that the request names end a lease (`windowMs`) from now, if it is still held; one that is gone stays
+   * gone. Needed for `concurrency`.
+   */
+  renew?(request: RenewRequest): void | Promise<void>;
   /** Forgets the counters of these policies for these keys, blocks included. */
   reset(request: BackendRequest): void | Promise<void>;
   /** Resolves if the store answers; costs nothing and changes nothing. */

@@ -20,8 +20,9 @@ export type CalendarWindow = 'calendar-day' | 'calendar-week' | 'calendar-month'
  * - `token-bucket`: a bucket of `burst` tokens, refilled continuously at `limit` per `window`; starts full.
  * - `sliding-log`: one entry for each unit; exact, and made for small limits.
  * - `strict-window`: never more than `limit` in any interval of the window's length, in bounded space for any limit.
+ * - `concurrency`: so many calls at a time; each holds a slot until it ends.
  */
-export type AlgorithmName = 'sliding-window' | 'fixed-window' | 'token-bucket' | 'sliding-log' | 'strict-window';
+export type AlgorithmName = 'sliding-window' | 'fixed-window' | 'token-bucket' | 'sliding-log' | 'strict-window' | 'concurrency';
 
 /** Every algorithm. */
 export const ALGORITHM_NAMES: readonly AlgorithmName[] = [
@@ -30,6 +31,7 @@ export const ALGORITHM_NAMES: readonly AlgorithmName[] = [
   'token-bucket',
   'sliding-log',
   'strict-window',
+  'concurrency',
 ];
 
 /**
@@ -155,7 +157,10 @@ export interface Policy {
   readonly name: string;
   readonly algorithm: AlgorithmName;
   readonly limit: number;
-  /** Of a calendar window: its usual length (a month has 31 days); statuses tell that of the present window. */
+  /**
+   * Of a calendar window: its usual length (a month has 31 days); statuses tell that of the present window. Of
+   * `concurrency`: how long a slot is held without being renewed.
+   */
   readonly windowMs: number;
   /** The windows are those of the calendar in `timeZone`, not multiples of `windowMs`. Only with `fixed-window`. */
   readonly calendar?: CalendarWindow;

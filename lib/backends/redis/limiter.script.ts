@@ -15,13 +15,14 @@ const LETTERS: Readonly<Record<AlgorithmName, string>> = {
   'token-bucket': 'b',
   'sliding-log': 'L',
   'strict-window': 'W',
+  concurrency: 'C',
 };
 
 export type Verb =
   | { readonly kind: 'consume'; readonly overdraw: boolean }
   | { readonly kind: 'peek' }
   | { readonly kind: 'refund'; readonly chargedAtMs: number | undefined }
-  | { readonly kind: 'reset' };
+  | { readonly kind: 'renew' | 'reset' };
 
 /** What the script is called with. */
 export interface LimiterCall {
@@ -40,7 +41,7 @@ export function limiterCall(
   const parameters = verbParameters(verb);
   let number = 0;
   let previous: string | undefined;
-  for (const { key, policy, cost, owed } of charges) {
+  for (const { key, policy, cost, owed, slot } of charges) {
     if (key !== previous) {
       const subject = subjectKey(keyPrefix, key);
       number = keys.indexOf(subject) + 1 || keys.push(subject);
@@ -48,9 +49,9 @@ export function limiterCall(
     }
     const { quota, id, isPlain } = parametersOf(policy);
     const plain = quota + digits(cost) + id;
-    const suffices = isPlain && isShort(cost) && number === 1 && owed === undefined;
+    const suffices = isPlain && isShort(cost) && number === 1 && owed === undefined && slot === undefined;
     if (suffices) parameters.push(plain);
-    else parameters.push(plain + decimals(policy, cost, number, owed) + borders(policy, clock));
+    else parameters.push(plain + decimals(policy, cost, number, slot ?? owed) + borders(policy, clock));
   }
   return { keys, parameters };
 }
@@ -79,6 +80,7 @@ function verbParameters(verb: Verb): string[] {
     case 'refund':
       return ['refund', String(verb.chargedAtMs ?? -1)];
     case 'peek':
+    case 'renew':
     case 'reset':
       return [verb.kind];
   }

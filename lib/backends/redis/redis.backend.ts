@@ -1,5 +1,5 @@
 import type { RedisOptions } from 'ioredis';
-import type { Backend, BackendRequest, ConsumeRequest, Refund, RefundRequest, Reply } from '../../contracts/backend.js';
+import type { Backend, BackendRequest, ConsumeRequest, Refund, RefundRequest, RenewRequest, Reply } from '../../contracts/backend.js';
 import type { CircuitBreakerOptions } from '../../contracts/breaker.js';
 import { RateLimitConfigurationError } from '../../contracts/errors.js';
 import { onlyKnown } from '../../policies/option-checks.js';
@@ -86,6 +86,10 @@ class RedisBackend implements Backend {
 
   async refund(request: RefundRequest): Promise<void> {
     await this.runAll({ kind: 'refund', chargedAtMs: request.chargedAtMs }, request);
+  }
+
+  async renew(request: RenewRequest): Promise<void> {
+    await this.runAll({ kind: 'renew' }, request);
   }
 
   async reset(request: BackendRequest): Promise<void> {

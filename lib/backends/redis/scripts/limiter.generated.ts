@@ -6,13 +6,14 @@ The arithmetic is that of lib/algorithms, operation by operation.
 
 KEYS  one key for each subject of the call
 
-ARGV  1  verb: consume, overdraw (which charges even where the quota does not suffice), peek, refund or reset
+ARGV  1  verb: consume, overdraw (which charges even where the quota does not suffice), peek, refund, renew (of slots,
+         whose leases then begin anew) or reset
       2  of refund: the time of the charge that is given back, ms; -1 if unknown
       and then one for each charge: limit, windowMs and cost, each as five digits to the base 128, and the id. Where one
          of them needs more digits, or there is more to tell, decimals follow that count instead of the digits:
          ' limit windowMs cost subject burst blockForMs enforced owed': its number in KEYS (else 1), the capacity (else
          limit), 0 for no block (else 0), 0 for a shadow policy (else 1), what a bucket owed right after the charge that
-         is given back, -1 if unknown (else -1). Of a calendar window there follows ' kind b1 b2 b3 b4 b5': which of them
+         is given back, -1 if unknown (else -1); of a slot, its name. Of a calendar window there follows ' kind b1 b2 b3 b4 b5': which of them
          it is (from 1), and the borders (ms) of the three windows around the caller's time and of the one after them
 
 Reply one string, a STATUS for each charge: now (ms), remaining, resetAfterMs, retryAfterMs (0: allowed, -1: refused for
@@ -21,8 +22,8 @@ Reply one string, a STATUS for each charge: now (ms), remaining, resetAfterMs, r
       'BORDERS now' where the server's time lies outside the borders that it was told.
 
 A key holds a HEAD, of FORMAT and the time at which it expires (ms), and a COUNTER for each policy of its subject:
-      id (its first letter tells the algorithm: fixed, sliding, bucket, Log or strict Window), keptUntil (ms; from then
-      on it is as if never seen), windowMs (0: blocked until keptUntil), and
+      id (its first letter tells the algorithm: fixed, sliding, bucket, Log, strict Window or
+      Concurrency), keptUntil (ms; from then on it is as if never seen), windowMs (0: blocked until keptUntil), and
                  at                       used                        rest
         fixed    end of the window, ms    its units                   0, or the kind of calendar window
         sliding  window since the epoch   its units                   units of the window before
@@ -30,6 +31,8 @@ A key holds a HEAD, of FORMAT and the time at which it expires (ms), and a COUNT
                                           full then, tokens x windowMs
         Log,     newest time, ms          units in all                length of what follows: the units, oldest first,
         Window                                                        as RECORDs of time and number
+        Concur-  latest end of a lease    slots                       length of what follows: RECORDs of the end of a
+        rency                                                         lease (ms) and the slot's name
 It expires at least GRACE ms after the last counter is over: a clock that steps back by less finds all of them again.
 
 What is made anew in each call, functions, tables and strings, costs more than what is done with it. So this is one run
@@ -43,10 +46,11 @@ Numbers are whole. What is stored or replied is below 2^53; a product beyond is 
 local FORMAT, EMPTY, GRACE = 3, '\\3\\0\\0\\0\\0\\0\\0\\0', 1000
 local HEAD, HEAD_SIZE = '>BI7', 8
 local COUNTER, COUNTER_SIZE = '>c10I7I6I6I7I7', 43
-local FIXED, SLIDING, BUCKET, STRICT = 102, 115, 98, 87 -- the letters f, s, b and W
+local FIXED, SLIDING, BUCKET, STRICT, SLOTS = 102, 115, 98, 87, 67 -- the letters f, s, b, W and C
 local CAPITALS = 91 -- all below are capital letters: records follow
 local RECORD, RECORD_SIZE = '>I6I7', 13
 local MAX_RECORDS = 60 -- of a strict window
+local LEAST_WAIT = 1000 -- for a slot, ms
 local PLAIN_SIZE = 25
 local STATUS = '>dddd'
 local MAX_PRODUCT, MAX_INTEGER = 4503599627370496, 9007199254740991
@@ -98,6 +102,7 @@ repeat
     local id = sub(argument, 16, PLAIN_SIZE)
     local number, burst, block_ms, enforced, owed = 1, limit, 0, true, -1
     local kind, ends, next_ends, borders = 0, nil, nil, nil
+    local held, first_end = '', nil
     if #argument > PLAIN_SIZE then
       local pattern = '^ (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%-?%d+)(.*)$'
       limit, window_ms, cost, number, burst, block_ms, enforced, owed, borders =
@@ -199,6 +204,26 @@ repeat
         end
       end
       at, rest = now, limit
+    elseif algorithm == SLOTS then
+      local live = {}
+      at, used, held, first_end = 0, 0, '', nil
+      for start = 1, #rest, RECORD_SIZE do
+        local lease_end, slot = unpack(RECORD, rest, start)
+        if lease_end > now then
+          -- No lease lasts for longer than one from now: the clock may have stepped back, or the policy changed.
+          if lease_end > now + window_ms then lease_end, kept_until = now + window_ms, 0 end
+          used = used + 1
+          if slot == owed then
+            held = pack(RECORD, lease_end, slot)
+          else
+            live[#live + 1] = pack(RECORD, lease_end, slot)
+            at = max(at, lease_end)
+          end
+          first_end = min(first_end or lease_end, lease_end)
+        end
+      end
+      -- The slot that is asked for stands apart, and last.
+      rest = table.concat(live)
     else
       if at > now then
         -- The clock stepped back: what lies in the future came now, in one record.
@@ -231,6 +256,8 @@ repeat
         admitted = free >= 0 and rest * covered <= free * window_ms
       elseif algorithm == BUCKET then
         admitted = used <= (burst - cost) * window_ms
+      elseif algorithm == SLOTS then
+        admitted = free >= 0 or held ~= ''
       else
         admitted = free >= 0
       end
@@ -259,6 +286,9 @@ repeat
           used = min(used + cost, MAX_INTEGER)
         elseif algorithm == BUCKET then
           used = min(used + cost * window_ms, MAX_PRODUCT)
+        elseif algorithm == SLOTS then
+          if held == '' then used = used + 1 end
+          held = pack(RECORD, now + window_ms, owed)
         else
           local units = min(cost, MAX_INTEGER - used)
           used = used + units
@@ -293,6 +323,8 @@ repeat
         elseif floor(charged_at / window_ms) == at - 1 then
           rest = max(0, rest - cost)
         end
+      elseif algorithm == SLOTS then
+        if held ~= '' then used, held = used - 1, '' end
       else
         local holder = charged_at
         if algorithm == STRICT and charged_at >= 0 then
@@ -320,6 +352,14 @@ repeat
       end
     end
 
+    if algorithm == SLOTS and not blocked_until then
+      if verb == 'renew' and held ~= '' then held, kept_until = pack(RECORD, now + window_ms, owed), 0 end
+      if held ~= '' then
+        local lease_end = unpack(RECORD, held)
+        at, rest = max(at, lease_end), rest .. held
+      end
+    end
+
     -- 6. What the policy says of it.
     local remaining, reset, retry = 0, 0, 0
     if blocked_until then
@@ -338,6 +378,9 @@ repeat
       if used > 0 then reset = until_next end
     elseif algorithm == BUCKET then
       remaining, reset = floor((burst * window_ms - used) / window_ms), ceil(used / limit)
+    elseif algorithm == SLOTS then
+      remaining = limit - used
+      if used > 0 then reset = at - now end
     else
       remaining = limit - used
       if rest ~= '' then reset = at + window_ms - now end
@@ -359,6 +402,8 @@ repeat
       retry = until_next
     elseif algorithm == BUCKET then
       retry = ceil((used - (burst - cost) * window_ms) / limit)
+    elseif algorithm == SLOTS then
+      retry = max(LEAST_WAIT, first_end - now)
     else
       local lacking = used - (limit - cost)
       retry = window_ms

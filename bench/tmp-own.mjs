@@ -1,0 +1,194 @@
+// What a decision in memory costs beside the stores that people use now: on one hot key and on 100,000, for one policy
+// and for several, at small and large limits; and what a key weighs. Each contender has a process of its own, as in an
+// application, where nothing but its own garbage, timers and compiled code bears on it; they take turns, each ratio is to
+// the peer in the same round, and medians are shown. Mind what is compared: express-rate-limit's store reads a clock and
+// counts the calls of a key in a fixed window, for one policy, within no bound, and leaves it to its caller to say which
+// pass; the others decide.
+//   npm run bench -- memory
+import { fork, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { createRequire } from 'node:module';
+
+
+import { memoryBackend } from '/work/wt/algorithms/dist/esm/index.js';
+import { testPolicy } from '/work/wt/algorithms/dist/esm/testing/index.js';
+
+// Throttler's module loads all of Nest; the storage alone does.
+const require = createRequire(import.meta.url);
+
+
+const ROUNDS = 9;
+const WARM_UP = 6;
+/** Length of one contender's turn: by time, for some of them are a thousand times slower than others. */
+const TURN_NS = 25_000_000n;
+const BATCH = 100;
+const MANY = 100_000;
+const WEIGHED = 1_000_000;
+const WINDOW_MS = 60_000;
+const ALGORITHMS = ['sliding-window', 'fixed-window', 'token-bucket', 'sliding-log', 'strict-window'];
+/** What all the peers count by. */
+const ALIKE = 'fixed-window';
+
+const keysOf = (count) => Array.from({ length: count }, (_, index) => `ip:10.${index >> 16}.${index >> 8}.${index}`);
+
+/** Contenders by name: each makes, for its limits, a function that decides on a key, or promises to. */
+const peers = {};
+const floodgate = (algorithm) => (limits) => {
+  const backend = memoryBackend({ maxKeys: 2 * WEIGHED });
+  const policies = limits.map((limit, index) =>
+    testPolicy({ name: `policy-${index}`, algorithm, limit, windowMs: WINDOW_MS }),
+  );
+  if (policies.length === 1) {
+    const [policy] = policies;
+    return (key) => backend.consume({ charges: [{ key, policy, cost: 1 }], timeoutMs: 250 });
+  }
+  return (key) => backend.consume({ charges: policies.map((policy) => ({ key, policy, cost: 1 })), timeoutMs: 250 });
+};
+
+const contenders = {
+  ...Object.fromEntries(ALGORITHMS.map((algorithm) => [algorithm, floodgate(algorithm)])),
+  ...peers,
+};
+
+const scenarios = [
+  { name: 'hot key, limit 100', limits: [100], keys: 1 },
+  { name: 'hot key, limit 10,000', limits: [10_000], keys: 1 },
+  { name: 'hot key, never refused', limits: [1_000_000_000], keys: 1, without: ['sliding-log', '@nestjs/throttler'] },
+  { name: '100,000 keys, limit 100', limits: [100], keys: MANY },
+  { name: '100,000 keys, limit 10,000', limits: [10_000], keys: MANY },
+  { name: 'two policies, hot key', limits: [100, 10_000], keys: 1 },
+  { name: 'two policies, 100,000 keys', limits: [100, 10_000], keys: MANY },
+  { name: 'four policies, hot key', limits: [100, 1000, 5000, 10_000], keys: 1 },
+];
+
+function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)];
+}
+
+/** Kept, or the compiler might find that nobody needs to know. */
+export let decision;
+
+/** What decides at once is not waited for, just as the guard does not. */
+function decideAtOnce(decide, keys, from) {
+  for (let call = 0; call < BATCH; call += 1) decision = decide(keys[(from + call * 7919) % keys.length]);
+}
+
+async function decideByPromise(decide, keys, from) {
+  for (let call = 0; call < BATCH; call += 1) decision = await decide(keys[(from + call * 7919) % keys.length]);
+}
+
+/** A turn: decisions a second. */
+async function turn(decide, keys, state) {
+  const promises = typeof decide(keys[0]).then === 'function';
+  const start = process.hrtime.bigint();
+  let elapsed = 0n;
+  let made = 0;
+  while (elapsed < TURN_NS) {
+    if (promises) await decideByPromise(decide, keys, state.next);
+    else decideAtOnce(decide, keys, state.next);
+    state.next = (state.next + BATCH * 7919) % keys.length;
+    made += BATCH;
+    elapsed = process.hrtime.bigint() - start;
+  }
+  return (made / Number(elapsed)) * 1e9;
+}
+
+/** In a process of its own: takes a turn whenever it is told to, and tells the rate. */
+async function contend(contender, { limits, keys: count }) {
+  const keys = keysOf(count);
+  const decide = contenders[contender](limits);
+  for (const key of keys) await decide(key);
+  const state = { next: 0 };
+  // The callers of a limiter know many functions by then: none of these is compiled as a part of the loop that calls it.
+  for (const other of [() => 1, () => 2, () => 3, () => 4, () => 5]) {
+    decideAtOnce(other, keys, 0);
+    await decideByPromise(other, keys, 0);
+  }
+  process.on('message', async () => process.send(await turn(decide, keys, state)));
+  process.on('disconnect', () => process.exit());
+  process.send('ready');
+}
+
+const answerOf = (child) => once(child, 'message', { signal: AbortSignal.timeout(60_000) });
+
+async function measure({ name, without = [] }, scenario) {
+  const runs = [];
+  for (const contender of Object.keys(contenders).filter((one) => !without.includes(one))) {
+    const child = fork(import.meta.filename, ['--contend', contender, String(scenario)]);
+    await answerOf(child);
+    runs.push({ contender, child, rates: [] });
+  }
+  for (let round = -WARM_UP; round < ROUNDS; round += 1) {
+    for (const { child, rates } of runs) {
+      child.send('turn');
+      const [rate] = await answerOf(child);
+      if (round >= 0) rates.push(rate);
+    }
+  }
+  for (const { child } of runs) child.kill();
+  const rates = Object.fromEntries(runs.map((run) => [run.contender, millions(median(run.rates))]));
+  const ours = runs.filter(({ contender }) => !(contender in peers));
+  const ratios = runs
+    .filter(({ contender }) => contender in peers)
+    .map((peer) => {
+      const ratioOf = (run) => significant(median(run.rates.map((rate, round) => rate / peer.rates[round])));
+      const each = ours.map(ratioOf);
+      const alike = ratioOf(ours.find(({ contender }) => contender === ALIKE));
+      return [peer.contender, `${alike} (${Math.min(...each)} - ${Math.max(...each)})`];
+    });
+  return { name, rates, ratios: Object.fromEntries(ratios) };
+}
+
+const significant = (ratio) => Number(ratio.toPrecision(2));
+
+const millions = (rate) => Number((rate / 1e6).toFixed(rate < 100_000 ? 4 : 2));
+
+/** Bytes of heap and beside it for each of a million keys, the keys' own text not counted. In a process of its own. */
+async function weigh(contender) {
+  const keys = keysOf(WEIGHED);
+  const before = bytes();
+  const decide = contenders[contender]([100]);
+  for (const key of keys) await decide(key);
+  const perKey = (bytes() - before) / WEIGHED;
+  await decide(keys[0]);
+  console.log(Math.round(perKey));
+  process.exit();
+}
+
+function bytes() {
+  globalThis.gc();
+  globalThis.gc();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
+async function compare() {
+  const measured = [];
+  for (const [index, scenario] of scenarios.entries()) measured.push(await measure(scenario, index));
+
+  console.log('Decisions a second, in millions');
+  console.table(Object.fromEntries(measured.map(({ name, rates }) => [name, rates])));
+
+  console.log(
+    `\nTimes as fast as each peer, which all count fixed windows: ${ALIKE} (our slowest algorithm - our fastest)`,
+  );
+  console.table(Object.fromEntries(measured.map(({ name, ratios }) => [name, ratios])));
+
+  console.log('\nBytes a key, of a million');
+  console.table(
+    Object.fromEntries(Object.keys(contenders).map((contender) => [contender, { bytes: weightOf(contender) }])),
+  );
+}
+
+function weightOf(contender) {
+  const flags = ['--expose-gc', '--max-old-space-size=3000', import.meta.filename, '--weigh', contender];
+  const stdio = ['ignore', 'pipe', 'inherit'];
+  const { stdout, status } = spawnSync(process.execPath, flags, { encoding: 'utf8', stdio, timeout: 120_000 });
+  return status === 0 ? Number(stdout) : 'did not finish';
+}
+
+const [task, contender, scenario] = process.argv.slice(2);
+if (task === '--contend') await contend(contender, scenarios[Number(scenario)]);
+else if (task === '--weigh') await weigh(contender);
+else await compare();
