@@ -13,6 +13,7 @@ import {
   type Type,
 } from '@nestjs/common';
 import { APP_GUARD, ApplicationConfig, ModulesContainer } from '@nestjs/core';
+import { Admission } from './limiter/admission.js';
 import { BackendService } from './limiter/backend.service.js';
 import { Decider } from './limiter/decider.js';
 import { OutageLog } from './limiter/outage-log.js';
@@ -142,7 +143,7 @@ function moduleWith(options: Provider[], isGlobal = true): DynamicModule {
 }
 
 /** What the guard is made of, for modules that bind it themselves. */
-const GUARD_PARTS = [RATE_LIMIT_SETTINGS, ChargeResolver, Decider];
+const GUARD_PARTS = [RATE_LIMIT_SETTINGS, ChargeResolver, Decider, Admission];
 
 const PROVIDERS: Provider[] = [
   { provide: RATE_LIMIT_SETTINGS, useFactory: settingsOf, inject: [RATE_LIMIT_OPTIONS] },
@@ -155,6 +156,7 @@ const PROVIDERS: Provider[] = [
   CircuitBreakerRegistry,
   OutageLog,
   Decider,
+  Admission,
   BackendService,
   Injection,
   KeyReaders,

@@ -22,17 +22,23 @@ export type CalendarWindow = 'calendar-day' | 'calendar-week' | 'calendar-month'
  * - `strict-window`: never more than `limit` in any interval of the window's length, in bounded space for any limit.
  * - `concurrency`: so many calls at a time; each holds a slot until it ends.
  */
-export type AlgorithmName = 'sliding-window' | 'fixed-window' | 'token-bucket' | 'sliding-log' | 'strict-window' | 'concurrency';
+export type AlgorithmName =
+  'sliding-window' | 'fixed-window' | 'token-bucket' | 'sliding-log' | 'strict-window' | 'concurrency';
 
-/** Every algorithm. */
-export const ALGORITHM_NAMES: readonly AlgorithmName[] = [
+/** An algorithm that counts units over time. */
+export type CountingAlgorithm = Exclude<AlgorithmName, 'concurrency'>;
+
+/** Every algorithm that counts units over time. */
+export const COUNTING_ALGORITHMS: readonly CountingAlgorithm[] = [
   'sliding-window',
   'fixed-window',
   'token-bucket',
   'sliding-log',
   'strict-window',
-  'concurrency',
 ];
+
+/** Every algorithm. */
+export const ALGORITHM_NAMES: readonly AlgorithmName[] = [...COUNTING_ALGORITHMS, 'concurrency'];
 
 /**
  * What a call gets when no backend can decide.
@@ -112,6 +118,13 @@ export interface PolicyOptions {
   readonly algorithm?: AlgorithmName;
   /** Capacity of a token bucket: a whole number of at least 1. Default: `limit`. */
   readonly burst?: number;
+  /**
+   * How long a slot of `concurrency` is held at most without being renewed, as it is while its call lives: it is free
+   * after so long if its process died. Default `'1m'`.
+   */
+  readonly leaseTime?: Duration;
+  /** Calls that wait for a slot of `concurrency` instead of being refused. Default: none. */
+  readonly queue?: PolicyQueue;
   /** Units that one call consumes. Default 1. */
   readonly cost?: CostInput;
   /** Who is limited. Default: the module's `key`. */
@@ -128,6 +141,16 @@ export interface PolicyOptions {
   readonly mode?: PolicyMode;
   /** The message of the 429 that this policy causes. Default: `Too Many Requests`. */
   readonly message?: string;
+}
+
+/** Calls that wait in a process until a slot is free: one queue for each policy and key. */
+export interface PolicyQueue {
+  /** Calls that wait at most; the next is refused. A whole number of at least 1. */
+  readonly size: number;
+  /** How long a call waits before it is refused. */
+  readonly maxWait: Duration;
+  /** Who is next: who came first (`fifo`, the default) or who came last (`lifo`). */
+  readonly order?: 'fifo' | 'lifo';
 }
 
 /** Finds the policies of a call; a class that dependency injection resolves. It is asked once a request. */

@@ -11,10 +11,12 @@ import { checkApart } from '../policies/policy-identity.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
 import { boundedKey } from './bounded-key.js';
 import { distinct } from './charges.js';
+import { Admission, asksForSlots } from './admission.js';
 import { Decider, type Outcome } from './decider.js';
 import { notCounted } from './decisions.js';
 import { failureModeOf } from './failure-mode.js';
-import { BackendLease, type Lease } from './lease.js';
+import { isSlot } from './held-slots.js';
+import { BackendLease, type Lease, type LeaseAccount } from './lease.js';
 import { exceeded, type DecisionRequest, type PolicyDecisionRequest } from './decision-request.js';
 
 /** How one call differs from what the policies say. */
@@ -43,6 +45,7 @@ export class BackendService {
     @Inject(RATE_LIMIT_SETTINGS) private readonly settings: RateLimitSettings,
     @Inject(Decider) private readonly decider: Decider,
     @Inject(PolicyCatalog) private readonly catalog: PolicyCatalog,
+    @Inject(Admission) private readonly admission: Admission,
   ) {}
 
   /**
@@ -59,6 +62,7 @@ export class BackendService {
    */
   async consume(key: string, policies: Policies, options: ConsumeOptions = {}): Promise<Decision> {
     const request = this.requestOf(key, policies, options);
+    refuseSlots(request);
     const { signal } = options;
     signal?.throwIfAborted();
     const charging = this.charged(request);
@@ -80,7 +84,9 @@ export class BackendService {
    */
   async refund(key: string, policies: Policies, cost?: number): Promise<void> {
     const request = this.requestOf(key, policies, cost === undefined ? {} : { cost });
-    if (this.settings.enabled) await this.decider.refund(request);
+    // Who holds a slot gives it back.
+    const charges = request.charges.filter((charge) => !isSlot(charge));
+    if (this.settings.enabled && charges.length > 0) await this.decider.refund({ ...request, charges });
   }
 
   /**
@@ -107,7 +113,7 @@ export class BackendService {
     const request = this.requestOf(key, policies, options);
     const { signal } = options;
     signal?.throwIfAborted();
-    const granting = this.granted(request);
+    const granting = this.granted(request, signal);
     if (signal === undefined) return granting;
     return untilAborted(granting, signal, () => {
       // Nobody will hold the lease that may still be granted.
@@ -157,13 +163,17 @@ export class BackendService {
   }
 
   /** @throws RateLimitExceededException when the call is limited */
-  private async granted(request: PolicyDecisionRequest): Promise<Lease> {
-    const outcome = await this.charged(request);
+  private async granted(request: PolicyDecisionRequest, signal: AbortSignal | undefined): Promise<Lease> {
+    const slotted = this.settings.enabled && asksForSlots(request);
+    const { outcome, slots } = slotted
+      ? await this.admission.admit(request, signal)
+      : { outcome: await this.charged(request) };
     if (outcome.decision.kind === 'limited') throw exceeded(request, outcome.decision);
-    return new BackendLease(outcome, request.charges, {
+    const account: LeaseAccount = {
       charge: async (charges, overdraw) => this.charged({ ...request, charges, overdraw }),
       refund: (charges, receipt) => this.decider.refund({ ...request, charges }, receipt),
-    });
+    };
+    return new BackendLease(outcome, request.charges, account, slots);
   }
 
   private requestOf(key: string, policies: Policies, options: ConsumeOptions): PolicyDecisionRequest {
@@ -188,6 +198,17 @@ export class BackendService {
     if (!this.settings.enabled) return { decision: notCounted('disabled'), atMs: null };
     return this.decider.decide(request);
   }
+}
+
+/** @throws RateLimitConfigurationError for a slot that nobody would give back */
+function refuseSlots({ charges }: PolicyDecisionRequest): void {
+  const slot = charges.find(isSlot);
+  if (slot === undefined) return;
+  throw new RateLimitConfigurationError(
+    'policies',
+    slot.policy.name,
+    'A concurrency policy holds a slot while a call lives: use acquire() or withLease().',
+  );
 }
 
 function costOf({ cost: own, policy }: CompiledPolicy, given: number | undefined): number {

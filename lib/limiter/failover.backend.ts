@@ -4,6 +4,7 @@ import type {
   BackendRequest,
   ConsumeRequest,
   RefundRequest,
+  RenewRequest,
   Reply,
 } from '../contracts/backend.js';
 import type { Clock } from '../contracts/breaker.js';
@@ -105,6 +106,11 @@ export class FailoverBackend implements Backend {
     const charger = this.all.find(({ guard }) => guard.name === request.backend);
     if (charger !== undefined) return charger.guard.refund(request);
     return this.firstOf(this.inOrder(request.timeoutMs), (member) => member.guard.refund(request));
+  }
+
+  /** Renews where the slots were given. */
+  renew(request: RenewRequest): MaybePromise<void> {
+    return this.all.find(({ guard }) => guard.name === request.backend)?.guard.renew(request);
   }
 
   /** Forgets on every member that can be reached; fails if none can. */

@@ -1,5 +1,12 @@
 import { canNeverPass } from '../algorithms/counter.js';
-import type { BackendRequest, Charge, ConsumeRequest, RefundRequest, Reply } from '../contracts/backend.js';
+import type {
+  BackendRequest,
+  Charge,
+  ConsumeRequest,
+  RefundRequest,
+  RenewRequest,
+  Reply,
+} from '../contracts/backend.js';
 import type { Policy } from '../contracts/policy.js';
 import { MemoryBackend } from '../backends/memory/memory.backend.js';
 
@@ -32,6 +39,10 @@ export class LocalLimiter {
 
   refund(request: RefundRequest): void {
     this.memory.refund(this.shared(request));
+  }
+
+  renew(request: RenewRequest): void {
+    this.memory.renew(this.shared(request));
   }
 
   reset(request: BackendRequest): void {

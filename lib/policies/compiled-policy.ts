@@ -11,11 +11,12 @@ import {
   type PolicyScope,
   type SkipFunction,
 } from '../contracts/policy.js';
-import { calendarOf, windowLengthMs } from './calendar-window.js';
+import { calendarOf, type CalendarPart, windowLengthMs } from './calendar-window.js';
 import { parseDuration } from './duration.js';
 import { checkKeyInput } from './key-input.js';
 import { aFunction, anObject, aText, oneOf, onlyKnown } from './option-checks.js';
 import { formatRate, parseRate, type Rate } from './rate.js';
+import { slotsOf, type QueueSettings } from './slot-options.js';
 
 /** A policy after validation: the quota that backends see, and how it applies to a call. */
 export interface CompiledPolicy {
@@ -26,6 +27,8 @@ export interface CompiledPolicy {
   readonly skipIf: SkipFunction | undefined;
   readonly scope: PolicyScope;
   readonly message: string | undefined;
+  /** Where calls wait for a slot of a concurrency policy. */
+  readonly queue: QueueSettings | undefined;
 }
 
 const OPTIONS: readonly (keyof PolicyOptions)[] = [
@@ -35,6 +38,8 @@ const OPTIONS: readonly (keyof PolicyOptions)[] = [
   'window',
   'timeZone',
   'algorithm',
+  'leaseTime',
+  'queue',
   'burst',
   'cost',
   'key',
@@ -65,8 +70,9 @@ export function compilePolicy(
   identify: (explicitName: string | undefined) => string,
 ): CompiledPolicy {
   const options = typeof input === 'string' ? {} : checkedShape(option, input);
+  const slots = slotsOf(option, options);
   const calendar = calendarOf(option, options);
-  const rate = typeof input === 'string' ? parseRate(option, input) : rateOf(option, options);
+  const rate = slots?.quota ?? (typeof input === 'string' ? parseRate(option, input) : rateOf(option, options));
   const usual = calendar.calendar === undefined ? 'sliding-window' : 'fixed-window';
   const { algorithm = usual, mode = 'enforce', scope = 'shared', failureMode, name } = options;
   oneOf(`${option}.algorithm`, algorithm, ALGORITHM_NAMES);
@@ -83,7 +89,7 @@ export function compilePolicy(
   return {
     policy: {
       id: `${identify(name)}#${algorithm}`,
-      name: name ?? (calendar.calendar === undefined ? formatRate(rate) : `${rate.limit}/${calendar.calendar}`),
+      name: name ?? nameOf(rate, algorithm, calendar),
       algorithm,
       ...rate,
       ...calendar,
@@ -97,6 +103,7 @@ export function compilePolicy(
     skipIf: options.skipIf,
     scope,
     message: options.message,
+    queue: slots?.queue,
   };
 }
 
@@ -108,6 +115,12 @@ export function checkName(option: string, name: string): void {
     name,
     'Give 1 to 64 letters, digits or any of _ . : * - (a slash would make it a rate).',
   );
+}
+
+/** What a policy is called that has no name of its own: by what it says. */
+function nameOf(rate: Rate, algorithm: AlgorithmName, { calendar }: CalendarPart): string {
+  if (algorithm === 'concurrency') return `${rate.limit}/concurrency`;
+  return calendar === undefined ? formatRate(rate) : `${rate.limit}/${calendar}`;
 }
 
 /** The same policy with a counter of another identity. */
@@ -155,7 +168,7 @@ function burstOf(option: string, { burst }: PolicyOptions, algorithm: AlgorithmN
 
 /** Keeps every product of the arithmetic exact (see `MAX_PRODUCT`). */
 function checkProducts(option: string, algorithm: AlgorithmName, { limit, windowMs }: Rate, burst: number): void {
-  if (algorithm === 'fixed-window' || algorithm === 'strict-window') return;
+  if (algorithm !== 'sliding-window' && algorithm !== 'token-bucket' && algorithm !== 'sliding-log') return;
   if (algorithm === 'sliding-log') {
     if (limit <= MAX_LOG_LIMIT) return;
     throw new RateLimitConfigurationError(

@@ -1,5 +1,5 @@
 import type { Backend } from '../contracts/backend.js';
-import { ALGORITHM_NAMES, type AlgorithmName } from '../contracts/policy.js';
+import { ALGORITHM_NAMES, type AlgorithmName, type CountingAlgorithm } from '../contracts/policy.js';
 import { blockCases } from './cases/block.cases.js';
 import { calendarCases } from './cases/calendar.cases.js';
 import { chargeCases } from './cases/charge.cases.js';
@@ -14,6 +14,7 @@ import { refundCases } from './cases/refund.cases.js';
 import { resetCases } from './cases/reset.cases.js';
 import { severalCases } from './cases/several.cases.js';
 import { shadowCases } from './cases/shadow.cases.js';
+import { slotCases } from './cases/slot.cases.js';
 import { timeCases } from './cases/time.cases.js';
 import { tokenBucketCases } from './cases/token-bucket.cases.js';
 import { vectorCases } from './cases/vector.cases.js';
@@ -68,6 +69,8 @@ const FOR_EACH_ALGORITHM: readonly AlgorithmCases[] = [
   vectorCases,
 ];
 
+const isCounting = (algorithm: AlgorithmName): algorithm is CountingAlgorithm => algorithm !== 'concurrency';
+
 const ONCE: readonly (readonly CaseDefinition[])[] = [severalCases, shadowCases, keyCases, lifeCases];
 
 /**
@@ -84,11 +87,14 @@ export function backendConformance(options: ConformanceOptions): ConformanceCase
     ...ONCE.flat(),
     ...(algorithms.includes('token-bucket') ? tokenBucketCases : []),
     ...(calendar ? calendarCases : []),
-    ...algorithms.flatMap((algorithm) =>
-      FOR_EACH_ALGORITHM.flatMap((cases) =>
-        cases(algorithm).map((definition) => ({ ...definition, name: `${algorithm}: ${definition.name}` })),
+    ...(algorithms.includes('concurrency') ? slotCases : []),
+    ...algorithms
+      .filter(isCounting)
+      .flatMap((algorithm) =>
+        FOR_EACH_ALGORITHM.flatMap((cases) =>
+          cases(algorithm).map((definition) => ({ ...definition, name: `${algorithm}: ${definition.name}` })),
+        ),
       ),
-    ),
   ];
   return definitions
     .filter(({ needsClock = false }) => !needsClock || options.clock !== undefined)

@@ -1,6 +1,14 @@
 import type { CounterState } from '../../algorithms/algorithm.js';
 import { admits, decide, refund, renew, type Outcome } from '../../algorithms/counter.js';
-import type { Backend, BackendRequest, Charge, ConsumeRequest, RefundRequest, RenewRequest, Reply } from '../../contracts/backend.js';
+import type {
+  Backend,
+  BackendRequest,
+  Charge,
+  ConsumeRequest,
+  RefundRequest,
+  RenewRequest,
+  Reply,
+} from '../../contracts/backend.js';
 import type { Clock } from '../../contracts/breaker.js';
 import type { PolicyStatus } from '../../contracts/decision.js';
 import { RateLimitConfigurationError } from '../../contracts/errors.js';
@@ -69,7 +77,8 @@ export class MemoryBackend implements Backend {
     for (const one of charges) {
       const { policy, key, cost, owed, slot } = one;
       const counter = this.counters.find(policy, key);
-      if (counter !== undefined) this.store(one, counter, refund(counter, policy, cost, nowMs, chargedAtMs, owed, slot));
+      if (counter !== undefined)
+        this.store(one, counter, refund(counter, policy, cost, nowMs, chargedAtMs, owed, slot));
     }
   }
 

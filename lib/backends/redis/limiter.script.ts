@@ -47,6 +47,9 @@ export function limiterCall(
       number = keys.indexOf(subject) + 1 || keys.push(subject);
       previous = key;
     }
+    if (policy.algorithm === 'concurrency' && cost > 0 && slot === undefined) {
+      throw new TypeError('A charge of a concurrency policy names the slot that it takes.');
+    }
     const { quota, id, isPlain } = parametersOf(policy);
     const plain = quota + digits(cost) + id;
     const suffices = isPlain && isShort(cost) && number === 1 && owed === undefined && slot === undefined;

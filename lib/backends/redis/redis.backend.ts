@@ -1,5 +1,13 @@
 import type { RedisOptions } from 'ioredis';
-import type { Backend, BackendRequest, ConsumeRequest, Refund, RefundRequest, RenewRequest, Reply } from '../../contracts/backend.js';
+import type {
+  Backend,
+  BackendRequest,
+  ConsumeRequest,
+  Refund,
+  RefundRequest,
+  RenewRequest,
+  Reply,
+} from '../../contracts/backend.js';
 import type { CircuitBreakerOptions } from '../../contracts/breaker.js';
 import { RateLimitConfigurationError } from '../../contracts/errors.js';
 import { onlyKnown } from '../../policies/option-checks.js';

@@ -1,11 +1,11 @@
 import { strict as assert } from 'node:assert';
-import type { AlgorithmName } from '../../contracts/policy.js';
+import type { CountingAlgorithm } from '../../contracts/policy.js';
 import type { AlgorithmCases } from '../conformance.case.js';
 
 const byProduct = (windowMs: number): number => Math.floor(2 ** 52 / windowMs);
 
 /** What validation lets pass. */
-const LARGEST_LIMIT: Readonly<Record<AlgorithmName, (windowMs: number) => number>> = {
+const LARGEST_LIMIT: Readonly<Record<CountingAlgorithm, (windowMs: number) => number>> = {
   'fixed-window': () => Number.MAX_SAFE_INTEGER,
   'sliding-window': byProduct,
   'token-bucket': byProduct,

@@ -1,13 +1,13 @@
 import { strict as assert } from 'node:assert';
 import type { CounterState } from '../../algorithms/algorithm.js';
 import { decide } from '../../algorithms/counter.js';
-import type { AlgorithmName, Policy } from '../../contracts/policy.js';
+import type { CountingAlgorithm, Policy } from '../../contracts/policy.js';
 import type { AlgorithmCases } from '../conformance.case.js';
 
 const CALLS = 60;
 
 /** So small that every call matters; and what tells a strict window from a log, which it is up to 60 units. */
-const quotasOf = (algorithm: AlgorithmName): readonly Pick<Policy, 'limit' | 'windowMs'>[] => {
+const quotasOf = (algorithm: CountingAlgorithm): readonly Pick<Policy, 'limit' | 'windowMs'>[] => {
   const small = { limit: 7, windowMs: 40 };
   const large = { limit: 61, windowMs: 3_600_000 };
   return algorithm === 'sliding-log' || algorithm === 'strict-window' ? [small, large] : [small];

@@ -1,5 +1,5 @@
 import type { PolicyStatus } from '../../../lib/contracts/decision.js';
-import type { AlgorithmName, Policy } from '../../../lib/contracts/policy.js';
+import type { CountingAlgorithm, Policy } from '../../../lib/contracts/policy.js';
 
 /**
  * The algorithms once more, as naive as can be and in whole numbers of any size: units that are in use as an exact
@@ -324,7 +324,7 @@ class StrictWindowUsage implements Usage {
   }
 }
 
-const USAGE: Readonly<Record<AlgorithmName, new (policy: Policy, nowMs: bigint) => Usage>> = {
+const USAGE: Readonly<Record<CountingAlgorithm, new (policy: Policy, nowMs: bigint) => Usage>> = {
   'fixed-window': FixedWindowUsage,
   'sliding-window': SlidingWindowUsage,
   'token-bucket': TokenBucketUsage,
@@ -378,7 +378,8 @@ export class ExactLimiter {
       const until = min(this.blockedUntilMs, nowMs + blockForMs);
       return new Draft(undefined, until, until !== this.blockedUntilMs && policy.limit > 0);
     }
-    if (this.usage === undefined) return new Draft(new USAGE[policy.algorithm](policy, nowMs), undefined, false);
+    if (this.usage === undefined)
+      return new Draft(new USAGE[policy.algorithm as CountingAlgorithm](policy, nowMs), undefined, false);
     const usage = copyOf(this.usage);
     const displaced = usage.settle(policy, nowMs);
     return new Draft(usage, undefined, displaced && policy.limit > 0);

@@ -1,10 +1,10 @@
-import { ALGORITHM_NAMES } from '../../../lib/contracts/policy.js';
+import { COUNTING_ALGORITHMS } from '../../../lib/contracts/policy.js';
 import { testPolicy } from '../../../lib/testing/test-policy.js';
 import { PureLimiter } from './pure-limiter.js';
 
 const START = 1_700_000_040_000;
 
-describe.each(ALGORITHM_NAMES)('a live change of a %s policy', (algorithm) => {
+describe.each(COUNTING_ALGORITHMS)('a live change of a %s policy', (algorithm) => {
   const policy = testPolicy({ algorithm, limit: 10, windowMs: 60_000 });
 
   it('counts past time at the rate that held then', () => {
