@@ -116,18 +116,18 @@ describe.each(platforms)('a limit of calls at a time on %s', (platform) => {
     const { app, running } = await start(platform);
     await using _app = app;
     const first = Array.from({ length: LIMIT }, () => statusOf(app, 'held'));
-    await eventually(() => expect(running.waiting).toHaveLength(LIMIT));
+    await eventually(() => running.waiting.length === LIMIT);
     const refused = await fetch(`${app.url}/held`);
     expect(refused.status).toBe(429);
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
     running.letGo(1);
     await Promise.race(first);
-    await eventually(async () => expect(await free(app)).toBe(1));
+    await eventually(async () => (await free(app)) === 1);
     const next = statusOf(app, 'held');
-    await eventually(() => expect(running.waiting).toHaveLength(LIMIT));
+    await eventually(() => running.waiting.length === LIMIT);
     running.letGo();
     expect(await Promise.all([...first, next])).toEqual([200, 200, 200, 200]);
-    await eventually(async () => expect(await free(app)).toBe(LIMIT));
+    await eventually(async () => (await free(app)) === LIMIT);
   });
 
   it.each(['answer', 'throw', 'refuse', 'timeout', 'stream', 'broken-stream'])(
@@ -137,7 +137,7 @@ describe.each(platforms)('a limit of calls at a time on %s', (platform) => {
       await using _app = app;
       for (let call = 0; call < 2 * LIMIT; call += 1) {
         await statusOf(app, `ends/${how}`).catch(() => undefined);
-        await eventually(async () => expect(await free(app)).toBe(LIMIT));
+        await eventually(async () => (await free(app)) === LIMIT);
       }
     },
   );
@@ -148,14 +148,14 @@ describe.each(platforms)('a limit of calls at a time on %s', (platform) => {
     for (const path of ['held', 'events']) {
       const hangUp = new AbortController();
       const call = statusOf(app, path, hangUp.signal).catch(() => 0);
-      await eventually(async () => expect(await free(app)).toBe(LIMIT - 1));
+      await eventually(async () => (await free(app)) === LIMIT - 1);
       hangUp.abort();
       await call;
-      await eventually(async () => expect(await free(app)).toBe(LIMIT));
+      await eventually(async () => (await free(app)) === LIMIT);
     }
     running.letGo();
     expect(await statusOf(app, 'one-event')).toBe(200);
-    await eventually(async () => expect(await free(app)).toBe(LIMIT));
+    await eventually(async () => (await free(app)) === LIMIT);
   });
 
   it('holds the slot of a download until its last byte', async () => {
@@ -167,26 +167,26 @@ describe.each(platforms)('a limit of calls at a time on %s', (platform) => {
       bytes += chunk.length;
       if (bytes > DOWNLOAD_BYTES / 2 && !response.isPaused() && bytes < DOWNLOAD_BYTES * 0.6) response.pause();
     });
-    await eventually(() => expect(response.isPaused()).toBe(true));
+    await eventually(() => response.isPaused());
     expect(await free(app)).toBe(LIMIT - 1);
     response.removeAllListeners('data');
     response.on('data', (chunk: Buffer) => void (bytes += chunk.length));
     response.resume();
     await once(response, 'end');
     expect(bytes).toBe(DOWNLOAD_BYTES);
-    await eventually(async () => expect(await free(app)).toBe(LIMIT));
+    await eventually(async () => (await free(app)) === LIMIT);
   });
 
   it('renews the slot of a call that lasts for longer than its lease', async () => {
     const { app, running } = await start(platform, { leaseTime: 150 });
     await using _app = app;
     const call = statusOf(app, 'held');
-    await eventually(() => expect(running.waiting).toHaveLength(1));
+    await eventually(() => running.waiting.length === 1);
     await after(600);
     expect(await free(app)).toBe(LIMIT - 1);
     running.letGo();
     expect(await call).toBe(200);
-    await eventually(async () => expect(await free(app)).toBe(LIMIT));
+    await eventually(async () => (await free(app)) === LIMIT);
   });
 
   it('lets calls wait in a queue, in their order, and refuses those that it has no room for', async () => {
@@ -197,16 +197,16 @@ describe.each(platforms)('a limit of calls at a time on %s', (platform) => {
       done.push(`${name} ${await statusOf(app, 'held')}`);
     };
     const calls = [call('first')];
-    await eventually(() => expect(running.waiting).toHaveLength(1));
+    await eventually(() => running.waiting.length === 1);
     calls.push(call('second'));
     await after(50);
     calls.push(call('third'));
     await after(50);
     expect(await statusOf(app, 'held')).toBe(429);
     for (let ended = 1; ended <= 3; ended += 1) {
-      await eventually(() => expect(running.waiting).toHaveLength(1));
+      await eventually(() => running.waiting.length === 1);
       running.letGo();
-      await eventually(() => expect(done).toHaveLength(ended));
+      await eventually(() => done.length === ended);
     }
     await Promise.all(calls);
     expect(done).toEqual(['first 200', 'second 200', 'third 200']);
@@ -216,7 +216,7 @@ describe.each(platforms)('a limit of calls at a time on %s', (platform) => {
     const { app, running } = await start(platform, { limit: 1, queue: { size: 1, maxWait: 300 } });
     await using _app = app;
     const first = statusOf(app, 'held');
-    await eventually(() => expect(running.waiting).toHaveLength(1));
+    await eventually(() => running.waiting.length === 1);
     const hangUp = new AbortController();
     const gone = statusOf(app, 'held', hangUp.signal).catch(() => 0);
     await after(50);
@@ -225,7 +225,7 @@ describe.each(platforms)('a limit of calls at a time on %s', (platform) => {
     expect(await statusOf(app, 'held')).toBe(429);
     running.letGo();
     expect(await first).toBe(200);
-    await eventually(async () => expect(await free(app)).toBe(1));
+    await eventually(async () => (await free(app)) === 1);
     expect(running.waiting).toHaveLength(0);
   });
 });

@@ -45,7 +45,7 @@ describe('a concurrency policy', () => {
     ['.queue.order', { limit: 5, queue: { size: 1, maxWait: '1s', order: 'random' } }, "'fifo', 'lifo'"],
     ['.queue.max', { limit: 5, queue: { size: 1, maxWait: '1s', max: 1 } }, 'There is no such option'],
   ])('says what is wrong with %s of %j', (option, given, mend) => {
-    const { message } = thrownBy(() => compile({ algorithm: 'concurrency', ...given }));
+    const { message } = thrownBy(() => compile({ algorithm: 'concurrency', ...given })) as Error;
     expect(message).toContain(`policies.jobs${option}`);
     expect(message).toContain(mend);
   });
@@ -54,7 +54,7 @@ describe('a concurrency policy', () => {
     ['.leaseTime', { rate: '5/m', leaseTime: '1m' }],
     ['.queue', { rate: '5/m', algorithm: 'strict-window', queue: { size: 1, maxWait: '1s' } }],
   ])('is the only one with %s', (option, given) => {
-    const { message } = thrownBy(() => compile(given));
+    const { message } = thrownBy(() => compile(given)) as Error;
     expect(message).toContain(`policies.jobs${option}`);
     expect(message).toContain("set algorithm: 'concurrency'");
   });
