@@ -32,6 +32,7 @@ export const concurrency: Slots = {
       state,
       remaining: policy.limit - state.used,
       resetAfterMs: state.used === 0 ? 0 : state.at - nowMs,
+      nextUnitAfterMs: state.used === 0 ? 0 : Math.max(LEAST_WAIT_MS, firstEnd(state) - nowMs),
       retryAfterMs: admitted ? 0 : Math.max(LEAST_WAIT_MS, firstEnd(state) - nowMs),
     };
   },

@@ -58,21 +58,43 @@ export function decide(
       policy.algorithm satisfies 'sliding-log';
       verdict = slidingLog.decide(state, policy, cost, forced, nowMs);
   }
-  const { name, limit, mode } = policy;
+  const { name, limit, mode, unit } = policy;
   const windowMs = presentWindowMs(policy, nowMs);
-  const { admitted, resetAfterMs } = verdict;
+  const { admitted, resetAfterMs, nextUnitAfterMs } = verdict;
   const remaining = verdict.remaining > 0 ? verdict.remaining : 0;
   if (admitted) {
     return {
       state: cost > 0 ? verdict.state : kept(stored, verdict, policy, nowMs),
-      status: { name, limit, windowMs, allowed: true, remaining, resetAfterMs, retryAfterMs: 0, mode },
+      status: {
+        name,
+        limit,
+        windowMs,
+        allowed: true,
+        remaining,
+        resetAfterMs,
+        retryAfterMs: 0,
+        nextUnitAfterMs,
+        mode,
+        unit,
+      },
     };
   }
   const retryAfterMs = canNeverPass(policy, cost) ? null : verdict.retryAfterMs;
   if (retryAfterMs !== null && policy.blockForMs > 0) return blocked(policy, nowMs);
   return {
     state: kept(stored, verdict, policy, nowMs),
-    status: { name, limit, windowMs, allowed: false, remaining, resetAfterMs, retryAfterMs, mode },
+    status: {
+      name,
+      limit,
+      windowMs,
+      allowed: false,
+      remaining,
+      resetAfterMs,
+      retryAfterMs,
+      nextUnitAfterMs,
+      mode,
+      unit,
+    },
   };
 }
 
@@ -230,10 +252,11 @@ function kept(
 const isDisplaced = (stored: CounterState, policy: Policy, nowMs: number): boolean =>
   isBlock(stored) ? stored.at > nowMs + policy.blockForMs : algorithmOf(policy).isDisplaced(stored, policy, nowMs);
 
+/** The status of a key that has nothing until a block is over, or of a limit of 0. */
 const uncounted = (
   policy: Policy,
   allowed: boolean,
-  resetAfterMs: number,
+  blockedForMs: number,
   retryAfterMs: number | null,
   nowMs: number,
 ): PolicyStatus => ({
@@ -242,7 +265,9 @@ const uncounted = (
   windowMs: presentWindowMs(policy, nowMs),
   allowed,
   remaining: 0,
-  resetAfterMs,
+  resetAfterMs: blockedForMs,
   retryAfterMs,
+  nextUnitAfterMs: blockedForMs,
   mode: policy.mode,
+  unit: policy.unit,
 });

@@ -34,6 +34,8 @@ export const strictWindow: Algorithm = {
       state,
       remaining: limit - state.used,
       resetAfterMs: state.used === 0 ? 0 : state.at + windowMs - nowMs,
+      nextUnitAfterMs:
+        state.used === 0 ? 0 : lastToLeave(state, Math.max(0, state.used - limit) + 1) + windowMs - nowMs,
       retryAfterMs: admitted ? 0 : lastToLeave(state, state.used - (limit - cost)) + windowMs - nowMs,
     };
   },

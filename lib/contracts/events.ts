@@ -44,8 +44,28 @@ export interface EvictionEvent {
   readonly count: number;
 }
 
+/** A policy was changed at run time, here or in another process that shares the policy store. */
+export interface PolicyChangeEvent {
+  readonly kind: 'policy-change';
+  readonly change: 'set' | 'unset' | 'override' | 'remove-override' | 'shadow';
+  /** Name of the policy. */
+  readonly policy: string;
+  /** Key or pattern of an override. */
+  readonly key?: string;
+  readonly by?: string;
+  readonly reason?: string;
+  /** When this process took it up, ms since the epoch. */
+  readonly at: number;
+}
+
 /** One typed stream for logs, health, metrics and dashboards. */
 export type RateLimitEvent =
-  DecisionEvent | BackendFailureEvent | OutageStartedEvent | OutageEndedEvent | BreakerTransitionEvent | EvictionEvent;
+  | DecisionEvent
+  | BackendFailureEvent
+  | OutageStartedEvent
+  | OutageEndedEvent
+  | BreakerTransitionEvent
+  | EvictionEvent
+  | PolicyChangeEvent;
 
 export type RateLimitListener = (event: RateLimitEvent) => void;

@@ -11,6 +11,7 @@ import { decisionOf, failedOpen } from './decisions.js';
 import { FailoverBackend } from './failover.backend.js';
 import { breakerName, GuardedBackend } from './guarded-backend.js';
 import { LOCAL, LocalLimiter } from './local-limiter.js';
+import { logMistake } from './mistake-log.js';
 
 /** A decision, and the store's time of it; `null` if no store made it. */
 export interface Outcome {
@@ -35,6 +36,7 @@ export class Decider {
   readonly guards: readonly GuardedBackend[];
   private readonly backend: Backend;
   private readonly local: LocalLimiter;
+  private readonly stopped = new AbortController();
 
   constructor(
     @Inject(RATE_LIMIT_SETTINGS) private readonly settings: RateLimitSettings,
@@ -105,14 +107,31 @@ export class Decider {
 
   async health(): Promise<BackendHealth> {
     const backends = await Promise.all(this.guards.map((guard) => guard.health(this.settings.timeoutMs)));
-    return { healthy: backends.some(({ healthy }) => healthy), backends };
+    // A mistake of one member is what calls get, for only outages fail over.
+    return { healthy: backends.some(({ healthy }) => healthy) && !backends.some(({ mistake }) => mistake), backends };
+  }
+
+  /** Keeps the backends from being closed by another application before this one ends. */
+  join(): void {
+    for (const guard of this.guards) guard.join();
+  }
+
+  /** Connects the backends and logs what is set up wrongly: the application listens. */
+  start(): void {
+    if (!this.settings.enabled) return;
+    for (const guard of this.guards) {
+      guard.open();
+      void logMistake(guard.inner, this.stopped.signal);
+    }
   }
 
   async close(): Promise<void> {
+    this.stopped.abort();
     await this.backend.close();
   }
 
   private answered(request: DecisionRequest, verb: 'consume' | 'peek'): MaybePromise<Outcome> {
+    if (request.settled !== undefined) return { decision: request.settled, atMs: null };
     try {
       const reply = this.backend[verb](request);
       if (!isPromise(reply)) return this.outcomeOf(reply);

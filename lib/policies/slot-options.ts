@@ -2,7 +2,7 @@ import { RateLimitConfigurationError } from '../contracts/errors.js';
 import type { PolicyOptions, PolicyQueue } from '../contracts/policy.js';
 import { MAX_TIMER_MS, parseDuration } from './duration.js';
 import { anObject, oneOf, onlyKnown } from './option-checks.js';
-import type { Rate } from './rate.js';
+import { NO_LIMIT, type Rate } from './rate.js';
 
 /** Calls that wait for a slot. */
 export interface QueueSettings {
@@ -45,12 +45,13 @@ export function slotsOf(
     const value = options[name as keyof PolicyOptions];
     if (value !== undefined) throw new RateLimitConfigurationError(`${option}.${name}`, value, mend);
   }
-  if (limit === undefined || !Number.isSafeInteger(limit) || limit < 0 || limit > MAX_SLOTS) {
+  const isUnlimited = limit === null || limit === NO_LIMIT.limit;
+  if (!isUnlimited && (limit === undefined || !Number.isSafeInteger(limit) || limit < 0 || limit > MAX_SLOTS)) {
     const mend = `Give the number of calls at a time: a whole number from 0 to ${MAX_SLOTS}.`;
     throw new RateLimitConfigurationError(`${option}.limit`, limit, mend);
   }
   return {
-    quota: { limit, windowMs: parseDuration(`${option}.leaseTime`, leaseTime ?? '1m') },
+    quota: { limit: limit ?? NO_LIMIT.limit, windowMs: parseDuration(`${option}.leaseTime`, leaseTime ?? '1m') },
     queue: queue === undefined ? undefined : queueOf(`${option}.queue`, queue),
   };
 }

@@ -2,11 +2,14 @@ import { createHash } from 'node:crypto';
 import { kindOf, windowAt } from '../../algorithms/fixed-window.js';
 import type { Refund } from '../../contracts/backend.js';
 import type { AlgorithmName, Policy } from '../../contracts/policy.js';
-import type { ScriptingClient } from './redis-client.js';
+import type { Script, ScriptCall } from './redis-driver.js';
 import { LIMITER_SCRIPT } from './scripts/limiter.generated.js';
 import { subjectKey } from './subject-key.js';
 
-const SHA = createHash('sha1').update(LIMITER_SCRIPT).digest('hex');
+export const LIMITER: Script = {
+  text: LIMITER_SCRIPT,
+  hash: createHash('sha1').update(LIMITER_SCRIPT).digest('hex'),
+};
 
 /** By what letter the script knows an algorithm: a capital one where a log follows the counter. */
 const LETTERS: Readonly<Record<AlgorithmName, string>> = {
@@ -24,19 +27,13 @@ export type Verb =
   | { readonly kind: 'refund'; readonly chargedAtMs: number | undefined }
   | { readonly kind: 'renew' | 'reset' };
 
-/** What the script is called with. */
-export interface LimiterCall {
-  readonly keys: readonly string[];
-  readonly parameters: readonly string[];
-}
-
 /** @param clock about the server's time, ms since the epoch: asked for calendar windows only */
 export function limiterCall(
   keyPrefix: string,
   verb: Verb,
   charges: readonly Refund[],
   clock: () => number,
-): LimiterCall {
+): ScriptCall {
   const keys: string[] = [];
   const parameters = verbParameters(verb);
   let number = 0;
@@ -47,7 +44,7 @@ export function limiterCall(
       number = keys.indexOf(subject) + 1 || keys.push(subject);
       previous = key;
     }
-    if (policy.algorithm === 'concurrency' && cost > 0 && slot === undefined) {
+    if (verb.kind === 'consume' && policy.algorithm === 'concurrency' && cost > 0 && slot === undefined) {
       throw new TypeError('A charge of a concurrency policy names the slot that it takes.');
     }
     const { quota, id, isPlain } = parametersOf(policy);
@@ -58,14 +55,6 @@ export function limiterCall(
   }
   return { keys, parameters };
 }
-
-/** Runs the script by its hash: fails if the server does not know it (any more). */
-export const runByHash = (client: ScriptingClient, { keys, parameters }: LimiterCall): Promise<unknown> =>
-  client.evalshaBuffer(SHA, keys.length, ...keys, ...parameters);
-
-/** Runs the script by its text, which the server keeps for later. */
-export const runByText = (client: ScriptingClient, { keys, parameters }: LimiterCall): Promise<unknown> =>
-  client.evalBuffer(LIMITER_SCRIPT, keys.length, ...keys, ...parameters);
 
 export const isUnknownScript = (error: unknown): boolean =>
   error instanceof Error && error.message.startsWith('NOSCRIPT');

@@ -12,10 +12,12 @@ import type { CircuitBreakerOptions } from '../../contracts/breaker.js';
 import { RateLimitConfigurationError } from '../../contracts/errors.js';
 import { onlyKnown } from '../../policies/option-checks.js';
 import { consumeForAll, runForAll, sharesOf } from './cluster-decision.js';
-import { isUnknownScript, limiterCall, runByHash, runByText, timeOutsideBorders, type Verb } from './limiter.script.js';
-import { OwnedConnection } from './owned-connection.js';
-import { Readiness } from './readiness.js';
-import { isScriptingClient, type RedisClient, type ScriptingClient } from './redis-client.js';
+import { isScriptingClient, type RedisClient, type ScriptingClient } from './ioredis-client.js';
+import { IoredisDriver } from './ioredis-driver.js';
+import { isUnknownScript, LIMITER, limiterCall, timeOutsideBorders, type Verb } from './limiter.script.js';
+import { OwnedConnection, type RedisCredentials } from './owned-connection.js';
+import { checkPermissions } from './permissions.js';
+import type { RedisDriver } from './redis-driver.js';
 import { translated } from './redis-errors.js';
 import { readReply } from './reply.js';
 import { untilAborted } from './until-aborted.js';
@@ -23,11 +25,30 @@ import { untilAborted } from './until-aborted.js';
 /** Which Redis: a client of the application, or what a client of the backend's own is made from. */
 export type RedisConnection =
   /** A `Redis` or `Cluster` of ioredis, with any options. It stays the application's to close. */
-  | { readonly client: RedisClient; readonly url?: never; readonly connection?: never }
-  /** Such as `redis://:password@host:6379/0`, or `rediss://` for TLS. */
-  | { readonly url: string; readonly client?: never; readonly connection?: never }
-  /** Options of ioredis, Sentinel's among them. */
-  | { readonly connection: RedisOptions; readonly client?: never; readonly url?: never };
+  | {
+      readonly client: RedisClient;
+      readonly url?: never;
+      readonly connection?: never;
+      readonly credentials?: never;
+    }
+  | (RedisAddress & {
+      readonly client?: never;
+      /** Asked for each new connection, for passwords and tokens that change. They stand above those of `url`. */
+      readonly credentials?: () => RedisCredentials | Promise<RedisCredentials>;
+    });
+
+/** Where a client of the backend's own connects to: a URL, options, or both; the options stand above the URL. */
+export type RedisAddress =
+  | {
+      /** Such as `redis://:password@host:6379/0`, or `rediss://` for TLS. */
+      readonly url: string;
+      readonly connection?: RedisOptions;
+    }
+  | {
+      readonly url?: never;
+      /** Options of ioredis, Sentinel's among them. */
+      readonly connection: RedisOptions;
+    };
 
 /** Options of `redisBackend()`. */
 export type RedisBackendOptions = RedisConnection & {
@@ -43,13 +64,23 @@ export type RedisBackendOptions = RedisConnection & {
  * Counters in Redis, shared by every process: a single server, Sentinel, or (with a client of the application) a
  * Cluster. The server's clock decides, and each decision is one script call.
  *
- * @throws RateLimitConfigurationError unless exactly one of `client`, `url` and `connection` is given
+ * Connects when an application that uses it listens, or with the first call; making it opens nothing.
+ *
+ * @throws RateLimitConfigurationError unless it is given a `client`, or a `url`, a `connection` or both
  *
  * @example
  * RateLimitModule.forRoot({ backend: redisBackend({ url: 'redis://localhost:6379' }) })
  */
 export function redisBackend(options: RedisBackendOptions): Backend {
-  onlyKnown('redisBackend', options, ['client', 'url', 'connection', 'keyPrefix', 'name', 'circuitBreaker']);
+  onlyKnown('redisBackend', options, [
+    'client',
+    'url',
+    'connection',
+    'credentials',
+    'keyPrefix',
+    'name',
+    'circuitBreaker',
+  ]);
   return new RedisBackend(options);
 }
 
@@ -64,9 +95,7 @@ class RedisBackend implements Backend {
   readonly name: string;
   readonly circuitBreaker?: CircuitBreakerOptions | false;
   private readonly keyPrefix: string;
-  private readonly owned: OwnedConnection | undefined;
-  private readonly client: ScriptingClient;
-  private readonly readiness: Readiness;
+  private readonly driver: RedisDriver;
   /** How far the server's clock is ahead, where that is known to be more than a calendar window. */
   private serverAheadMs = 0;
   private readonly clock = (): number => Date.now() + this.serverAheadMs;
@@ -76,10 +105,7 @@ class RedisBackend implements Backend {
     this.name = name;
     this.keyPrefix = keyPrefix;
     if (circuitBreaker !== undefined) this.circuitBreaker = circuitBreaker;
-    const server = serverOf(options);
-    this.owned = server === undefined ? undefined : new OwnedConnection(server);
-    this.client = (this.owned?.client ?? options.client) as ScriptingClient;
-    this.readiness = new Readiness(this.client, () => this.owned?.lastError);
+    this.driver = driverOf(options);
   }
 
   consume(request: ConsumeRequest): Promise<Reply> {
@@ -104,27 +130,30 @@ class RedisBackend implements Backend {
     await this.runAll({ kind: 'reset' }, request);
   }
 
-  /** A write that changes nothing: unlike PING it finds out that a server is a replica, full, or cannot persist. */
+  /** Asks for all that a decision asks for: unlike PING it finds out about a replica, a full server, and permissions. */
   async ping(signal: AbortSignal): Promise<void> {
     try {
-      if (!this.readiness.isReady) await this.readiness.wait(signal);
-      await untilAborted(this.client.set(`${this.keyPrefix}ping`, '', 'PX', 1, 'XX'), signal);
+      if (!this.driver.isReady) await this.driver.whenReady(signal);
+      await untilAborted(checkPermissions(this.driver, this.keyPrefix), signal);
     } catch (error) {
       throw translated(error, this.name);
     }
   }
 
-  /** A client that waits to be asked connects with the first call. */
   isConnected(): boolean {
-    return this.readiness.isReady || this.client.status === 'wait';
+    return this.driver.isConnected;
+  }
+
+  onConnected(listener: () => void): () => void {
+    return this.driver.onConnected(listener);
   }
 
   open(): void {
-    this.owned?.open();
+    this.driver.open();
   }
 
-  async close(): Promise<void> {
-    await this.owned?.close();
+  close(): Promise<void> {
+    return this.driver.close();
   }
 
   private runAll(verb: Verb, request: BackendRequest): Promise<Reply> {
@@ -135,16 +164,16 @@ class RedisBackend implements Backend {
 
   /** Only a Cluster has to be asked for each subject apart. */
   private sharesOf(charges: readonly Refund[]): ReturnType<typeof sharesOf> {
-    return this.client.isCluster && charges.length > 1 ? sharesOf(charges) : ONE_SHARE;
+    return this.driver.isCluster && charges.length > 1 ? sharesOf(charges) : ONE_SHARE;
   }
 
   private async run(verb: Verb, charges: readonly Refund[], { timeoutMs }: BackendRequest): Promise<Reply> {
     try {
-      if (!this.readiness.isReady) await this.readiness.wait(AbortSignal.timeout(Math.min(timeoutMs, MAX_TIMER_MS)));
+      if (!this.driver.isReady) await this.driver.whenReady(AbortSignal.timeout(Math.min(timeoutMs, MAX_TIMER_MS)));
       let reply: unknown;
       // Not by `catch` of the promise: with many calls on their way, a promise more for each is what the collector feels.
       try {
-        reply = await runByHash(this.client, limiterCall(this.keyPrefix, verb, charges, this.clock));
+        reply = await this.driver.runByHash(LIMITER, limiterCall(this.keyPrefix, verb, charges, this.clock));
       } catch (error) {
         reply = await this.runAgain(error, verb, charges);
       }
@@ -159,11 +188,11 @@ class RedisBackend implements Backend {
     const serverMs = timeOutsideBorders(error);
     if (serverMs !== undefined) {
       this.serverAheadMs = serverMs - Date.now();
-      return runByHash(this.client, limiterCall(this.keyPrefix, verb, charges, this.clock));
+      return this.driver.runByHash(LIMITER, limiterCall(this.keyPrefix, verb, charges, this.clock));
     }
     if (!isUnknownScript(error)) throw error;
     try {
-      return await runByText(this.client, limiterCall(this.keyPrefix, verb, charges, this.clock));
+      return await this.driver.runByText(LIMITER, limiterCall(this.keyPrefix, verb, charges, this.clock));
     } catch (again) {
       if (timeOutsideBorders(again) === undefined) throw again;
       return this.runAgain(again, verb, charges);
@@ -171,15 +200,24 @@ class RedisBackend implements Backend {
   }
 }
 
-/** What to connect to; nothing if the application gave its own client. */
-function serverOf(options: RedisBackendOptions): string | RedisOptions | undefined {
-  const { client, url, connection } = options;
-  const given = [client, url, connection].filter((one) => one !== undefined);
-  if (given.length !== 1) {
-    const names = Object.keys(options).filter((name) => ['client', 'url', 'connection'].includes(name));
-    throw new RateLimitConfigurationError('redisBackend', names, 'Give exactly one of client, url and connection.');
+function driverOf(options: RedisBackendOptions): RedisDriver {
+  const { client, url, connection, credentials } = options;
+  if (client === undefined) {
+    if (url === undefined && connection === undefined) refuse('redisBackend', Object.keys(options), GIVE_ONE);
+    if (credentials !== undefined && typeof credentials !== 'function') {
+      refuse('redisBackend.credentials', credentials, 'Give a function that answers { username?, password }.');
+    }
+    const owned = new OwnedConnection({ url, connection, credentials });
+    return new IoredisDriver(owned.client as unknown as ScriptingClient, owned);
   }
-  if (client === undefined) return url ?? connection;
-  if (isScriptingClient(client)) return undefined;
-  throw new RateLimitConfigurationError('redisBackend.client', client, 'Give a Redis or a Cluster of ioredis 5 or 6.');
+  const others = (['url', 'connection', 'credentials'] as const).filter((name) => options[name] !== undefined);
+  if (others.length > 0) refuse('redisBackend', ['client', ...others], GIVE_ONE);
+  if (!isScriptingClient(client)) refuse('redisBackend.client', client, 'Give a Redis or a Cluster of ioredis 5 or 6.');
+  return new IoredisDriver(client);
+}
+
+const GIVE_ONE = 'Give a client; or url, connection or both, and credentials if you like.';
+
+function refuse(option: string, received: unknown, mend: string): never {
+  throw new RateLimitConfigurationError(option, received, mend);
 }

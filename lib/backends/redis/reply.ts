@@ -3,8 +3,8 @@ import type { Charge, Reply } from '../../contracts/backend.js';
 import type { PolicyStatus } from '../../contracts/decision.js';
 import type { Policy } from '../../contracts/policy.js';
 
-/** Bytes that the script replies for each charge: four doubles, big-endian. */
-const STATUS = 32;
+/** Bytes that the script replies for each charge: five doubles, big-endian. */
+const STATUS = 40;
 
 /**
  * Checks and reads a reply of the script.
@@ -26,7 +26,7 @@ export function readReply(raw: unknown, charges: readonly Charge[]): Reply {
 }
 
 function readStatus(raw: Buffer, from: number, policy: Policy, nowMs: number): PolicyStatus {
-  const { name, limit, mode } = policy;
+  const { name, limit, mode, unit } = policy;
   const retryAfterMs = wholeNumber(raw, from + 24);
   return {
     name,
@@ -36,7 +36,9 @@ function readStatus(raw: Buffer, from: number, policy: Policy, nowMs: number): P
     remaining: wholeNumber(raw, from + 8),
     resetAfterMs: wholeNumber(raw, from + 16),
     retryAfterMs: retryAfterMs < 0 ? null : retryAfterMs,
+    nextUnitAfterMs: wholeNumber(raw, from + 32),
     mode,
+    unit,
   };
 }
 

@@ -63,21 +63,70 @@ describe('the table of states and events', () => {
       expect(breaker.status().state).toBe('open');
     });
 
-    it('an ignored error: slot freed, no verdict', () => {
+    it('an error that isFailure calls none: a success of a probe, which closes the circuit', () => {
       const { breaker, probe } = probing({ isFailure: (error) => error === down });
       expect(breaker.tryAcquire()).toBeUndefined();
       expect(probe.failure(new Error('not found'))).toBe(false);
-      expect(breaker.status()).toMatchObject({ state: 'half-open', lateOutcomes: 0 });
-      expect(breaker.tryAcquire()).toBeDefined();
+      expect(breaker.status()).toMatchObject({ state: 'closed', lateOutcomes: 0 });
+      expect(heard.at(-1)).toEqual({ breaker: 'b', from: 'half-open', to: 'closed', reason: 'recovered' });
     });
 
-    it('an ignored error does not end a run of failures', () => {
+    it('an error that isFailure calls none: ends a run of failures', () => {
       const breaker = breakerWith({ failureThreshold: 2, isFailure: (error) => error === down });
       failTimes(breaker, 1);
       permitOf(breaker).failure(new Error('not found'));
-      expect(breaker.status().failureCount).toBe(1);
+      expect(breaker.status().failureCount).toBe(0);
+      failTimes(breaker, 1);
+      expect(breaker.status().state).toBe('closed');
+    });
+
+    it('an error that isFailure calls none: added to the window as a success', () => {
+      const breaker = breakerWith({
+        isFailure: (error) => error === down,
+        trip: { kind: 'rate', failureRate: 0.5, minimumCalls: 4, window: '10s' },
+      });
+      for (let count = 0; count < 4; count += 1) permitOf(breaker).failure(new Error('not found'));
+      failTimes(breaker, 3);
+      expect(breaker.status().state).toBe('closed');
       failTimes(breaker, 1);
       expect(breaker.status().state).toBe('open');
+    });
+
+    it('an error that isFailure calls none: slow all the same, to the rule for slow calls', () => {
+      const breaker = breakerWith({
+        isFailure: (error) => error === down,
+        trip: { kind: 'slow', slowCall: '1s', slowRate: 1, minimumCalls: 2, window: '10s' },
+      });
+      for (let count = 0; count < 2; count += 1) {
+        const permit = permitOf(breaker);
+        clock.advance(1_000);
+        permit.failure(new Error('not found'));
+      }
+      expect(breaker.status().state).toBe('open');
+    });
+
+    it('an error that isFailure calls none: late like any outcome', () => {
+      const breaker = breakerWith({ failureThreshold: 1, isFailure: (error) => error === down });
+      const slow = permitOf(breaker);
+      failTimes(breaker, 1);
+      expect(slow.failure(new Error('not found'))).toBe(false);
+      expect(breaker.status()).toMatchObject({ state: 'open', lateOutcomes: 1 });
+    });
+
+    it.each([
+      ['a result that isFailureResult calls one: a failure', 503, 'open'],
+      ['a result that isFailureResult cannot judge: a failure', null, 'open'],
+      ['any other result: a success', 200, 'closed'],
+      ['no result given: a success', undefined, 'closed'],
+    ])('%s', (_what, status, state) => {
+      const breaker = breakerWith({
+        failureThreshold: 1,
+        isFailureResult: (result) => (result as { status: number }).status >= 500,
+      });
+      const permit = permitOf(breaker);
+      const result = status === null ? undefined : { status };
+      expect(status === undefined ? permit.success() : permit.success(result)).toBe(state === 'closed');
+      expect(breaker.status().state).toBe(state);
     });
 
     it("the caller's abort: slot freed, no verdict", async () => {
@@ -221,25 +270,24 @@ describe('the table of states and events', () => {
       expect(breaker.status()).toMatchObject({ state: 'open', tripCount: 2, retryAfterMs: 120_000 });
     });
 
-    it('hasten(): twice as long after each failed probe, up to recoveryTimeout', () => {
+    it('hasten(): later after each failed probe, up to recoveryTimeout', () => {
       const breaker = tripped({ recoveryTimeout: '10s', backoffMax: '1h' });
-      const waitsMs = [1_000, 2_000, 4_000, 8_000, 10_000, 10_000].map(() => {
+      const waitsMs = [1, 2, 3, 4, 5, 6].map(() => {
         breaker.hasten();
         const { retryAfterMs } = breaker.status();
         clock.advance(retryAfterMs);
         permitOf(breaker).failure(down);
         return retryAfterMs;
       });
-      expect(waitsMs).toEqual([1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
+      expect(waitsMs).toEqual([0, 1_000, 3_000, 7_000, 10_000, 10_000]);
     });
 
     it('hasten(): the backoff is the same after other options and after a snapshot', () => {
       const breaker = tripped({ backoffMultiplier: 100, backoffMax: '5h' });
       breaker.hasten();
       breaker.configure({ failureThreshold: 3 });
-      expect(breaker.status().retryAfterMs).toBe(1_000);
+      expect(breaker.status().retryAfterMs).toBe(0);
       breaker.restore(breaker.snapshot());
-      clock.advance(1_000);
       permitOf(breaker).failure(down);
       expect(breaker.status().retryAfterMs).toBe(6_000_000);
     });
@@ -254,17 +302,17 @@ describe('the table of states and events', () => {
       expect(breaker.isOverdue()).toBe(false);
     });
 
-    it('hasten(): no sooner than a second after it opened, and never later than it was', () => {
+    it('hasten(): no sooner than a second after a probe failed, and never later than it was', () => {
       const breaker = tripped();
+      breaker.hasten();
+      permitOf(breaker).failure(down);
       clock.advance(400);
       breaker.hasten();
       breaker.hasten();
       expect(breaker.status().retryAfterMs).toBe(600);
-      clock.advance(600);
-      breaker.hasten();
-      permitOf(breaker).failure(down);
-      expect(breaker.status().retryAfterMs).toBe(120_000);
       const brief = tripped({ recoveryTimeout: 100 });
+      brief.hasten();
+      permitOf(brief).failure(down);
       brief.hasten();
       expect(brief.status().retryAfterMs).toBe(100);
     });
