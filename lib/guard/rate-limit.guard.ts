@@ -1,5 +1,6 @@
-import { type CanActivate, type ExecutionContext, Inject, Injectable, Optional } from '@nestjs/common';
+import { type CanActivate, type ExecutionContext, HttpException, Inject, Injectable, Optional } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import { Admission, asksForSlots } from '../limiter/admission.js';
 import { Decider } from '../limiter/decider.js';
 import { notCounted } from '../limiter/decisions.js';
 import { exceeded, type PolicyDecisionRequest } from '../limiter/decision-request.js';
@@ -13,6 +14,7 @@ import { firstSight, keepDecision } from './request-decision.js';
 import { checkModule } from '../policies/missing-module.js';
 import { ChargeResolver } from './charge-resolver.js';
 import { responseOf } from '../transports/request.js';
+import { whenOver } from '../transports/http/call-end.js';
 import { setHeaders } from '../transports/http/response.js';
 
 /**
@@ -27,6 +29,7 @@ export class RateLimitGuard implements CanActivate {
     @Optional() @Inject(RATE_LIMIT_SETTINGS) private readonly settings: RateLimitSettings,
     @Optional() @Inject(ChargeResolver) private readonly resolver: ChargeResolver,
     @Optional() @Inject(Decider) private readonly decider: Decider,
+    @Optional() @Inject(Admission) private readonly admission: Admission,
     @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
   ) {
     checkModule('RateLimitGuard', decider);
@@ -48,11 +51,27 @@ export class RateLimitGuard implements CanActivate {
 
   private guarded(context: ExecutionContext): MaybePromise<boolean> {
     if (!this.settings.enabled) return this.pass(context, notCounted('disabled'));
-    return when(this.resolver.resolve(context), (request) =>
-      request === undefined
-        ? this.pass(context, notCounted('skipped'))
-        : when(this.decider.decide(request), ({ decision }) => this.answer(context, request, decision)),
-    );
+    return when(this.resolver.resolve(context), (request) => {
+      if (request === undefined) return this.pass(context, notCounted('skipped'));
+      if (asksForSlots(request)) return this.admit(context, request);
+      return when(this.decider.decide(request), ({ decision }) => this.answer(context, request, decision));
+    });
+  }
+
+  /** Holds the slots that are given until the call is over; who hangs up while it waits for one leaves the queue. */
+  private async admit(context: ExecutionContext, request: PolicyDecisionRequest): Promise<true> {
+    const response = responseOf(context);
+    const over = new AbortController();
+    if (response !== undefined) whenOver(response, () => over.abort(new HttpException('Client Closed Request', 499)));
+    const { outcome, slots } = await this.admission.admit(request, over.signal);
+    if (slots !== undefined) {
+      // What cannot be given back is free when its lease is over.
+      const free = (): void => void slots.free().catch(() => undefined);
+      if (over.signal.aborted) free();
+      else over.signal.addEventListener('abort', free);
+      if (response === undefined) slots.lapse();
+    }
+    return this.answer(context, request, outcome.decision);
   }
 
   private answer(context: ExecutionContext, request: PolicyDecisionRequest, decision: Decision): true {

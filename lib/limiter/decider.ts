@@ -55,8 +55,13 @@ export class Decider {
 
   /** Charges all policies or none; at once where the backend answers at once. Tells the event stream. */
   decide(request: DecisionRequest): MaybePromise<Outcome> {
-    const outcome = this.answered(request, 'consume');
+    const outcome = this.ask(request);
     return isPromise(outcome) ? outcome.then((one) => this.told(one)) : this.told(outcome);
+  }
+
+  /** The same, but tells nobody: for who asks again and again. */
+  ask(request: DecisionRequest): MaybePromise<Outcome> {
+    return this.answered(request, 'consume');
   }
 
   /** The same answer for what costs nothing; charges, stores and tells nothing. */
@@ -77,6 +82,16 @@ export class Decider {
       if (!isUnavailable(error) || request.failureMode === 'closed') throw error;
       if (request.failureMode === 'local' && receipt === undefined) this.local.refund(refund);
     }
+  }
+
+  /**
+   * Renews the leases of slots where they were given.
+   *
+   * @throws BackendUnavailableError when the backend is out of reach
+   */
+  async renew(request: DecisionRequest, { source, backend }: Receipt): Promise<void> {
+    if (source === 'local') return this.local.renew(request);
+    await this.backend.renew?.({ ...request, ...(backend !== null && { backend }) });
   }
 
   /** Forgets counters, in the backend and in this process. */
@@ -151,7 +166,8 @@ export class Decider {
     }
   }
 
-  private told(outcome: Outcome): Outcome {
+  /** Tells the event stream of a decision. */
+  told(outcome: Outcome): Outcome {
     if (this.events.heard) this.events.emit({ kind: 'decision', decision: outcome.decision });
     return outcome;
   }

@@ -5,6 +5,7 @@ import type {
   BackendRequest,
   ConsumeRequest,
   RefundRequest,
+  RenewRequest,
   Reply,
 } from '../contracts/backend.js';
 import type { BreakerState, CircuitBreakerOptions, Permit } from '../contracts/breaker.js';
@@ -111,6 +112,11 @@ export class GuardedBackend implements Backend {
   refund(request: RefundRequest): MaybePromise<void> {
     const bounded = this.bounded(request);
     return this.call(() => this.inner.refund(bounded), bounded.timeoutMs);
+  }
+
+  renew(request: RenewRequest): MaybePromise<void> {
+    const bounded = this.bounded(request);
+    return this.call(() => this.inner.renew?.(bounded), bounded.timeoutMs);
   }
 
   reset(request: BackendRequest): MaybePromise<void> {

@@ -1,7 +1,14 @@
 import { MAX_PRODUCT } from '../algorithms/algorithm.js';
 import { canNeverPass } from '../algorithms/counter.js';
 import { exactBucketLimit, refillOf } from '../algorithms/quotient.js';
-import type { BackendRequest, Charge, ConsumeRequest, RefundRequest, Reply } from '../contracts/backend.js';
+import type {
+  BackendRequest,
+  Charge,
+  ConsumeRequest,
+  RefundRequest,
+  RenewRequest,
+  Reply,
+} from '../contracts/backend.js';
 import type { Policy } from '../contracts/policy.js';
 import { MemoryBackend } from '../backends/memory/memory.backend.js';
 
@@ -34,6 +41,10 @@ export class LocalLimiter {
 
   refund(request: RefundRequest): void {
     this.memory.refund(this.shared(request));
+  }
+
+  renew(request: RenewRequest): void {
+    this.memory.renew(this.shared(request));
   }
 
   reset(request: BackendRequest): void {
