@@ -4,6 +4,7 @@ import { distinct } from '../limiter/charges.js';
 import { failureModeOf } from '../limiter/failure-mode.js';
 import type { PolicyDecisionRequest } from '../limiter/decision-request.js';
 import type { Charge } from '../contracts/backend.js';
+import type { CallOrigin } from '../contracts/events.js';
 import { askAll, type MaybePromise, when, whenAll } from '../contracts/maybe-promise.js';
 import type { KeyInput } from '../contracts/policy.js';
 import { type CompiledPolicy, isCost } from '../policies/compiled-policy.js';
@@ -28,8 +29,14 @@ export class ChargeResolver {
     const plan = this.routes.planOf({ type: context.getClass(), handler: context.getHandler() });
     if (plan.candidates.length === 0) return undefined;
     return when(this.settings.skipIf?.(context) ?? false, (skipped) =>
-      skipped ? undefined : when(this.policiesOf(plan, context), (policies) => this.asked(policies, context)),
+      skipped ? undefined : when(this.policiesOf(plan, context), (policies) => this.asked(plan, policies, context)),
     );
+  }
+
+  /** Where a call came from, for events. */
+  originOf(context: ExecutionContext): CallOrigin {
+    const plan = this.routes.planOf({ type: context.getClass(), handler: context.getHandler() });
+    return { route: plan.label, transport: context.getType<string>() };
   }
 
   /** The policies of the plan and of what it asks for, less those that leave this call out. */
@@ -60,6 +67,7 @@ export class ChargeResolver {
   }
 
   private asked(
+    { label: route }: RoutePlan,
     policies: readonly CompiledPolicy[],
     context: ExecutionContext,
   ): MaybePromise<PolicyDecisionRequest | undefined> {
@@ -67,6 +75,8 @@ export class ChargeResolver {
     const keys = new Map<KeyInput, MaybePromise<string>>();
     const charges = askAll(policies, (policy) => this.chargeOf(policy, context, keys));
     return whenAll(charges, (all) => ({
+      route,
+      transport: context.getType<string>(),
       policies,
       charges: distinct(all),
       failureMode: failureModeOf(policies, this.settings.failureMode),

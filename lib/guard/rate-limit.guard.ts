@@ -5,6 +5,9 @@ import { notCounted } from '../limiter/decisions.js';
 import { exceeded, type PolicyDecisionRequest } from '../limiter/decision-request.js';
 import type { Decision } from '../contracts/decision.js';
 import { type MaybePromise, when } from '../contracts/maybe-promise.js';
+import { uncountedEvent } from '../observe/decision-event.js';
+import { RateLimitEvents } from '../observe/rate-limit-events.js';
+import { isObserved } from '../observe/unobserved.decorator.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
 import { rateLimitHeaders } from '../transports/http/headers.js';
 import { firstSight, keepDecision } from './request-decision.js';
@@ -25,6 +28,7 @@ export class RateLimitGuard implements CanActivate {
     @Inject(ChargeResolver) private readonly resolver: ChargeResolver,
     @Inject(Decider) private readonly decider: Decider,
     @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
+    @Inject(RateLimitEvents) private readonly events: RateLimitEvents,
   ) {}
 
   /**
@@ -33,10 +37,10 @@ export class RateLimitGuard implements CanActivate {
    */
   canActivate(context: ExecutionContext): MaybePromise<boolean> {
     if (!firstSight(context)) return true;
-    if (!this.settings.enabled) return this.pass(context, notCounted('disabled'));
+    if (!this.settings.enabled) return this.uncounted(context, 'disabled');
     return when(this.resolver.resolve(context), (request) =>
       request === undefined
-        ? this.pass(context, notCounted('skipped'))
+        ? this.uncounted(context, 'skipped')
         : when(this.decider.decide(request), ({ decision }) => this.answer(context, request, decision)),
     );
   }
@@ -47,6 +51,14 @@ export class RateLimitGuard implements CanActivate {
     this.pass(context, decision);
     if (decision.kind !== 'limited') return true;
     throw exceeded(request, decision);
+  }
+
+  private uncounted(context: ExecutionContext, reason: 'skipped' | 'disabled'): true {
+    const decision = notCounted(reason);
+    if (this.events.heard && isObserved(context.getClass())) {
+      this.events.emit(uncountedEvent(decision, this.resolver.originOf(context)));
+    }
+    return this.pass(context, decision);
   }
 
   private pass(context: ExecutionContext, decision: Decision): true {

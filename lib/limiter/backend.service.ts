@@ -185,8 +185,7 @@ export class BackendService {
   }
 
   private async charged(request: DecisionRequest): Promise<Outcome> {
-    if (!this.settings.enabled) return { decision: notCounted('disabled'), atMs: null };
-    return this.decider.decide(request);
+    return this.settings.enabled ? this.decider.decide(request) : this.decider.disabled();
   }
 }
 

@@ -1,13 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { MemoryBackend } from '../backends/memory/memory.backend.js';
 import { CircuitBreakerRegistry } from '../breaker/breaker.registry.js';
 import type { Backend, BackendHealth, BackendStatus, Reply } from '../contracts/backend.js';
 import type { Decision, DecisionSource } from '../contracts/decision.js';
 import { isUnavailable } from '../contracts/errors.js';
-import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
+import { isPromise, type MaybePromise, when } from '../contracts/maybe-promise.js';
+import { decisionEvent, uncountedEvent } from '../observe/decision-event.js';
 import { RateLimitEvents } from '../observe/rate-limit-events.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
 import type { DecisionRequest } from './decision-request.js';
-import { decisionOf, failedOpen } from './decisions.js';
+import { decisionOf, failedOpen, notCounted } from './decisions.js';
 import { FailoverBackend } from './failover.backend.js';
 import { breakerName, GuardedBackend } from './guarded-backend.js';
 import { LOCAL, LocalLimiter } from './local-limiter.js';
@@ -46,15 +48,21 @@ export class Decider {
     this.backend = backend instanceof FailoverBackend ? backend : new GuardedBackend(backend);
     this.guards = this.backend instanceof FailoverBackend ? this.backend.members : [this.backend as GuardedBackend];
     for (const guard of this.guards) {
-      guard.connect({ circuitBreaker, timeoutMs, notify: (event) => this.events.emit(event) });
+      guard.connect({ circuitBreaker, timeoutMs, notify: (event) => this.events.emit(event), events: this.events });
       if (guard.breaker !== null) registry.adopt(breakerName(guard.name), guard.breaker);
     }
   }
 
   /** Charges all policies or none; at once where the backend answers at once. Tells the event stream. */
   decide(request: DecisionRequest): MaybePromise<Outcome> {
-    const outcome = this.answered(request, 'consume');
-    return isPromise(outcome) ? outcome.then((one) => this.told(one)) : this.told(outcome);
+    return this.events.heard ? this.told(request) : this.answered(request, 'consume');
+  }
+
+  /** What a call gets while the limiter is switched off. */
+  disabled(): Outcome {
+    const decision = notCounted('disabled');
+    if (this.events.heard) this.events.emit(uncountedEvent(decision));
+    return { decision, atMs: null };
   }
 
   /** The same answer for what costs nothing; charges, stores and tells nothing. */
@@ -91,6 +99,12 @@ export class Decider {
   async health(): Promise<BackendHealth> {
     const backends = await Promise.all(this.guards.map((guard) => guard.health(this.settings.timeoutMs)));
     return { healthy: backends.some(({ healthy }) => healthy), backends };
+  }
+
+  /** Counters that memory holds in this process: of memory backends, and of failure mode `local`. */
+  memoryKeys(): number {
+    const sizes = this.guards.map(({ inner }) => (inner instanceof MemoryBackend ? inner.size : 0));
+    return sizes.reduce((sum, size) => sum + size, this.local.size);
   }
 
   async close(): Promise<void> {
@@ -132,8 +146,12 @@ export class Decider {
     }
   }
 
-  private told(outcome: Outcome): Outcome {
-    if (this.events.heard) this.events.emit({ kind: 'decision', decision: outcome.decision });
-    return outcome;
+  private told(request: DecisionRequest): MaybePromise<Outcome> {
+    const startedMs = performance.now();
+    return when(this.answered(request, 'consume'), (outcome) => {
+      const event = decisionEvent(outcome.decision, request, performance.now() - startedMs);
+      this.events.emit(event, request.charges);
+      return outcome;
+    });
   }
 }
