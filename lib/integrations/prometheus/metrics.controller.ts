@@ -1,8 +1,7 @@
 import { Controller, Get, Inject, Res, type Type, VERSION_NEUTRAL } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { SkipRateLimit } from '../../guard/rate-limit.decorators.js';
-import { Unobserved } from '../../observe/unobserved.decorator.js';
 import { reply, setHeaders } from '../../transports/http/response.js';
+import { OwnPage } from '../own-page.decorator.js';
 import type { MetricsRegistry } from './prometheus.options.js';
 
 /** Token of the registry that the module's metrics are in. */
@@ -10,8 +9,7 @@ export const RATE_LIMIT_METRICS_REGISTRY = Symbol.for('nestjs-floodgate:metrics-
 
 /** The controller that serves a registry at a path. */
 export function metricsController(path: string): Type {
-  @Unobserved()
-  @SkipRateLimit()
+  @OwnPage()
   @Controller({ path, version: VERSION_NEUTRAL })
   class RateLimitMetricsController {
     constructor(

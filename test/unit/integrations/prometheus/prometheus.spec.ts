@@ -43,7 +43,6 @@ describe.each(platforms)('metrics on %s', (platform) => {
     await request(`${http.url}/cats`, 7);
     await request(`${http.url}/free`, 3);
     const page = await MetricsPage.of(`${http.url}/metrics`);
-    console.log(page.text);
     expect(page.series('floodgate_requests_total')).toEqual({
       '{policy="api",result="allowed",source="primary"}': 5,
       '{policy="cats",result="allowed",source="primary"}': 5,
