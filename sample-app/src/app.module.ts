@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { RateLimitModule } from 'nestjs-floodgate';
+import { RateLimitPrometheusModule } from 'nestjs-floodgate/prometheus';
 import { CatalogueModule } from './catalogue/catalogue.module.js';
 import { HealthModule } from './health/health.module.js';
 import { LoginModule } from './login/login.module.js';
@@ -12,6 +13,7 @@ import { SummaryModule } from './summary/summary.module.js';
 @Module({
   imports: [
     RateLimitModule.forRootAsync({ useFactory: () => rateLimitOptions(process.env) }),
+    RateLimitPrometheusModule.forRoot(),
     CatalogueModule,
     LoginModule,
     SearchModule,

@@ -2,7 +2,7 @@ import { Controller, Get, Param } from '@nestjs/common';
 import { RateLimit, RateLimitModule, SkipRateLimit } from 'nestjs-floodgate';
 import { RateLimitPrometheusModule } from 'nestjs-floodgate/prometheus';
 import { platforms, startHttpApp } from '../../../support/http-app.js';
-import { MetricsPage } from './metrics-page.js';
+import { MetricsPage } from '../../../support/metrics-page.js';
 
 @Controller()
 class Cats {
