@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { RateLimitModule } from 'nestjs-floodgate';
+import { RateLimitDashboardModule } from 'nestjs-floodgate/dashboard';
 import { RateLimitPrometheusModule } from 'nestjs-floodgate/prometheus';
 import { CatalogueModule } from './catalogue/catalogue.module.js';
 import { HealthModule } from './health/health.module.js';
@@ -13,6 +14,8 @@ import { SummaryModule } from './summary/summary.module.js';
 @Module({
   imports: [
     RateLimitModule.forRootAsync({ useFactory: () => rateLimitOptions(process.env) }),
+    // Without guards it serves this machine alone.
+    RateLimitDashboardModule.forRoot({ actions: true }),
     RateLimitPrometheusModule.forRoot(),
     CatalogueModule,
     LoginModule,

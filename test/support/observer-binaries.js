@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { install, runs } from './package-manager.js';
 import { redisServerBinary } from './redis-binary.js';
 
@@ -9,6 +11,13 @@ const PROMETHEUS = {
 };
 const CHROMIUM = { 'apt-get': 'chromium', apk: 'chromium', dnf: 'chromium', brew: 'chromium' };
 const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
+
+/** Where a command is, on PATH. */
+const pathOf = (/** @type {string} */ command) =>
+  (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .map((directory) => join(directory, command))
+    .find(existsSync);
 
 const isThere = (/** @type {string} */ command) => runs(command, ['--version']);
 
@@ -22,12 +31,12 @@ function ensurePrometheus() {
 /**
  * Finds a browser: `CHROMIUM_BIN`, else on PATH, else installed by the system's package manager where it may.
  *
- * @returns {string} the command that starts it
+ * @returns {string} its path
  * @throws {Error} one line that says what to install
  */
 function chromiumBinary() {
   const given = process.env['CHROMIUM_BIN'];
-  const find = () => (given ? [given] : BROWSERS).find(isThere);
+  const find = () => (given ? [given] : BROWSERS.flatMap((name) => pathOf(name) ?? [])).find(isThere);
   const found = find() ?? (!given && install('chromium', CHROMIUM) ? find() : undefined);
   if (found !== undefined) return found;
   throw new Error('The tests need Chromium: install the package `chromium`, or set CHROMIUM_BIN to its path.');
