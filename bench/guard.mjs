@@ -47,6 +47,8 @@ async function serve(name) {
   Module({ imports: [limits, ...imports[name]], controllers: [Cats] })(App);
   const app = await NestFactory.create(App, { logger: false });
   await app.listen(0, '127.0.0.1');
+  // Connections wait while others take their turns.
+  app.getHttpServer().keepAliveTimeout = 0;
   // As if there were no events at all.
   if (name === 'bare') {
     const decider = app.get(Decider);

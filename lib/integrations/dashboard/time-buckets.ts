@@ -1,12 +1,14 @@
-/** Buckets of a history. */
+/** Most buckets of a history. */
 const BUCKETS = 180;
 
 /** Cuts time into buckets of whole seconds, as many as a history needs. */
 export class TimeBuckets {
   readonly bucketMs: number;
+  private readonly count: number;
 
   constructor(historyMs: number) {
     this.bucketMs = Math.ceil(historyMs / BUCKETS / 1_000) * 1_000;
+    this.count = Math.ceil(historyMs / this.bucketMs);
   }
 
   /** Number of the bucket that a time is in. */
@@ -15,7 +17,7 @@ export class TimeBuckets {
   }
 
   /** Numbers of the buckets that end with the one that a time is in, oldest first. */
-  last(nowMs: number, count = BUCKETS): readonly number[] {
+  last(nowMs: number, count = this.count): readonly number[] {
     const newest = this.at(nowMs);
     return Array.from({ length: count }, (_, index) => newest - count + 1 + index);
   }

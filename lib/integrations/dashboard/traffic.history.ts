@@ -2,6 +2,7 @@ import type { Charge } from '../../contracts/backend.js';
 import type { BreakerTransition } from '../../contracts/breaker.js';
 import type { DecisionEvent, RateLimitEvent } from '../../contracts/events.js';
 import type { Policy } from '../../contracts/policy.js';
+import { refuses } from '../../limiter/decisions.js';
 import { failureReason } from '../../limiter/failure-reason.js';
 import { eachResult, NO_POLICY, type RequestResult } from '../decision-results.js';
 import { CappedNames, seriesOf } from '../metric-labels.js';
@@ -112,7 +113,7 @@ export class TrafficHistory {
     });
     for (const [index, { policy, key }] of charges.entries()) {
       this.historyOf(policy.name).known.set(policy.id, policy);
-      if (decision.policies[index]?.allowed === false) this.hotKeys.count(policy, key, nowMs);
+      if (refuses(decision.policies[index])) this.hotKeys.count(policy, key, nowMs);
     }
   }
 

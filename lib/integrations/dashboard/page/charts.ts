@@ -1,5 +1,6 @@
 import uPlot from 'uplot';
 import { element, setText } from './dom.js';
+import { clockTime } from './format.js';
 
 /** A line of a chart. */
 export interface Line {
@@ -64,7 +65,12 @@ export class TimeChart {
       hooks: { setCursor: [() => this.tellValues()] },
       scales: { y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, Number.EPSILON)] } },
       axes: [
-        { ...axis, size: 28 },
+        {
+          ...axis,
+          size: 28,
+          space: 90,
+          values: (_plot, splits) => splits.map((seconds) => clockTime(seconds * 1_000)),
+        },
         {
           ...axis,
           size: 64,

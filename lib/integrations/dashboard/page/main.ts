@@ -3,7 +3,7 @@ import { BASE } from './actions.js';
 import { type Line, TimeChart } from './charts.js';
 import { byId, element, KeyedList, setAttribute, setText } from './dom.js';
 import { clockTime, duration, milliseconds, rate, share, whole } from './format.js';
-import { StateStream } from './state.store.js';
+import { StateStream } from './state.stream.js';
 import { backendsTable, breakersTable, keysTable, policiesTable, shadowTable } from './tables.js';
 import { verdictOf } from './verdict.js';
 

@@ -17,9 +17,10 @@ interface Stretch {
 export class TrendPicture {
   readonly node = graphic('svg', { viewBox: `0 0 ${WIDTH} 28`, preserveAspectRatio: 'none', 'aria-hidden': 'true' });
   private readonly allowed = graphic('path', { class: 'area-allowed' });
-  private readonly limited = graphic('path', { class: 'area-limited' });
+  private readonly limited: SVGElement;
 
-  constructor() {
+  constructor(refused: 'limited' | 'shadow') {
+    this.limited = graphic('path', { class: `area-${refused}` });
     this.node.append(this.allowed, this.limited);
   }
 

@@ -82,7 +82,7 @@ export function policiesTable(
       const button = element('button', { class: 'link', type: 'button', title: 'Show it in the chart' }, policy);
       button.addEventListener('click', () => choose(policy));
       name!.append(button);
-      const picture = new TrendPicture();
+      const picture = new TrendPicture('limited');
       trend!.append(picture.node);
       return (one) => {
         setAttribute(button, 'aria-pressed', String(one.name === chosenNow));
@@ -117,7 +117,7 @@ export function shadowTable(): (policies: readonly DashboardPolicy[]) => void {
     ({ name }) => name,
     ([name, limit, trend, calls, refused, part], { name: policy }) => {
       name!.append(policy);
-      const picture = new TrendPicture();
+      const picture = new TrendPicture('shadow');
       trend!.append(picture.node);
       return (one) => {
         const { allowed, shadowLimited } = one.totals;
@@ -161,8 +161,9 @@ export function backendsTable(): (state: DashboardState) => void {
         setAttribute(pill, 'data-tone', one.up ? 'good' : 'bad');
         picture.show(now, outagesOf(one, now.nowMs, clockTime));
         setText(calls!, rate(latest(one.calls) / (now.bucketMs / 1_000)));
-        setText(mean!, milliseconds(latest(one.meanMs)));
-        setText(slowest!, milliseconds(latest(one.maxMs)));
+        const idle = latest(one.calls) === 0;
+        setText(mean!, idle ? '–' : milliseconds(latest(one.meanMs)));
+        setText(slowest!, idle ? '–' : milliseconds(latest(one.maxMs)));
         setText(failures!, whole(one.totals.failures));
       };
     },
