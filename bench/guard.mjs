@@ -1,4 +1,4 @@
-// What observers add to a guarded request: nobody listening, metrics for Prometheus. Each contender is a whole
+// What observers add to a guarded request: nobody listening, metrics for Prometheus, the dashboard with its page open. Each contender is a whole
 // application on Express in a process of its own; the requests come from here, over connections that stay open. What is
 // compared is the CPU time that the server's process takes for a request, so that what else the machine does matters
 // little; contenders take turns, each ratio is to the bare guard of the same round, and medians are shown.
@@ -13,7 +13,7 @@ const ROUNDS = 25;
 const WARM_UP = 6;
 const REQUESTS = 2_000;
 const CONNECTIONS = 8;
-const LIMIT_PERCENT = { nobody: 3, metrics: 8 };
+const LIMIT_PERCENT = { nobody: 3, metrics: 8, page: 10 };
 const CONTENDERS = ['bare', ...Object.keys(LIMIT_PERCENT)];
 
 const OK = Buffer.from('HTTP/1.1 200');
@@ -28,6 +28,7 @@ async function serve(name) {
   const { NestFactory } = await import('@nestjs/core');
   const { RateLimit, RateLimitModule } = await import('../dist/esm/index.js');
   const { Decider } = await import('../dist/esm/limiter/decider.js');
+  const { RateLimitDashboardModule } = await import('../dist/esm/integrations/dashboard/index.js');
   const { RateLimitPrometheusModule } = await import('../dist/esm/integrations/prometheus/index.js');
 
   class Cats {
@@ -42,7 +43,12 @@ async function serve(name) {
   Controller()(Cats);
 
   const limits = RateLimitModule.forRoot({ policies: { api: '1000000/s' }, apply: ['api'] });
-  const imports = { bare: [], nobody: [], metrics: [RateLimitPrometheusModule.forRoot()] };
+  const imports = {
+    bare: [],
+    nobody: [],
+    metrics: [RateLimitPrometheusModule.forRoot()],
+    page: [RateLimitDashboardModule.forRoot()],
+  };
   class App {}
   Module({ imports: [limits, ...imports[name]], controllers: [Cats] })(App);
   const app = await NestFactory.create(App, { logger: false });
@@ -99,6 +105,7 @@ async function measure() {
 async function start(name) {
   const child = fork(fileURLToPath(import.meta.url), { env: { ...process.env, CONTENDER: name } });
   const [port] = await once(child, 'message');
+  const watching = name === 'page' ? await watch(port) : undefined;
   const sockets = await Promise.all(Array.from({ length: CONNECTIONS }, () => connection(port)));
   return {
     /** Microseconds of CPU that the server took for each request. */
@@ -112,9 +119,18 @@ async function start(name) {
     },
     stop() {
       for (const socket of sockets) socket.destroy();
+      watching?.destroy();
       child.kill();
     },
   };
+}
+
+/** An open page: a connection that takes the stream. */
+async function watch(port) {
+  const socket = await connection(port);
+  socket.write('GET /floodgate/api/stream HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await once(socket, 'data');
+  return socket.resume();
 }
 
 async function connection(port) {

@@ -36,6 +36,7 @@ function optionTypes(): ReadonlyMap<string, readonly string[]> {
     'lib/index.ts',
     'lib/backends/redis/index.ts',
     'lib/integrations/terminus/index.ts',
+    'lib/integrations/dashboard/index.ts',
     'lib/integrations/prometheus/index.ts',
     'lib/integrations/opentelemetry/index.ts',
   ];

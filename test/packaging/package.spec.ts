@@ -8,6 +8,7 @@ const NEST_11 = nest('^11.0.0');
 const NEST_12 = nest('^12.0.0');
 const ENTRIES = [
   'nestjs-floodgate',
+  'nestjs-floodgate/dashboard',
   'nestjs-floodgate/openapi',
   'nestjs-floodgate/opentelemetry',
   'nestjs-floodgate/prometheus',

@@ -24,6 +24,8 @@ export class TimeChart {
     private readonly container: HTMLElement,
     private readonly legend: HTMLElement,
     private readonly format: (value: number) => string,
+    /** Height of the scale at least. */
+    private readonly least: number,
   ) {
     new ResizeObserver(() => this.plot?.setSize(this.size())).observe(container);
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.draw(true));
@@ -63,7 +65,7 @@ export class TimeChart {
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
       hooks: { setCursor: [() => this.tellValues()] },
-      scales: { y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, Number.EPSILON)] } },
+      scales: { y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, this.least)] } },
       axes: [
         {
           ...axis,

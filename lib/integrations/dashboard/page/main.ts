@@ -8,14 +8,16 @@ import { backendsTable, breakersTable, keysTable, policiesTable, shadowTable } f
 import { verdictOf } from './verdict.js';
 
 const ALL = '';
+/** Why calls pass without being counted while all is well. */
+const NO_LIMIT: readonly string[] = ['skipped', 'disabled', 'allow_listed'];
 const PALETTE = ['accent', 'shadow', 'limited', 'allowed'] as const;
 
 let state: DashboardState | undefined;
 let chosen = ALL;
 
 const select = byId('shown') as HTMLSelectElement;
-const traffic = new TimeChart(byId('traffic'), byId('traffic-legend'), (value) => `${rate(value)}/s`);
-const latency = new TimeChart(byId('latency'), byId('latency-legend'), milliseconds);
+const traffic = new TimeChart(byId('traffic'), byId('traffic-legend'), (value) => `${rate(value)}/s`, 1);
+const latency = new TimeChart(byId('latency'), byId('latency-legend'), milliseconds, 0.1);
 const showPolicies = policiesTable(choose);
 const showShadow = shadowTable();
 const showBackends = backendsTable();
@@ -105,17 +107,22 @@ function showTraffic(next: DashboardState): void {
   const allowed = seriesOf((policy) => policy.allowed);
   const limited = seriesOf((policy) => policy.limited);
   const wouldLimit = seriesOf((policy) => policy.shadowLimited);
-  const free = sumOf(
-    count,
-    next.uncounted.map(({ calls }) => calls),
-  ).map((calls) => calls / seconds);
+  const without = (reasons: readonly string[]): readonly number[] =>
+    sumOf(
+      count,
+      next.uncounted.filter(({ reason }) => reasons.includes(reason)).map(({ calls }) => calls),
+    ).map((calls) => calls / seconds);
+  const failedOpen = without(['failed_open']);
   const lines: Line[] = [
     { label: 'allowed', color: 'allowed', values: allowed },
     { label: 'limited', color: 'limited', values: limited },
   ];
   if (wouldLimit.some((value) => value > 0))
     lines.push({ label: 'would be limited', color: 'shadow', dashed: true, values: wouldLimit });
-  if (chosen === ALL) lines.push({ label: 'not counted', color: 'uncounted', values: free });
+  if (chosen === ALL) lines.push({ label: 'no limit applies', color: 'quiet', values: without(NO_LIMIT) });
+  if (chosen === ALL && failedOpen.some((value) => value > 0)) {
+    lines.push({ label: 'failed open', color: 'failed', values: failedOpen });
+  }
   traffic.show(next.buckets.slice(0, -1), lines);
 
   const total = (pick: (policy: DashboardPolicy) => number): number =>
@@ -128,7 +135,8 @@ function showTraffic(next: DashboardState): void {
     { label: 'share limited', value: share(allLimited, allAllowed + allLimited) },
   ];
   if (chosen === ALL) {
-    all.push({ label: 'not counted', value: whole(next.uncounted.reduce((sum, one) => sum + one.total, 0)) });
+    const unenforced = next.uncounted.filter(({ reason }) => reason === 'failed_open' || NO_LIMIT.includes(reason));
+    all.push({ label: 'unenforced', value: whole(unenforced.reduce((sum, one) => sum + one.total, 0)) });
   }
   figures.show([...all, { label: 'decided a second', value: rate((allowed.at(-1) ?? 0) + (limited.at(-1) ?? 0)) }]);
 }
