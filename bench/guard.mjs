@@ -1,7 +1,8 @@
-// What observers add to a guarded request: nobody listening, metrics for Prometheus, the dashboard with its page open. Each contender is a whole
-// application on Express in a process of its own; the requests come from here, over connections that stay open. What is
-// compared is the CPU time that the server's process takes for a request, so that what else the machine does matters
-// little; contenders take turns, each ratio is to the bare guard of the same round, and medians are shown.
+// What observers add to a guarded request: nobody listening, metrics for Prometheus, the dashboard with its page open.
+// Each contender is a whole application on Express in a process of its own; the requests come from here, over connections
+// that stay open. What is compared is the CPU time that the server's process takes for a request, so that what else the
+// machine does matters little; contenders take turns, each ratio is to the bare guard of the same round, and medians are
+// shown.
 //   npm run bench -- guard
 import 'reflect-metadata';
 import { fork } from 'node:child_process';
