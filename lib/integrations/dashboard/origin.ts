@@ -6,25 +6,14 @@ export interface HttpRequest {
 }
 
 /** Headers by which proxies tell that they forward. */
-const FORWARDED = [
-  'forwarded',
-  'via',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-proto',
-  'x-forwarded-server',
-  'x-real-ip',
-  'x-client-ip',
-  'true-client-ip',
-  'cf-connecting-ip',
-];
+const FORWARDED = /^(?:forwarded|via|x-forwarded-.*|x-real-ip|x-client-ip|true-client-ip|.*-connecting-ip)$/;
 
 /**
  * Whether a request comes from this machine: by its socket, and by the name that it calls the server by, which a page of
  * another site cannot choose even if that site's name resolves to this machine. One that was forwarded does not.
  */
 export function isLocal({ headers, socket }: HttpRequest): boolean {
-  const forwarded = FORWARDED.some((name) => headers[name] !== undefined);
+  const forwarded = Object.keys(headers).some((name) => FORWARDED.test(name));
   return !forwarded && isLoopback(socket.remoteAddress ?? '') && isLoopbackName(hostname(headers['host']));
 }
 

@@ -12,6 +12,8 @@ import { BucketSeries, TimeBuckets } from './time-buckets.js';
 
 const MOST_POLICIES = 200;
 const MOST_BREAKERS = 200;
+/** Counters of one name that are told apart. */
+const MOST_COUNTERS = 100;
 /** Outages of a backend, and transitions of a breaker, that are kept. */
 const MOST_ENTRIES = 50;
 
@@ -33,6 +35,11 @@ export class PolicyHistory {
   readonly shadowLimited = new Tally();
   /** The policies that bear the name, by the id of their counters. */
   readonly known = new Map<string, Policy>();
+
+  meet(policy: Policy): void {
+    // A limit that is changed while it is used keeps its id: the latest stands.
+    if (this.known.size < MOST_COUNTERS || this.known.has(policy.id)) this.known.set(policy.id, policy);
+  }
 }
 
 /** What is kept of a backend. */
@@ -112,7 +119,7 @@ export class TrafficHistory {
       this.tallyOf(policy, result).add(bucket);
     });
     for (const [index, { policy, key }] of charges.entries()) {
-      this.historyOf(policy.name).known.set(policy.id, policy);
+      this.historyOf(policy.name).meet(policy);
       if (refuses(decision.policies[index])) this.hotKeys.count(policy, key, nowMs);
     }
   }

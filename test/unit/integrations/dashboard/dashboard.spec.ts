@@ -268,6 +268,8 @@ describe('without guards', () => {
     ['a name that a page of another site may resolve to this machine', { Host: 'evil.example' }, 403],
     ['a name that begins like this machine', { Host: '127.0.0.1.evil.example' }, 403],
     ['a proxy', { 'X-Forwarded-For': '192.0.2.1' }, 403],
+    ['a proxy that names itself', { 'X-Forwarded-Server': 'edge' }, 403],
+    ['a content delivery network', { 'Fastly-Connecting-IP': '192.0.2.1' }, 403],
     ['a proxy of the standard', { Forwarded: 'for=127.0.0.1' }, 403],
     ['a proxy that tells itself alone', { Via: '1.1 proxy' }, 403],
     ['a proxy that tells the protocol', { 'X-Forwarded-Proto': 'https' }, 403],
@@ -369,22 +371,25 @@ describe('actions', () => {
     expect(states()).toEqual(['closed', 'closed', 'closed']);
   });
 
-  it.each([
-    ['another site', { Origin: 'https://evil.example' }, 403],
-    ['another port of this machine', { Origin: 'http://127.0.0.1:1' }, 403],
-    ['a sandboxed frame', { Origin: 'null' }, 403],
-    ['another site, by what the browser says', { 'Sec-Fetch-Site': 'cross-site' }, 403],
-    ['a sibling site', { 'Sec-Fetch-Site': 'same-site' }, 403],
-    ['a form', { 'content-type': 'application/x-www-form-urlencoded' }, 415],
-    ['a form that sends text', { 'content-type': 'text/plain' }, 415],
-    ['a form navigation', { 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate' }, 403],
-  ])('of %s are refused, even where the application enables CORS', async (_who, headers, status) => {
-    await using http = await start({
-      dashboard: { actions: true },
-      configure: (app) => app.enableCors({ origin: true, credentials: true }),
+  describe.each(platforms)('on %s', (platform) => {
+    it.each([
+      ['another site', { Origin: 'https://evil.example' }, 403],
+      ['another port of this machine', { Origin: 'http://127.0.0.1:1' }, 403],
+      ['a sandboxed frame', { Origin: 'null' }, 403],
+      ['another site, by what the browser says', { 'Sec-Fetch-Site': 'cross-site' }, 403],
+      ['a sibling site', { 'Sec-Fetch-Site': 'same-site' }, 403],
+      ['a form', { 'content-type': 'application/x-www-form-urlencoded' }, 415],
+      ['a form that sends text', { 'content-type': 'text/plain' }, 415],
+      ['a form navigation', { 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate' }, 403],
+    ])('of %s are refused, even where the application enables CORS', async (_who, headers, status) => {
+      await using http = await start({
+        platform,
+        dashboard: { actions: true },
+        configure: (app) => app.enableCors({ origin: true, credentials: true }),
+      });
+      expect(await act(http, 'force-breaker', { breaker: 'backend:memory' }, headers)).toBe(status);
+      expect(http.app.get(CircuitBreakerRegistry).get('backend:memory')?.status().state).toBe('closed');
     });
-    expect(await act(http, 'force-breaker', { breaker: 'backend:memory' }, headers)).toBe(status);
-    expect(http.app.get(CircuitBreakerRegistry).get('backend:memory')?.status().state).toBe('closed');
   });
 
   it('of the page itself are done', async () => {
