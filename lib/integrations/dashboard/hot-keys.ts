@@ -59,7 +59,7 @@ export class HotKeys {
   private fade(nowMs: number): void {
     const ageMs = nowMs - this.sinceMs;
     if (ageMs < this.historyMs / 2) return;
-    this.previous = ageMs < this.historyMs ? this.current : new Map();
+    this.previous = ageMs < this.historyMs ? this.current : new Map<string, HotKey>();
     this.current = new Map();
     this.sinceMs = nowMs;
   }

@@ -1,5 +1,5 @@
 import { type INestApplicationContext, RequestMethod, type Type } from '@nestjs/common';
-import { MODULE_PATH, PATH_METADATA, METHOD_METADATA, VERSION_METADATA } from '@nestjs/common/constants.js';
+import { METHOD_METADATA, MODULE_PATH, PATH_METADATA, VERSION_METADATA } from '@nestjs/common/constants.js';
 import { ApplicationConfig, MetadataScanner, ModulesContainer } from '@nestjs/core';
 import { RoutePathFactory } from '@nestjs/core/router/route-path-factory.js';
 import type { Route } from '../../guard/route-plan.js';
@@ -14,63 +14,59 @@ export interface DocumentedRoute {
 }
 
 type Handler = Route['handler'];
-type Version = Parameters<RoutePathFactory['create']>[0]['methodVersion'];
+type RouteMetadata = Parameters<RoutePathFactory['create']>[0];
 
-/** Every HTTP route of an application, by the rules by which Nest itself makes its paths. */
+/** Every HTTP route of an application, at the paths that Nest itself gives it. */
 export function documentedRoutes(app: INestApplicationContext): readonly DocumentedRoute[] {
   const modules = app.get(ModulesContainer);
-  const config = app.get(ApplicationConfig);
-  const factory = new RoutePathFactory(config);
-  const scanner = new MetadataScanner();
-  return [...modules.values()].flatMap(({ metatype, controllers }) =>
-    [...controllers.values()].flatMap(({ metatype: type }) => {
-      if (typeof type !== 'function') return [];
-      const prototype = type.prototype as Record<string, Handler>;
-      return scanner.getAllMethodNames(prototype).flatMap((name) => {
-        const handler = prototype[name] as Handler;
-        const methodPath = metadataOf<string | string[]>(PATH_METADATA, handler);
-        if (methodPath === undefined) return [];
-        const method = metadataOf<RequestMethod>(METHOD_METADATA, handler) ?? RequestMethod.GET;
-        const pathsUnder = (globalPrefix: string): string[] =>
-          factory.create(
-            {
-              methodPath,
-              modulePath: modulePathOf(metatype, modules.applicationId),
-              ctrlPath: metadataOf<string | string[]>(PATH_METADATA, type) ?? '',
-              globalPrefix,
-              ...defined('methodVersion', metadataOf<Version>(VERSION_METADATA, handler)),
-              ...defined('controllerVersion', versionOf(type, config)),
-              ...defined('versioningOptions', config.getVersioning()),
-            } as Parameters<RoutePathFactory['create']>[0],
-            method,
-          );
-        const paths = [...pathsUnder(slashed(config.getGlobalPrefix())), ...pathsUnder('')].map(asTemplate);
-        return [
-          {
-            route: { type: type as Type, handler },
-            paths,
-            method: method === RequestMethod.ALL ? '' : RequestMethod[method].toLowerCase(),
-          },
-        ];
-      });
-    }),
-  );
+  const paths = new RoutePaths(app.get(ApplicationConfig));
+  return [...modules.values()].flatMap(({ metatype: module, controllers }) => {
+    const modulePath = metadataOf(MODULE_PATH + modules.applicationId, module) ?? metadataOf(MODULE_PATH, module);
+    return [...controllers.values()].flatMap(({ metatype: type }) =>
+      typeof type === 'function' ? handlersOf(type as Type).map((handler) => paths.of(type, handler, modulePath)) : [],
+    );
+  });
 }
 
-function metadataOf<T>(key: string, carrier: object): T | undefined {
-  return Reflect.getMetadata(key, carrier) as T | undefined;
+/** The methods of a controller that serve a route. */
+function handlersOf(type: Type): readonly Handler[] {
+  const prototype = type.prototype as Record<string, Handler>;
+  return new MetadataScanner()
+    .getAllMethodNames(prototype)
+    .flatMap((name) => prototype[name] ?? [])
+    .filter((handler) => metadataOf(PATH_METADATA, handler) !== undefined);
 }
 
-const defined = <K extends string, T>(key: K, value: T | undefined): object =>
-  value === undefined ? {} : { [key]: value };
+/** Makes the paths of routes by the settings of an application. */
+class RoutePaths {
+  private readonly factory: RoutePathFactory;
 
-/** Where `RouterModule` put a module. */
-const modulePathOf = (module: object, applicationId: string): string =>
-  metadataOf<string>(MODULE_PATH + applicationId, module) ?? metadataOf<string>(MODULE_PATH, module) ?? '';
+  constructor(private readonly config: ApplicationConfig) {
+    this.factory = new RoutePathFactory(config);
+  }
 
-function versionOf(type: object, config: ApplicationConfig): Version {
-  return metadataOf<Version>(VERSION_METADATA, type) ?? (config.getVersioning()?.defaultVersion as Version);
+  of(type: object, handler: Handler, modulePath: unknown): DocumentedRoute {
+    const method = (metadataOf(METHOD_METADATA, handler) as RequestMethod | undefined) ?? RequestMethod.GET;
+    const versioningOptions = this.config.getVersioning();
+    const metadata = {
+      modulePath,
+      ctrlPath: metadataOf(PATH_METADATA, type),
+      methodPath: metadataOf(PATH_METADATA, handler),
+      methodVersion: metadataOf(VERSION_METADATA, handler),
+      controllerVersion: metadataOf(VERSION_METADATA, type) ?? versioningOptions?.defaultVersion,
+      versioningOptions,
+    };
+    const under = (globalPrefix: string): readonly string[] =>
+      this.factory.create({ ...metadata, globalPrefix } as RouteMetadata, method);
+    return {
+      route: { type: type as Type, handler },
+      paths: [...under(slashed(this.config.getGlobalPrefix())), ...under('')].map(asTemplate),
+      method: method === RequestMethod.ALL ? '' : RequestMethod[method].toLowerCase(),
+    };
+  }
 }
+
+const metadataOf = (key: string, carrier: object): unknown => Reflect.getMetadata(key, carrier);
 
 const slashed = (prefix: string): string => (prefix === '' || prefix.startsWith('/') ? prefix : `/${prefix}`);
 

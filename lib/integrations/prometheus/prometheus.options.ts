@@ -1,9 +1,9 @@
-import type { OpenMetricsContentType, PrometheusContentType, Registry } from 'prom-client';
+import type { OpenMetricsContentType, Registry } from 'prom-client';
 import { RateLimitConfigurationError } from '../../contracts/errors.js';
 import { anObject, onlyKnown } from '../../policies/option-checks.js';
 
 /** A registry of prom-client, of either format. */
-export type MetricsRegistry = Registry<PrometheusContentType> | Registry<OpenMetricsContentType>;
+export type MetricsRegistry = Registry | Registry<OpenMetricsContentType>;
 
 /** Options of `RateLimitPrometheusModule`. All have defaults. */
 export interface RateLimitPrometheusOptions {

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { channel, tracingChannel } from 'node:diagnostics_channel';
+import { subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel';
 import { jest } from '@jest/globals';
 import { Controller, Get } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -138,13 +138,13 @@ describe("Node's diagnostics channels", () => {
     await using app = await service({ policies: { one: '1/m' } });
     const heard: unknown[] = [];
     const hear = (message: unknown): void => void heard.push(message);
-    const channels = ['floodgate:decision', 'floodgate:breaker'].map((name) => channel(name));
-    channels.forEach((one) => one.subscribe(hear));
+    const channels = ['floodgate:decision', 'floodgate:breaker'];
+    channels.forEach((one) => subscribe(one, hear));
     try {
       await app.backend.consume('user:42', 'one');
       app.breakers.get('backend:memory')?.forceOpen();
     } finally {
-      channels.forEach((one) => one.unsubscribe(hear));
+      channels.forEach((one) => unsubscribe(one, hear));
     }
     await app.backend.consume('user:43', 'one').catch(() => undefined);
     expect(heard).toMatchObject([

@@ -1,10 +1,13 @@
 import type { DashboardPolicy, DashboardState } from '../dashboard.schema.js';
 import { BASE } from './actions.js';
+import { backendsTable } from './backends.table.js';
+import { breakersTable } from './breakers.table.js';
 import { type Line, TimeChart } from './charts.js';
 import { byId, element, KeyedList, setAttribute, setText } from './dom.js';
 import { clockTime, duration, milliseconds, rate, share, whole } from './format.js';
+import { keysTable } from './keys.table.js';
+import { PoliciesTable, shadowTable } from './policies.table.js';
 import { StateStream } from './state.stream.js';
-import { backendsTable, breakersTable, keysTable, policiesTable, shadowTable } from './tables.js';
 import { verdictOf } from './verdict.js';
 
 const ALL = '';
@@ -18,11 +21,11 @@ let chosen = ALL;
 const select = byId('shown') as HTMLSelectElement;
 const traffic = new TimeChart(byId('traffic'), byId('traffic-legend'), (value) => `${rate(value)}/s`, 1);
 const latency = new TimeChart(byId('latency'), byId('latency-legend'), milliseconds, 0.1);
-const showPolicies = policiesTable(choose);
-const showShadow = shadowTable();
-const showBackends = backendsTable();
-const showBreakers = breakersTable();
-const showKeys = keysTable();
+const policies = new PoliciesTable(choose);
+const shadow = shadowTable();
+const backends = backendsTable(now);
+const breakers = breakersTable(now);
+const keys = keysTable(now);
 
 interface Figure {
   readonly label: string;
@@ -59,6 +62,12 @@ const options = new KeyedList<{ readonly value: string; readonly text: string }>
 
 select.addEventListener('change', () => choose(select.value));
 
+/** The state that is shown: there is one wherever it is asked for. */
+function now(): DashboardState {
+  if (state === undefined) throw new Error('Nothing is shown yet.');
+  return state;
+}
+
 function choose(policy: string): void {
   chosen = chosen === policy ? ALL : policy;
   select.value = chosen;
@@ -84,17 +93,17 @@ function show(next: DashboardState): void {
     ...next.policies.map(({ name }) => ({ value: name, text: name })),
   ]);
   showTraffic(next);
-  showPolicies(enforced, chosen);
+  policies.show(enforced, chosen);
   uncounted.show(next.uncounted);
   byId('shadow-section').hidden = shadows.length === 0;
-  showShadow(shadows);
-  showBackends(next);
+  shadow.show(shadows);
+  backends.show(next.backends);
   showLatency(next);
-  showBreakers(next);
-  showKeys(next);
+  breakers.show(next.breakers);
+  keys.show(next.keys);
   setText(
     byId('about'),
-    `The last ${duration(next.historyMs)} of one process, in steps of ${duration(next.bucketMs)}. Totals count since ${clockTime(next.startedMs)}.`,
+    `The last ${duration(next.historyMs)} of one process, in steps of ${duration(next.bucketMs)}. A call counts once for each policy that it meets. Totals count since ${clockTime(next.startedMs)}.`,
   );
 }
 

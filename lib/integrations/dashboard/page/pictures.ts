@@ -24,7 +24,7 @@ export class TrendPicture {
     this.node.append(this.allowed, this.limited);
   }
 
-  show(allowed: readonly number[], limited: readonly number[]): void {
+  readonly show = (allowed: readonly number[], limited: readonly number[]): void => {
     const sums = allowed.map((value, index) => value + (limited[index] ?? 0));
     const most = Math.max(...sums, 1);
     const yOf = (value: number): number => 27 - (26 * value) / most;
@@ -37,7 +37,7 @@ export class TrendPicture {
       ),
     );
     setAttribute(this.limited, 'd', area(sums.map(yOf), allowed.map(yOf)));
-  }
+  };
 }
 
 /** A strip of time on which what went wrong is marked. */

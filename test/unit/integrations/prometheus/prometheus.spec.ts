@@ -8,7 +8,7 @@ import {
   VersioningType,
 } from '@nestjs/common';
 import { map } from 'rxjs';
-import { OpenMetricsContentType, type PrometheusContentType, Registry } from 'prom-client';
+import { type OpenMetricsContentType, Registry } from 'prom-client';
 import {
   BackendService,
   Breaker,
@@ -286,7 +286,7 @@ describe('the module', () => {
 
   it('puts its metrics into a registry that it is given, and takes them out at shutdown', async () => {
     const registry = new Registry();
-    const open = new Registry<PrometheusContentType>() as unknown as Registry<OpenMetricsContentType>;
+    const open = new Registry() as unknown as Registry<OpenMetricsContentType>;
     open.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
     for (const given of [registry, registry, open]) {
       await using http = await start({ metrics: { registry: given } });
