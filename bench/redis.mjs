@@ -9,7 +9,7 @@ import { createServer } from 'node:net';
 import { Redis } from 'ioredis';
 import { RateLimiterRedis, RateLimiterUnion } from 'rate-limiter-flexible';
 import { RedisStore } from 'rate-limit-redis';
-import { redisBackend } from '../dist/esm/redis/index.js';
+import { redisBackend } from '../dist/esm/backends/redis/index.js';
 import { testPolicy } from '../dist/esm/testing/index.js';
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 15);

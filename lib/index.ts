@@ -1,4 +1,9 @@
-export { BackendService, type ConsumeOptions } from './limiter/backend.service.js';
+export { filePolicyStore, type FilePolicyStoreOptions } from './backends/file/file.policy-store.js';
+export { BackendService } from './limiter/backend.service.js';
+export type { ConsumeOptions, SubjectInput } from './limiter/service-requests.js';
+export { Paced, type PacedOptions } from './limiter/paced.decorator.js';
+export type { WaitOptions } from './limiter/waiting-lines.js';
+export type { AccessListOptions } from './policies/access-lists.js';
 export { failoverBackend, type FailoverBackendOptions } from './limiter/failover.backend.js';
 export type { Lease } from './limiter/lease.js';
 export { memoryBackend, type MemoryBackendOptions } from './backends/memory/memory.backend.js';
@@ -46,15 +51,26 @@ export {
   BackendUnavailableError,
   CircuitOpenError,
   DeadlineExceededError,
+  FailureResultError,
   FloodgateError,
   RateLimitConfigurationError,
 } from './contracts/errors.js';
 export type * from './contracts/events.js';
 export type * from './contracts/policy.js';
+export type * from './contracts/policy-store.js';
+export type { RouteLimits } from './contracts/route-limits.js';
 export { RateLimitExceededException } from './contracts/rate-limit-exceeded.exception.js';
 export { BackendUnavailableFilter } from './transports/http/backend-unavailable.filter.js';
+export { keyOf } from './guard/keys/key-of.js';
+export { routeLimits } from './guard/route-limits.js';
 export { RateLimit, RateLimitDecision, SkipRateLimit } from './guard/rate-limit.decorators.js';
 export { RateLimitGuard } from './guard/rate-limit.guard.js';
+export {
+  RateLimitPolicies,
+  type LivePolicy,
+  type OverridePolicyOptions,
+  type SetPolicyOptions,
+} from './limiter/rate-limit-policies.js';
 export { RateLimitEvents } from './observe/rate-limit-events.js';
 export {
   RateLimitModule,

@@ -15,16 +15,25 @@ import {
 import { APP_GUARD, ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import { BackendService } from './limiter/backend.service.js';
 import { Decider } from './limiter/decider.js';
+import { DecisionRequests } from './limiter/decision-requests.js';
 import { OutageLog } from './limiter/outage-log.js';
-import { CircuitBreakerRegistry } from './breaker/breaker.registry.js';
+import { PolicyStoreSync } from './limiter/policy-store.sync.js';
+import { RateLimitPolicies } from './limiter/rate-limit-policies.js';
+import { RoutePolicies } from './limiter/route-policies.js';
+import { ServicePolicies } from './limiter/service-policies.js';
+import { ServiceRequests } from './limiter/service-requests.js';
+import { WaitingLines } from './limiter/waiting-lines.js';
+import { BREAKER_REGISTRY, CircuitBreakerRegistry } from './breaker/breaker.registry.js';
 import { RateLimitConfigurationError } from './contracts/errors.js';
 import { BackendUnavailableFilter } from './transports/http/backend-unavailable.filter.js';
+import { ErrorHeadersInterceptor } from './transports/http/error-headers.interceptor.js';
 import { Injection } from './guard/injection.js';
 import { KeyReaders } from './guard/keys/key-reader.js';
 import { RateLimitExceededFilter } from './transports/http/rate-limit-exceeded.filter.js';
 import { RateLimitGuard } from './guard/rate-limit.guard.js';
 import { ChargeResolver } from './guard/charge-resolver.js';
 import { RouteCatalog } from './guard/route-catalog.js';
+import { RouteCounters } from './guard/route-counters.js';
 import { RateLimitEvents } from './observe/rate-limit-events.js';
 import { PolicyCatalog } from './policies/policy-catalog.js';
 import {
@@ -51,6 +60,67 @@ export interface RateLimitModuleAsyncOptions extends Pick<ModuleMetadata, 'impor
   readonly isGlobal?: boolean;
 }
 
+/** What the guard is made of, for modules that bind it themselves. */
+const GUARD_PARTS = [RATE_LIMIT_SETTINGS, ChargeResolver, Decider];
+
+const EXPORTS = [
+  BackendService,
+  RateLimitPolicies,
+  CircuitBreakerRegistry,
+  BREAKER_REGISTRY,
+  RateLimitEvents,
+  RateLimitGuard,
+  BackendUnavailableFilter,
+  ...GUARD_PARTS,
+];
+
+const NO_GUARD: CanActivate = { canActivate: () => true };
+
+const PROVIDERS: Provider[] = [
+  { provide: RATE_LIMIT_SETTINGS, useFactory: settingsOf, inject: [RATE_LIMIT_OPTIONS] },
+  {
+    provide: PolicyCatalog,
+    useFactory: ({ policies, backend }: RateLimitSettings) => new PolicyCatalog(policies, backend.capabilities),
+    inject: [RATE_LIMIT_SETTINGS],
+  },
+  RateLimitEvents,
+  CircuitBreakerRegistry,
+  { provide: BREAKER_REGISTRY, useExisting: CircuitBreakerRegistry },
+  OutageLog,
+  Decider,
+  { provide: RoutePolicies, useClass: RouteCounters },
+  ServicePolicies,
+  DecisionRequests,
+  ServiceRequests,
+  WaitingLines,
+  BackendService,
+  PolicyStoreSync,
+  RateLimitPolicies,
+  Injection,
+  KeyReaders,
+  RouteCatalog,
+  ChargeResolver,
+  RateLimitGuard,
+  BackendUnavailableFilter,
+  RateLimitExceededFilter,
+  ErrorHeadersInterceptor,
+  {
+    // The provider itself is handed on, so that a test's overrideProvider reaches what is bound.
+    provide: APP_GUARD,
+    useFactory: ({ bindGuard }: RateLimitSettings, guard: RateLimitGuard): CanActivate =>
+      bindGuard ? guard : NO_GUARD,
+    inject: [RATE_LIMIT_SETTINGS, RateLimitGuard],
+  },
+];
+
+function withoutOptions(): never {
+  throw new RateLimitConfigurationError(
+    'imports',
+    RateLimitModule,
+    'Write RateLimitModule.forRoot() or forRootAsync() there, once, in the root module. It is global: other modules use what it provides without importing it.',
+  );
+}
+
 /**
  * Rate limiting for an application: a guard, a filter, `BackendService`, the breakers' registry and the event stream.
  *
@@ -58,16 +128,22 @@ export interface RateLimitModuleAsyncOptions extends Pick<ModuleMetadata, 'impor
  * \@Module({ imports: [RateLimitModule.forRoot({ policies: { api: '100/m' }, apply: ['api'] })] })
  * export class AppModule {}
  */
-@Module({})
+@Module({
+  // Of a module that is imported without options, which forRoot() replaces.
+  providers: [{ provide: RATE_LIMIT_OPTIONS, useFactory: withoutOptions }, ...PROVIDERS],
+  exports: EXPORTS,
+})
 export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationShutdown {
   constructor(
     @Inject(RATE_LIMIT_SETTINGS) private readonly settings: RateLimitSettings,
     @Inject(ApplicationConfig) private readonly application: ApplicationConfig,
     @Inject(BackendUnavailableFilter) private readonly unavailable: BackendUnavailableFilter,
     @Inject(RateLimitExceededFilter) private readonly exceeded: RateLimitExceededFilter,
+    @Inject(ErrorHeadersInterceptor) private readonly errorHeaders: ErrorHeadersInterceptor,
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
     @Inject(RouteCatalog) private readonly routes: RouteCatalog,
     @Inject(Decider) private readonly decider: Decider,
+    @Inject(PolicyStoreSync) private readonly policyStore: PolicyStoreSync,
     @Inject(RateLimitEvents) events: RateLimitEvents,
     @Inject(CircuitBreakerRegistry) registry: CircuitBreakerRegistry,
   ) {
@@ -90,14 +166,18 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationS
 
   /**
    * Binds the filters once more, at the last moment before routes are made: Nest asks the last global filter first, and
-   * one of the application that catches everything would answer an outage with 500.
+   * one of the application that catches everything would answer an outage with a body of its own. Where filters of the
+   * application come first all the same, the headers are set before them.
    */
   configure(): void {
     this.bindFilters();
+    if (!this.settings.bindFilter || this.errorHeaders.isNeeded()) {
+      this.application.useGlobalInterceptors(this.errorHeaders);
+    }
   }
 
   /** @throws RateLimitConfigurationError for a decorator that is wrong, or if the module is there twice */
-  onModuleInit(): void {
+  async onModuleInit(): Promise<void> {
     const modules = [...this.modules.values()].filter(({ metatype }) => metatype === RateLimitModule);
     if (modules.length > 1) {
       throw new RateLimitConfigurationError(
@@ -107,11 +187,13 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationS
       );
     }
     this.routes.prepare();
+    await this.policyStore.start();
   }
 
   /** By now no request is served any more: backends that are closed earlier would fail those that drain. */
   async onApplicationShutdown(): Promise<void> {
     try {
+      await this.policyStore.stop();
       await this.decider.close();
     } catch (error) {
       // Nest 11 would leave out the hooks of the modules after this one, and reject the application's close().
@@ -129,50 +211,9 @@ function moduleWith(options: Provider[], isGlobal = true): DynamicModule {
   return {
     module: RateLimitModule,
     global: isGlobal,
-    providers: [...options, ...PROVIDERS],
-    exports: [
-      BackendService,
-      CircuitBreakerRegistry,
-      RateLimitEvents,
-      RateLimitGuard,
-      BackendUnavailableFilter,
-      ...GUARD_PARTS,
-    ],
+    providers: options,
   };
 }
-
-/** What the guard is made of, for modules that bind it themselves. */
-const GUARD_PARTS = [RATE_LIMIT_SETTINGS, ChargeResolver, Decider];
-
-const PROVIDERS: Provider[] = [
-  { provide: RATE_LIMIT_SETTINGS, useFactory: settingsOf, inject: [RATE_LIMIT_OPTIONS] },
-  {
-    provide: PolicyCatalog,
-    useFactory: ({ policies, backend }: RateLimitSettings) => new PolicyCatalog(policies, backend.capabilities),
-    inject: [RATE_LIMIT_SETTINGS],
-  },
-  RateLimitEvents,
-  CircuitBreakerRegistry,
-  OutageLog,
-  Decider,
-  BackendService,
-  Injection,
-  KeyReaders,
-  RouteCatalog,
-  ChargeResolver,
-  RateLimitGuard,
-  BackendUnavailableFilter,
-  RateLimitExceededFilter,
-  {
-    // The provider itself is handed on, so that a test's overrideProvider reaches what is bound.
-    provide: APP_GUARD,
-    useFactory: ({ bindGuard }: RateLimitSettings, guard: RateLimitGuard): CanActivate =>
-      bindGuard ? guard : NO_GUARD,
-    inject: [RATE_LIMIT_SETTINGS, RateLimitGuard],
-  },
-];
-
-const NO_GUARD: CanActivate = { canActivate: () => true };
 
 function asyncOptions({ inject = [], useFactory, useClass, useExisting }: RateLimitModuleAsyncOptions): Provider[] {
   if (useFactory !== undefined) return [{ provide: RATE_LIMIT_OPTIONS, useFactory, inject: [...inject] }];

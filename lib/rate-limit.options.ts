@@ -4,7 +4,9 @@ import { toSettings } from './breaker/breaker.options.js';
 import type { Backend } from './contracts/backend.js';
 import type { CircuitBreakerOptions } from './contracts/breaker.js';
 import { RateLimitConfigurationError } from './contracts/errors.js';
+import type { PolicyStore } from './contracts/policy-store.js';
 import type { Duration, FailureMode, KeyInput, PolicyInput } from './contracts/policy.js';
+import { AccessLists, type AccessListOptions } from './policies/access-lists.js';
 import { MAX_TIMER_MS, parseDuration } from './policies/duration.js';
 import { checkKeyInput } from './policies/key-input.js';
 import { aBoolean, aFunction, anObject, oneOf, onlyKnown } from './policies/option-checks.js';
@@ -23,6 +25,13 @@ export interface RateLimitModuleOptions {
   readonly policies?: Readonly<Record<string, PolicyInput>>;
   /** Names of policies that every route gets, unless it says otherwise. Default: none. */
   readonly apply?: readonly string[];
+  /**
+   * Keeps what `RateLimitPolicies` changes, for all processes and across restarts: `filePolicyStore`,
+   * `redisPolicyStore`, or one of your own. Default: changes hold in this process and until it ends.
+   */
+  readonly policyStore?: PolicyStore;
+  /** Keys that pass uncounted, and keys that are refused without asking a backend. Default: none. */
+  readonly lists?: AccessListOptions;
   /** Who is limited, where a policy does not say. Default `ip`. */
   readonly key?: KeyInput;
   /** What a call gets when no backend can decide, where a policy does not say. Default `closed`. */
@@ -46,6 +55,19 @@ export interface RateLimitModuleOptions {
   readonly problemDetails?: boolean;
   /** Length of the network prefix by which IPv6 addresses are grouped, in bits, 1 to 128. Default 64. */
   readonly ipv6PrefixBits?: number;
+  /**
+   * Who `request.user` is, for the keys `user` and `user-or-ip`; `undefined` or `''`: nobody, and the address is used.
+   * Default: the first of `id`, `sub`, `userId` and `_id` that is a text, a number or an object with a text of its own.
+   */
+  // A method, so that a function of the application's own type of user is welcome.
+  userKey?(this: void, user: unknown): string | undefined;
+  /**
+   * Whether keys are stored and emitted as keyed hashes (HMAC-SHA-256) only, so that no address and no user id is in the
+   * store or in a trace of its commands. `true`: under a secret that is the same for everybody, which hides keys from a
+   * glance, not from somebody who tries all addresses; `{ secret }`: under one of the application's, the same in all
+   * its processes. Another secret begins all counters anew. Default false.
+   */
+  readonly hashKeys?: boolean | { readonly secret: string };
   /** Leaves calls out of all limits. */
   readonly skipIf?: (context: ExecutionContext) => boolean | Promise<boolean>;
   /** False: every call passes as `unenforced`, reason `disabled`. Default true. */
@@ -67,6 +89,8 @@ export interface RateLimitSettings {
   readonly backend: Backend;
   readonly policies: Readonly<Record<string, PolicyInput>>;
   readonly apply: readonly string[];
+  readonly policyStore: PolicyStore | undefined;
+  readonly lists: AccessListOptions;
   readonly key: KeyInput;
   readonly failureMode: FailureMode;
   readonly localShare: number;
@@ -75,6 +99,8 @@ export interface RateLimitSettings {
   readonly headers: HeaderStyle;
   readonly problemDetails: boolean;
   readonly ipv6PrefixBits: number;
+  readonly userKey: ((user: unknown) => string | undefined) | undefined;
+  readonly hashKeys: boolean | { readonly secret: string };
   readonly skipIf: RateLimitModuleOptions['skipIf'];
   readonly enabled: boolean;
   readonly bindGuard: boolean;
@@ -91,6 +117,8 @@ const OPTIONS: readonly (keyof RateLimitModuleOptions)[] = [
   'backend',
   'policies',
   'apply',
+  'policyStore',
+  'lists',
   'key',
   'failureMode',
   'localShare',
@@ -99,12 +127,16 @@ const OPTIONS: readonly (keyof RateLimitModuleOptions)[] = [
   'headers',
   'problemDetails',
   'ipv6PrefixBits',
+  'userKey',
+  'hashKeys',
   'skipIf',
   'enabled',
   'isGlobal',
   'bindGuard',
   'bindFilter',
 ];
+
+const STORE_VERBS = ['read', 'change', 'close'] as const;
 
 const VERBS = ['consume', 'peek', 'refund', 'reset', 'ping', 'close'] as const;
 
@@ -120,6 +152,8 @@ export function settingsOf(options: RateLimitModuleOptions): RateLimitSettings {
     backend: options.backend ?? memoryBackend(),
     policies: options.policies ?? {},
     apply: options.apply ?? [],
+    policyStore: options.policyStore,
+    lists: options.lists ?? {},
     key: options.key ?? 'ip',
     failureMode: options.failureMode ?? 'closed',
     localShare: options.localShare ?? 1,
@@ -128,6 +162,9 @@ export function settingsOf(options: RateLimitModuleOptions): RateLimitSettings {
     headers: options.headers ?? 'standard',
     problemDetails: options.problemDetails ?? false,
     ipv6PrefixBits: options.ipv6PrefixBits ?? 64,
+    userKey: options.userKey as RateLimitSettings['userKey'],
+    // Nothing but leaving it out turns it off: a secret that is missing must not.
+    hashKeys: options.hashKeys === undefined ? false : options.hashKeys,
     skipIf: options.skipIf,
     enabled: options.enabled ?? true,
     bindGuard: options.bindGuard ?? true,
@@ -150,6 +187,15 @@ function checkValues(settings: RateLimitSettings): void {
   if (!Array.isArray(apply)) {
     throw new RateLimitConfigurationError('apply', apply, "Give an array of policies' names, such as ['default'].");
   }
+  const { policyStore } = settings;
+  if (policyStore !== undefined && STORE_VERBS.some((verb) => typeof policyStore[verb] !== 'function')) {
+    throw new RateLimitConfigurationError(
+      'policyStore',
+      policyStore,
+      'Give filePolicyStore({ path }), redisPolicyStore({ url }) or another PolicyStore.',
+    );
+  }
+  new AccessLists(settings.lists);
   checkKeyInput('key', settings.key);
   oneOf('failureMode', settings.failureMode, ['closed', 'open', 'local']);
   if (!(typeof localShare === 'number' && localShare > 0 && localShare <= 1)) {
@@ -160,8 +206,22 @@ function checkValues(settings: RateLimitSettings): void {
   if (!Number.isInteger(ipv6PrefixBits) || ipv6PrefixBits < 1 || ipv6PrefixBits > 128) {
     throw new RateLimitConfigurationError('ipv6PrefixBits', ipv6PrefixBits, 'Give a whole number from 1 to 128.');
   }
+  if (settings.userKey !== undefined) aFunction('userKey', settings.userKey);
+  checkHashKeys(settings.hashKeys);
   if (settings.skipIf !== undefined) aFunction('skipIf', settings.skipIf);
   for (const option of ['problemDetails', 'enabled', 'bindGuard', 'bindFilter'] as const) {
     aBoolean(option, settings[option]);
   }
+}
+
+/** No error shows what was given: it is a secret, or was meant as one. */
+function checkHashKeys(hashKeys: RateLimitSettings['hashKeys']): void {
+  if (typeof hashKeys === 'boolean') return;
+  const mend = "Give true, or { secret: 'a long random text' }.";
+  if (typeof hashKeys !== 'object') throw new RateLimitConfigurationError('hashKeys', typeof hashKeys, mend);
+  anObject('hashKeys', hashKeys, mend);
+  onlyKnown('hashKeys', hashKeys, ['secret']);
+  if (typeof hashKeys.secret === 'string' && hashKeys.secret !== '') return;
+  const found = hashKeys.secret === '' ? 'an empty text' : typeof hashKeys.secret;
+  throw new RateLimitConfigurationError('hashKeys.secret', found, 'Give a text that is not empty.');
 }

@@ -42,6 +42,8 @@ export interface Verdict {
   readonly resetAfterMs: number;
   /** 0 if admitted; else, for a cost of at most the capacity, time until the call passes. */
   readonly retryAfterMs: number;
+  /** Time until a whole unit more than `remaining` (or than 0, after an overdraft) is left; 0 if none can come. */
+  readonly nextUnitAfterMs: number;
 }
 
 /**

@@ -49,20 +49,42 @@ export function decide(
       policy.algorithm satisfies 'sliding-log';
       verdict = slidingLog.decide(state, policy, cost, forced, nowMs);
   }
-  const { name, limit, windowMs, mode } = policy;
-  const { admitted, resetAfterMs } = verdict;
+  const { name, limit, windowMs, mode, unit } = policy;
+  const { admitted, resetAfterMs, nextUnitAfterMs } = verdict;
   const remaining = verdict.remaining > 0 ? verdict.remaining : 0;
   if (admitted) {
     return {
       state: cost > 0 ? verdict.state : kept(stored, verdict, policy, nowMs),
-      status: { name, limit, windowMs, allowed: true, remaining, resetAfterMs, retryAfterMs: 0, mode },
+      status: {
+        name,
+        limit,
+        windowMs,
+        allowed: true,
+        remaining,
+        resetAfterMs,
+        retryAfterMs: 0,
+        nextUnitAfterMs,
+        mode,
+        unit,
+      },
     };
   }
   const retryAfterMs = canNeverPass(policy, cost) ? null : verdict.retryAfterMs;
   if (retryAfterMs !== null && policy.blockForMs > 0) return blocked(policy, nowMs);
   return {
     state: kept(stored, verdict, policy, nowMs),
-    status: { name, limit, windowMs, allowed: false, remaining, resetAfterMs, retryAfterMs, mode },
+    status: {
+      name,
+      limit,
+      windowMs,
+      allowed: false,
+      remaining,
+      resetAfterMs,
+      retryAfterMs,
+      nextUnitAfterMs,
+      mode,
+      unit,
+    },
   };
 }
 
@@ -158,14 +180,14 @@ function decideUncounted(
   const retryAfterMs = admitted ? 0 : canNeverPass(policy, cost) ? null : blockedForMs;
   return {
     state: kept(stored, { state: blockedUntil(nowMs + blockedForMs), resetAfterMs: blockedForMs }, policy, nowMs),
-    status: statusOf(policy, admitted, 0, blockedForMs, retryAfterMs),
+    status: uncounted(policy, admitted, blockedForMs, retryAfterMs),
   };
 }
 
 /** After a refusal, if the policy blocks then. */
 const blocked = (policy: Policy, nowMs: number): Outcome => ({
   state: blockedUntil(nowMs + policy.blockForMs),
-  status: statusOf(policy, false, 0, policy.blockForMs, policy.blockForMs),
+  status: uncounted(policy, false, policy.blockForMs, policy.blockForMs),
 });
 
 /** Whether no wait is long enough. `burst` is the capacity: it equals `limit` for every algorithm but the token bucket. */
@@ -186,19 +208,21 @@ function kept(
 const isDisplaced = (stored: CounterState, policy: Policy, nowMs: number): boolean =>
   isBlock(stored) ? stored.at > nowMs + policy.blockForMs : algorithmOf(policy).isDisplaced(stored, policy, nowMs);
 
-const statusOf = (
-  { name, limit, windowMs, mode }: Policy,
+/** The status of a key that has nothing until a block is over, or of a limit of 0. */
+const uncounted = (
+  { name, limit, windowMs, mode, unit }: Policy,
   allowed: boolean,
-  remaining: number,
-  resetAfterMs: number,
+  blockedForMs: number,
   retryAfterMs: number | null,
 ): PolicyStatus => ({
   name,
   limit,
   windowMs,
   allowed,
-  remaining: Math.max(0, remaining),
-  resetAfterMs,
+  remaining: 0,
+  resetAfterMs: blockedForMs,
   retryAfterMs,
+  nextUnitAfterMs: blockedForMs,
   mode,
+  unit,
 });

@@ -16,12 +16,14 @@ export const fixedWindow: Algorithm = {
     const admitted = forced || fits(before, policy, cost);
     const state = admitted && cost > 0 ? using(before, Math.min(before.used + cost, Number.MAX_SAFE_INTEGER)) : before;
     const untilNextMs = (state.at + 1) * windowMs - nowMs;
+    const resetAfterMs = state.used === 0 ? 0 : untilNextMs;
     return {
       admitted,
       state,
       remaining: limit - state.used,
-      resetAfterMs: state.used === 0 ? 0 : untilNextMs,
+      resetAfterMs,
       retryAfterMs: admitted ? 0 : untilNextMs,
+      nextUnitAfterMs: resetAfterMs,
     };
   },
 

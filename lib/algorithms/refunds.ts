@@ -1,6 +1,7 @@
 import type { Charge, Refund } from '../contracts/backend.js';
 import type { PolicyStatus } from '../contracts/decision.js';
 import { MAX_PRODUCT } from './algorithm.js';
+import { commonFactor } from './quotient.js';
 
 /** A charge as it can be given back later. */
 export function refundOf(charge: Charge, status: PolicyStatus): Refund {
@@ -20,4 +21,4 @@ export function divide(refund: Refund, units: number): readonly [part: Refund, r
  * `resetAfterMs`, which is rounded up. By the limit of the status: in mode `local` the policy's own is not what counts.
  */
 const owedAfter = ({ cost }: Charge, { limit, windowMs, resetAfterMs }: PolicyStatus): number =>
-  Math.min(Math.max(cost * windowMs, (resetAfterMs - 1) * limit + 1), MAX_PRODUCT);
+  Math.min(Math.max(cost * windowMs, (resetAfterMs - 1) * limit + 1), MAX_PRODUCT * commonFactor(limit, windowMs));

@@ -26,6 +26,7 @@ export const slidingLog: Algorithm = {
       remaining: limit - state.used,
       resetAfterMs: state.at === state.rest ? 0 : entry(state, state.at - 2) + windowMs - nowMs,
       retryAfterMs: admitted ? 0 : untilFree(state, state.used + cost - limit, nowMs),
+      nextUnitAfterMs: state.used === 0 ? 0 : untilFree(state, Math.max(0, state.used - limit) + 1, nowMs),
     };
   },
 

@@ -1,11 +1,12 @@
 import type { Policy } from '../contracts/policy.js';
 import { counted, MAX_PRODUCT, type Algorithm, type CounterState } from './algorithm.js';
+import { ceilOf, floorOf, mostUnits } from './quotient.js';
 
 /**
  * Two counters: the previous window counts in proportion to how much of it a window that ends now still covers.
  *
- * A call passes if `previous x (1 - elapsed / window) + current + cost <= limit`; here multiplied by the window, so
- * that all terms are integers.
+ * A call passes if `previous x (1 - elapsed / window) + current + cost <= limit`. All terms but the first are integers, so
+ * that one may as well be rounded up.
  */
 export const slidingWindow: Algorithm = {
   advance,
@@ -26,12 +27,14 @@ export const slidingWindow: Algorithm = {
     const state = admitted && cost > 0 ? charged(before, cost) : before;
     const { at, used: current, rest: previous } = state;
     const untilNextMs = (at + 1) * windowMs - nowMs;
+    const counting = current + older;
     return {
       admitted,
       state,
-      remaining: limit - current - Math.ceil(older / windowMs),
+      remaining: limit - counting,
       resetAfterMs: current > 0 ? untilNextMs + windowMs : previous > 0 ? untilNextMs : 0,
       retryAfterMs: admitted ? 0 : untilFree(state, limit - cost, untilNextMs),
+      nextUnitAfterMs: counting === 0 ? 0 : untilFree(state, (counting < limit ? counting : limit) - 1, untilNextMs),
     };
   },
 
@@ -67,13 +70,12 @@ function rolled(state: CounterState, window: number): CounterState {
 /** What counts of a state whose window had another length, as units of the current window. */
 function carried(stored: CounterState, toMs: number, nowMs: number): number {
   const then = rolled(stored, Math.floor(nowMs / stored.windowMs));
-  const units = then.used + Math.ceil(fading(then, nowMs) / stored.windowMs);
-  return Math.min(units, Math.floor(MAX_PRODUCT / toMs));
+  return Math.min(then.used + fading(then, nowMs), mostUnits(toMs));
 }
 
 function charged({ windowMs, at, used, rest }: CounterState, cost: number): CounterState {
   const units = used + cost;
-  return counted(windowMs, at, units * windowMs <= MAX_PRODUCT ? units : Math.floor(MAX_PRODUCT / windowMs), rest);
+  return counted(windowMs, at, units * windowMs <= MAX_PRODUCT ? units : Math.min(units, mostUnits(windowMs)), rest);
 }
 
 /** Time until no more units count than these, which are fewer than count now. */
@@ -84,15 +86,13 @@ function untilFree(
 ): number {
   // Either the previous window fades enough, or the current one has to become the previous one and fade.
   return units >= current
-    ? untilNextMs - Math.floor(((units - current) * windowMs) / previous)
-    : untilNextMs + windowMs - Math.floor((units * windowMs) / current);
+    ? untilNextMs - floorOf(units - current, windowMs, previous)
+    : untilNextMs + windowMs - floorOf(units, windowMs, current);
 }
 
-/** What counts of the previous window, in units x window: all of it while the current one is still to come. */
+/** What counts of the previous window, in units, rounded up: all of it while the current one is still to come. */
 const fading = ({ windowMs, at, rest: previous }: CounterState, nowMs: number): number =>
-  previous * Math.min(windowMs, (at + 1) * windowMs - nowMs);
+  ceilOf(previous, Math.min(windowMs, (at + 1) * windowMs - nowMs), windowMs);
 
-function fits({ used }: CounterState, older: number, { limit, windowMs }: Policy, cost: number): boolean {
-  const free = limit - used - cost;
-  return free >= 0 && older <= free * windowMs;
-}
+const fits = ({ used }: CounterState, older: number, { limit }: Policy, cost: number): boolean =>
+  older <= limit - used - cost;

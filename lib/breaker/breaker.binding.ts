@@ -1,16 +1,12 @@
 import { Inject, Optional } from '@nestjs/common';
-import type { Breaker } from './breaker.js';
-import type { BreakerTuning } from './breaker.options.js';
-import { CircuitBreakerRegistry } from './breaker.registry.js';
+import { BREAKER_REGISTRY, CircuitBreakerRegistry } from './breaker.registry.js';
 
-/** Which breaker a decorated method asks for. Its identity is what an unnamed breaker belongs to. */
-export interface BreakerDefinition {
-  /** The name that was chosen; `undefined`: `Class.method`. */
-  readonly chosenName: string | undefined;
-  readonly defaultName: string;
-  /** `undefined`: none were given. */
-  readonly options: BreakerTuning | undefined;
-  readonly defaults: BreakerTuning;
+/** What a decorated method asks of a registry. */
+export interface BreakerBinding<T> {
+  /** For the symbols that Nest injects by. */
+  readonly label: string;
+  /** Makes, or finds, the breaker or breakers of the method. */
+  readonly make: (registry: CircuitBreakerRegistry) => T;
   /** Throws if the instance lacks what the definition needs. */
   readonly check: (instance: object) => void;
 }
@@ -20,52 +16,49 @@ const privateRegistries = new WeakMap<object, CircuitBreakerRegistry>();
 
 /**
  * Lets Nest hand the application's registry to every instance of a class, at start-up for singletons, and answers how
- * to find the breaker of an instance. An instance keeps its breaker under a symbol that is not enumerable, so nobody
+ * to find what an instance's method asked of it. An instance keeps that under a symbol that is not enumerable, so nobody
  * who prints, compares or serialises it sees anything of this.
+ *
+ * The registry is asked for twice: by its class, and by a token that all copies of this package share.
  *
  * @param target the prototype that declares the method, or the class itself for a static one
  */
-export function bindBreaker(target: object, definition: BreakerDefinition): (self: unknown) => Breaker {
-  const held = Symbol(`breaker ${definition.defaultName}`);
-  const known = new WeakMap<CircuitBreakerRegistry, Breaker>();
+export function bindBreaker<T>(target: object, { label, make, check }: BreakerBinding<T>): (self: unknown) => T {
+  const held = Symbol(`breaker ${label}`);
+  const known = new WeakMap<CircuitBreakerRegistry, { readonly made: T }>();
 
-  const breakerIn = (registry: CircuitBreakerRegistry): Breaker => {
-    const breaker = known.get(registry) ?? create(registry, definition);
-    known.set(registry, breaker);
-    return breaker;
+  const madeIn = (registry: CircuitBreakerRegistry): { readonly made: T } => {
+    const entry = known.get(registry) ?? { made: make(registry) };
+    known.set(registry, entry);
+    return entry;
   };
-  const hold = (instance: object, breaker: Breaker): Breaker => {
-    definition.check(instance);
+  const hold = (instance: object, entry: { readonly made: T }): { readonly made: T } => {
+    check(instance);
     if (Object.isExtensible(instance)) {
-      Object.defineProperty(instance, held, { value: breaker, configurable: true });
+      Object.defineProperty(instance, held, { value: entry, configurable: true });
     }
-    return breaker;
+    return entry;
   };
   if (typeof target === 'object') {
-    const registry = Symbol(`registry ${definition.defaultName}`);
-    Object.defineProperty(target, registry, {
-      configurable: true,
-      set(this: object, given: CircuitBreakerRegistry) {
-        hold(this, breakerIn(given));
-      },
-    });
-    Inject(CircuitBreakerRegistry)(target, registry);
-    Optional()(target, registry);
+    for (const token of [CircuitBreakerRegistry, BREAKER_REGISTRY]) {
+      const property = Symbol(`registry ${label}`);
+      Object.defineProperty(target, property, {
+        configurable: true,
+        set(this: object, given: CircuitBreakerRegistry | undefined) {
+          if (given !== undefined) hold(this, madeIn(given));
+        },
+      });
+      Inject(token)(target, property);
+      Optional()(target, property);
+    }
   }
   // A method that lost its `this` has nobody to keep a breaker for it; the prototype must not, every instance would see it.
   const nobody = {};
   return (self) => {
     const instance = isObject(self) ? self : nobody;
-    const breaker = (instance as { readonly [held]?: Breaker })[held];
-    return breaker ?? hold(instance, breakerIn(privateRegistry(instance)));
+    const entry = (instance as { readonly [held]?: { readonly made: T } })[held];
+    return (entry ?? hold(instance, madeIn(privateRegistry(instance)))).made;
   };
-}
-
-function create(registry: CircuitBreakerRegistry, definition: BreakerDefinition): Breaker {
-  const { chosenName, defaultName, options, defaults } = definition;
-  return chosenName === undefined
-    ? registry.getOrCreateFor(definition, defaultName, options, defaults)
-    : registry.getOrCreate(chosenName, options, defaults);
 }
 
 function privateRegistry(instance: object): CircuitBreakerRegistry {

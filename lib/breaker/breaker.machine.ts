@@ -15,6 +15,8 @@ export interface Closed extends Generation {
   readonly sinceMs: number;
   /** Made by the first outcome that matters, so that an idle breaker holds none. */
   readonly tally: Tally | undefined;
+  /** The generation of the probes that closed it; `undefined`: none did. */
+  readonly probes: number | undefined;
 }
 
 /** Calls are rejected until the next probe is due. */
@@ -46,10 +48,17 @@ export interface Disabled extends Generation {
 
 export type CircuitState = Closed | Open | HalfOpen | ForcedOpen | Disabled;
 
+/** A stream that passed as a probe, after its first value: its verdict is given and its slot free. */
+export interface AnsweredProbe {
+  readonly kind: 'answered';
+  /** Of the half-open period that let it through. */
+  readonly generation: number;
+}
+
 /**
  * The state that let a call through: what an outcome has to show. While half-open, its latest lease is that call's.
  */
-export type Admission = CircuitState;
+export type Admission = CircuitState | AnsweredProbe;
 
 /** Where every breaker starts: one object for all of them. */
 export const INITIAL_STATE: Closed = Object.freeze({
@@ -58,6 +67,7 @@ export const INITIAL_STATE: Closed = Object.freeze({
   step: 0,
   sinceMs: 0,
   tally: undefined,
+  probes: undefined,
 });
 
 /**
@@ -79,7 +89,7 @@ export function admit(
   nowMs: number,
   settings: BreakerSettings,
   callTimeoutMs: number,
-): Admission | undefined {
+): CircuitState | undefined {
   switch (state.kind) {
     case 'closed':
     case 'disabled':
@@ -97,6 +107,15 @@ export function admit(
   }
 }
 
+/**
+ * Whether the outcome of a call counts: in the generation that let it through, and that of a stream which answered as a
+ * probe also in the closed circuit that its generation made.
+ */
+export function hears(state: CircuitState, admission: Admission): boolean {
+  if (state.generation === admission.generation) return true;
+  return admission.kind === 'answered' && state.kind === 'closed' && state.probes === admission.generation;
+}
+
 /** A call of this generation succeeded. */
 export function succeed(
   state: CircuitState,
@@ -108,9 +127,11 @@ export function succeed(
     const tally = countSuccess(state.tally, nowMs, settings);
     return tally === state.tally ? state : counted(state, tally);
   }
-  if (state.kind !== 'half-open') return state;
+  if (state.kind !== 'half-open' || admission.kind === 'answered') return state;
   const successes = state.successes + 1;
-  if (successes >= settings.successThreshold) return close(state, nowMs, state.step);
+  if (successes >= settings.successThreshold) {
+    return { ...close(state, nowMs, state.step), probes: state.generation };
+  }
   return { ...release(state, admission), successes };
 }
 
@@ -131,7 +152,14 @@ export function release<S extends CircuitState>(state: S, admission: Admission):
 
 /** Closed, whatever was before. */
 export function close(state: CircuitState, nowMs: number, step: number): Closed {
-  return { kind: 'closed', generation: state.generation + 1, step, sinceMs: nowMs, tally: undefined };
+  return {
+    kind: 'closed',
+    generation: state.generation + 1,
+    step,
+    sinceMs: nowMs,
+    tally: undefined,
+    probes: undefined,
+  };
 }
 
 export function forceOpen(state: CircuitState): ForcedOpen {
@@ -211,8 +239,8 @@ function next({ generation, step }: CircuitState): Generation {
 }
 
 /** Written out, for it is made once a failing call: copying by `...` takes ten times as long. */
-function counted({ generation, step, sinceMs }: Closed, tally: Tally | undefined): Closed {
-  return { kind: 'closed', generation, step, sinceMs, tally };
+function counted({ generation, step, sinceMs, probes }: Closed, tally: Tally | undefined): Closed {
+  return { kind: 'closed', generation, step, sinceMs, tally, probes };
 }
 
 function unreachable(state: never): never {

@@ -29,6 +29,8 @@ export interface BreakerSettings {
   /** 0: no deadline. */
   readonly callTimeoutMs: number;
   readonly isFailure: (error: unknown) => boolean;
+  /** `undefined`: no result is a failure. */
+  readonly isFailureResult: ((result: unknown) => boolean) | undefined;
   readonly clock: Clock;
   readonly random: () => number;
   readonly trip: TripRule;
@@ -53,6 +55,7 @@ export const DEFAULT_SETTINGS: BreakerSettings = Object.freeze({
   jitter: 0.25,
   callTimeoutMs: 0,
   isFailure: everyError,
+  isFailureResult: undefined,
   clock: processClock,
   random: Math.random,
   trip: Object.freeze({ kind: 'consecutive' }),
@@ -72,6 +75,7 @@ const KNOWN = new Set([
   'jitter',
   'callTimeout',
   'isFailure',
+  'isFailureResult',
   'clock',
   'random',
   'trip',
@@ -100,6 +104,7 @@ export function toSettings(options: BreakerTuning, base: BreakerSettings = DEFAU
     jitter: within('jitter', options.jitter, 0, 1) ?? base.jitter,
     callTimeoutMs: callTimeout(options.callTimeout) ?? base.callTimeoutMs,
     isFailure: callable('isFailure', options.isFailure) ?? base.isFailure,
+    isFailureResult: callable('isFailureResult', options.isFailureResult) ?? base.isFailureResult,
     clock: clock === undefined ? base.clock : monotonic(clock),
     random: callable('random', options.random) ?? base.random,
     trip: tripRule(options.trip) ?? base.trip,

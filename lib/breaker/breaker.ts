@@ -1,36 +1,24 @@
-import type {
-  BreakerSnapshot,
-  BreakerTransition,
-  BreakerTransitionListener,
-  CircuitBreakerStatus,
-  Permit,
-} from '../contracts/breaker.js';
-import { CircuitOpenError, DeadlineExceededError, RateLimitConfigurationError } from '../contracts/errors.js';
+import type { BreakerSnapshot, BreakerTransitionListener, CircuitBreakerStatus, Permit } from '../contracts/breaker.js';
+import { CircuitOpenError, RateLimitConfigurationError } from '../contracts/errors.js';
 import {
-  admit,
   close,
   disable,
-  elapse,
-  fail,
   forceOpen,
   hasten,
-  INITIAL_STATE,
   isOverdue,
   modeOf,
   reconfigure,
-  release,
   retryAfterMs,
   shownState,
-  succeed,
   type Admission,
-  type CircuitState,
 } from './breaker.machine.js';
-import { type BreakerSettings, type BreakerTuning, toSettings } from './breaker.options.js';
+import { type BreakerTuning, toSettings } from './breaker.options.js';
 import { restoreSnapshot, takeSnapshot } from './breaker.snapshot.js';
 import { callWithin } from './call.deadline.js';
+import { CallPermit } from './call.permit.js';
+import { Circuit } from './circuit.js';
 import { idleSignal } from './idle.signal.js';
 import { Rejecting } from './rejecting.thenable.js';
-import { NOBODY, notify } from './transition.listeners.js';
 
 /** Options of a breaker that stands alone. */
 export type BreakerOptions = BreakerTuning & {
@@ -55,21 +43,14 @@ interface CallWatch {
  * const breaker = new Breaker({ name: 'payments', callTimeout: '2s' });
  * const receipt = await breaker.execute((signal) => fetch(url, { signal }));
  */
-export class Breaker {
-  readonly name: string;
-  private settings: BreakerSettings;
-  private state: CircuitState = INITIAL_STATE;
-  private listeners = NOBODY;
-  private tripCount = 0;
-  private lateOutcomes = 0;
+export class Breaker extends Circuit {
   /** Of the closed period that last made a call: its calls differ in nothing, and share it. */
   private watch: CallWatch | undefined;
 
   /** @throws RateLimitConfigurationError for an option that is unknown or out of range */
   constructor(options: BreakerOptions = {}) {
     const { name = 'breaker', ...tuning } = options;
-    this.name = name;
-    this.settings = toSettings(tuning);
+    super(name, toSettings(tuning));
   }
 
   /** Deadline of one call, in ms; 0: none. */
@@ -113,8 +94,17 @@ export class Breaker {
    * waited for, twice over. Default: `callTimeout`.
    */
   tryAcquire(callTimeoutMs = 0): Permit | undefined {
-    const admission = this.admit(this.admissionTime(), Number.isFinite(callTimeoutMs) ? callTimeoutMs : 0);
-    return admission && new Breaker.CallPermit(this, admission, this.startedMs());
+    return this.acquire(Number.isFinite(callTimeoutMs) ? callTimeoutMs : 0);
+  }
+
+  /**
+   * As `tryAcquire`, for a call that may be a stream.
+   *
+   * @internal
+   */
+  acquire(callTimeoutMs = 0): CallPermit | undefined {
+    const admission = this.admit(this.admissionTime(), callTimeoutMs);
+    return admission && new CallPermit(this, admission, this.startedMs());
   }
 
   /** The error for a call that is rejected now: without a stack, so that it costs little. */
@@ -227,36 +217,6 @@ export class Breaker {
     this.become(restored, 'restored');
   }
 
-  private static readonly CallPermit = class implements Permit {
-    constructor(
-      private readonly breaker: Breaker,
-      private admission: Admission | undefined,
-      private readonly startedMs: number,
-    ) {}
-
-    success(): void {
-      const admission = this.take();
-      if (admission !== undefined) this.breaker.succeeded(admission, this.startedMs);
-    }
-
-    failure(error: unknown): boolean {
-      const admission = this.take();
-      if (admission === undefined) return this.breaker.isFailure(error);
-      return this.breaker.failed(admission, error);
-    }
-
-    release(): void {
-      const admission = this.take();
-      if (admission !== undefined) this.breaker.released(admission);
-    }
-
-    private take(): Admission | undefined {
-      const { admission } = this;
-      this.admission = undefined;
-      return admission;
-    }
-  };
-
   /** What hears how the call that begins now ends; `undefined`: it is rejected. */
   private beginCall(caller: AbortSignal | undefined): CallWatch | undefined {
     const { watch } = this;
@@ -275,102 +235,15 @@ export class Breaker {
     return {
       generation: admission.generation,
       succeeded: (value) => {
-        this.succeeded(admission, startedMs);
+        this.settle(admission, startedMs, !this.isFailureResult(value));
         return value;
       },
       failed: (error) => {
-        if (caller?.aborted === true) this.released(admission);
-        else this.failed(admission, error);
+        if (caller?.aborted === true) this.release(admission);
+        else this.settle(admission, startedMs, !this.isFailure(error));
         return new Rejecting(error);
       },
     };
-  }
-
-  /** Now, where a call's admission depends on it: a closed machine ignores the time, so a healthy call reads no clock. */
-  private admissionTime(): number {
-    return shownState(this.state) === 'closed' ? 0 : this.settings.clock();
-  }
-
-  /**
-   * Now, where a failure's effect depends on it: a closed machine that counts failures in a row ignores the time, but for
-   * the one that trips it.
-   */
-  private failureTime(): number {
-    const { state, settings } = this;
-    const inRow = state.kind === 'closed' && settings.trip.kind === 'consecutive';
-    return inRow && (state.tally?.failures(0) ?? 0) + 1 < settings.failureThreshold ? 0 : settings.clock();
-  }
-
-  private admit(nowMs: number, callTimeoutMs = 0): Admission | undefined {
-    this.elapse(nowMs);
-    const admission = admit(this.state, nowMs, this.settings, callTimeoutMs);
-    if (admission !== undefined && admission !== this.state) this.become(admission, 'due');
-    // Not the state as it is now: a listener may have moved it on, and then this call's outcome is late.
-    return admission;
-  }
-
-  private succeeded(admission: Admission, startedMs: number): void {
-    const { state, settings } = this;
-    const { trip } = settings;
-    const heard = state.generation === admission.generation;
-    // Nearly every call ends here: there are no failures that its success would end.
-    if (heard && state.kind === 'closed' && state.tally === undefined && trip.kind === 'consecutive') return;
-    const nowMs = settings.clock();
-    if (trip.kind === 'slow' && nowMs - startedMs >= trip.slowCallMs) this.verdict(admission, false, nowMs);
-    else this.verdict(admission, true, nowMs);
-  }
-
-  private failed(admission: Admission, error: unknown): boolean {
-    const failure = this.isFailure(error);
-    if (failure) this.verdict(admission, false, this.failureTime());
-    else this.released(admission);
-    return failure;
-  }
-
-  private verdict(admission: Admission, success: boolean, nowMs: number): void {
-    this.elapse(nowMs);
-    const { state, settings } = this;
-    if (state.generation !== admission.generation) {
-      if (admission.kind !== 'disabled') this.lateOutcomes += 1;
-    } else if (success) {
-      this.become(succeed(state, admission, nowMs, settings), 'recovered');
-    } else {
-      this.become(fail(state, nowMs, settings), state.kind === 'closed' ? 'tripped' : 'probe-failed');
-    }
-  }
-
-  private released(admission: Admission): void {
-    if (this.state.kind !== 'half-open') return;
-    this.elapse(this.settings.clock());
-    if (this.state.generation === admission.generation) this.state = release(this.state, admission);
-  }
-
-  private elapse(nowMs: number): void {
-    const later = elapse(this.state, nowMs, this.settings);
-    if (later !== this.state) this.become(later, 'probe-lost');
-  }
-
-  private become(next: CircuitState, reason: BreakerTransition['reason']): void {
-    const from = shownState(this.state);
-    const to = shownState(next);
-    if (next.kind === 'open' && next.generation !== this.state.generation && reason !== 'restored') this.tripCount += 1;
-    this.state = next;
-    if (from !== to) notify(this.listeners, { breaker: this.name, from, to, reason });
-  }
-
-  /** A deadline that passed always is one; so is an error that the given test cannot judge. */
-  private isFailure(error: unknown): boolean {
-    if (error instanceof DeadlineExceededError) return true;
-    try {
-      return this.settings.isFailure(error);
-    } catch {
-      return true;
-    }
-  }
-
-  /** Only the rule for slow calls asks how long a call took. */
-  private startedMs(): number {
-    return this.settings.trip.kind === 'slow' ? this.settings.clock() : Number.NaN;
   }
 }
 

@@ -9,7 +9,8 @@ export interface CallBounds {
 
 /**
  * Makes a call that ends at its deadline with a `DeadlineExceededError`, and with the caller's reason when the caller
- * aborts; the call's signal is aborted then, and what still comes of it is dropped. The timer keeps no process alive.
+ * aborts; the call's signal is aborted then, and what still comes of it is dropped. The timer keeps the process alive
+ * while the call is under way, so that whoever awaits it gets an answer.
  */
 export function callWithin<T>(call: (signal: AbortSignal) => T | PromiseLike<T>, bounds: CallBounds): Promise<T> {
   const { timeoutMs, caller } = bounds;
@@ -21,8 +22,7 @@ export function callWithin<T>(call: (signal: AbortSignal) => T | PromiseLike<T>,
       controller.abort(reason);
     };
     const abort = (): void => stop(caller?.reason);
-    const timer =
-      timeoutMs > 0 ? setTimeout(() => stop(DeadlineExceededError.of(timeoutMs)), timeoutMs).unref() : undefined;
+    const timer = timeoutMs > 0 ? setTimeout(() => stop(DeadlineExceededError.of(timeoutMs)), timeoutMs) : undefined;
     caller?.addEventListener('abort', abort, { once: true });
     const settled = (): void => {
       clearTimeout(timer);

@@ -1,9 +1,13 @@
 import 'reflect-metadata';
-import { Observable } from 'rxjs';
 import { RateLimitConfigurationError } from '../contracts/errors.js';
-import { bindBreaker } from './breaker.binding.js';
+import { chooseBreaker, requireChoice } from './breaker.choice.js';
 import { type BreakerTuning, toSettings } from './breaker.options.js';
-import { GuardedMethod, type Recovery, type ResultShape } from './guarded-method.js';
+import type { Breaker } from './breaker.js';
+import type { BreakerDefinition } from './breaker.registry.js';
+import { isServerFailure } from './error.status.js';
+import type { Recovery } from './guarded-call.js';
+import { GuardedMethod } from './guarded-method.js';
+import { shapeOf } from './result.shape.js';
 
 /** Answers instead of a call; `this` is the instance. It may be asynchronous, or answer an Observable. */
 export type CircuitBreakerFallback = FallbackSignature['answer'];
@@ -18,22 +22,39 @@ export type CircuitBreakerDecoratorOptions = BreakerTuning & {
   /** Methods that give one name share one breaker. Default: `Class.method` of the class that declares the method. */
   readonly name?: string;
   /**
-   * Answers for a call that is rejected or failed (an error that `isFailure` ignores goes to the caller): a method of
-   * the same instance, by name, or a function. It is given the error, then the call's arguments.
+   * Answers for a call that is rejected or failed (an error that is no failure goes to the caller): a method of the same
+   * instance, by name, or a function. It is given the error, then the call's arguments; of a result that
+   * `isFailureResult` calls a failure the error is a `FailureResultError`.
    */
   readonly fallback?: string | CircuitBreakerFallback;
+  /**
+   * Which of several breakers a call gets, from its arguments, such as the host that it calls: each key has a breaker of
+   * its own, named `name[key]`. `this` is the instance. What it throws goes to the caller. Default: one breaker for all.
+   */
+  readonly key?: KeySignature['of'];
+  /**
+   * Breakers that `key` makes at most: a whole number of at least 1. Beyond it the least recently used one goes, and a
+   * key that comes back starts with a closed circuit. Default 1,000.
+   */
+  readonly maxBreakers?: number;
 };
+
+interface KeySignature {
+  // A method's signature, so that a key function may name the types of its own arguments.
+  of(...args: unknown[]): string;
+}
 
 const DEFAULTS: BreakerTuning = Object.freeze({ isFailure: isServerFailure });
 
 /**
  * Puts a method behind a circuit breaker: on a controller, a resolver, a gateway or a provider of any scope, above or
  * below other decorators. A rejected call throws `CircuitOpenError` (over HTTP: 503 with `Retry-After`), unless there
- * is a `fallback`. A synchronous method stays synchronous; of an Observable, each subscription counts as a call.
+ * is a `fallback`. A synchronous method stays synchronous; of an Observable or an async generator, each subscription or
+ * iteration is a call.
  *
  * The breaker belongs to the application's `CircuitBreakerRegistry`; all instances of a class share it. An instance
- * that Nest did not make (`new`, `useFactory`) has one of its own. By default every error is a failure but an
- * HttpException below 500, which is an answer.
+ * that Nest did not make (`new`, `useFactory`) has one of its own. By default every error is a failure except those with
+ * an HTTP status from 400 to 499, which are answers; 408, 425 and 429 are failures.
  *
  * @param options a name, or options; all have defaults
  * @throws RateLimitConfigurationError for an option that is unknown or out of range, or if it is not put on a method
@@ -44,49 +65,46 @@ const DEFAULTS: BreakerTuning = Object.freeze({ isFailure: isServerFailure });
  * cachedQuote(error: Error, symbol: string): Quote { … }
  */
 export function CircuitBreaker(options: string | CircuitBreakerDecoratorOptions = {}): MethodDecorator {
-  const { name, fallback, ...given } = typeof options === 'string' ? { name: options, fallback: undefined } : options;
+  const { name, fallback, key, maxBreakers, ...given }: CircuitBreakerDecoratorOptions =
+    typeof options === 'string' ? { name: options } : options;
   if (name === '') throw new RateLimitConfigurationError('@CircuitBreaker name', name, 'Give a name, or leave it out.');
+  requireChoice({ key, maxBreakers });
   toSettings(given);
-  return (target, key, descriptor: PropertyDescriptor | undefined) => {
+  return (target, property, descriptor: PropertyDescriptor | undefined) => {
     const method: unknown = descriptor?.value;
     if (descriptor === undefined || typeof method !== 'function') {
-      throw new RateLimitConfigurationError(`@CircuitBreaker on '${String(key)}'`, method, 'Put it on a method.');
+      throw new RateLimitConfigurationError(`@CircuitBreaker on '${String(property)}'`, method, 'Put it on a method.');
     }
-    const breakerOf = bindBreaker(target, {
-      chosenName: name,
-      defaultName: `${classOf(target).name}.${String(key)}`,
+    const definition: BreakerDefinition = {
+      name: name ?? `${classOf(target).name}.${String(property)}`,
+      // Its identity is what an unnamed breaker belongs to.
+      owner: name === undefined ? {} : undefined,
       options: Object.keys(given).length === 0 ? undefined : given,
       defaults: DEFAULTS,
+    };
+    const breakerOf = chooseBreaker(target, definition, {
+      key,
+      maxBreakers,
       check: (instance) => requireFallback(instance, fallback),
     });
-    const guarded = new GuardedMethod(
-      method as (...args: unknown[]) => unknown,
-      shapeOf(target, key, method),
-      recoveryFor(fallback),
-    );
+    const shape = shapeOf(target, property, method);
+    const guarded = new GuardedMethod(method as (...args: unknown[]) => unknown, shape, recoveryFor(fallback));
     const wrapper = function (this: unknown, ...args: unknown[]): unknown {
-      return guarded.call({ breaker: breakerOf(this), self: this, args });
+      let breaker: Breaker;
+      try {
+        breaker = breakerOf(this, args);
+      } catch (error) {
+        return guarded.refuse(error);
+      }
+      return guarded.call({ breaker, self: this, args });
     };
     resemble(wrapper, method);
     descriptor.value = wrapper;
   };
 }
 
-/** An answer below 500 (not found, forbidden, too many requests) says that what was called works. */
-export function isServerFailure(error: unknown): boolean {
-  const status: unknown = (error as { getStatus?: () => unknown } | null | undefined)?.getStatus?.();
-  return typeof status !== 'number' || status >= 500;
-}
-
 function classOf(target: object): { readonly name: string } {
   return typeof target === 'function' ? target : target.constructor;
-}
-
-function shapeOf(target: object, key: string | symbol, method: object): ResultShape {
-  if (Object.prototype.toString.call(method) === '[object AsyncFunction]') return 'promise';
-  const declared: unknown = Reflect.getMetadata('design:returntype', target, key);
-  if (declared === Promise) return 'promise';
-  return declared === Observable ? 'observable' : 'value';
 }
 
 function recoveryFor(fallback: CircuitBreakerDecoratorOptions['fallback']): Recovery | undefined {

@@ -1,40 +1,35 @@
-import { catchError, defer, finalize, from, isObservable, Observable, of, takeUntil, tap, throwError } from 'rxjs';
-import { DeadlineExceededError } from '../contracts/errors.js';
-import type { Permit } from '../contracts/breaker.js';
-import type { Breaker } from './breaker.js';
+import { isObservable, type Observable } from 'rxjs';
+import { FailureResultError } from '../contracts/errors.js';
+import type { CallPermit } from './call.permit.js';
 import { callWithin } from './call.deadline.js';
+import type { GuardedCall, Recovery } from './guarded-call.js';
+import { guardIterable, guardUnopened } from './guarded-iterable.js';
+import { guardObservable } from './guarded-observable.js';
 import { Rejecting } from './rejecting.thenable.js';
-
-/** How a method answers; a call that is rejected without being made must answer the same way. */
-export type ResultShape = 'value' | 'promise' | 'observable';
+import { isAsyncIterable, isNodeStream, isPromiseLike, type NodeStream, type ResultShape } from './result.shape.js';
 
 type Method = (this: unknown, ...args: unknown[]) => unknown;
 
-/** Answers instead of a call that was rejected or failed. */
-export type Recovery = (self: unknown, error: unknown, args: unknown[]) => unknown;
-
-/** One call of a guarded method. */
-export interface GuardedCall {
-  readonly breaker: Breaker;
-  readonly self: unknown;
-  readonly args: unknown[];
-}
-
 /**
- * A method behind a breaker. A synchronous method stays synchronous, a promise is awaited, and of an Observable each
- * subscription is a call: an error is a failure, its end a success, and so is leaving with a value in hand (as
- * `firstValueFrom` does); who leaves before the first value gives no verdict.
+ * A method behind a breaker. A synchronous method stays synchronous, a promise is awaited, and of an Observable or an
+ * async iterable each run is a call.
  */
 export class GuardedMethod {
+  private readonly isGenerator: boolean;
+
   constructor(
     private readonly method: Method,
     /** What is known of its results beforehand; learned from the first result otherwise. */
     private shape: ResultShape,
     private readonly recovery: Recovery | undefined,
-  ) {}
+  ) {
+    this.isGenerator = shape === 'iterable';
+  }
 
   call(call: GuardedCall): unknown {
-    const permit = call.breaker.tryAcquire();
+    // Calling a generator function makes nothing but the generator.
+    if (this.isGenerator) return this.iterated(call, this.method.apply(call.self, call.args) as AsyncGenerator);
+    const permit = call.breaker.acquire();
     if (permit === undefined) return this.rejected(call);
     let result: unknown;
     try {
@@ -43,25 +38,36 @@ export class GuardedMethod {
       if (permit.failure(error) && this.recovery !== undefined) return this.recovery(call.self, error, call.args);
       throw error;
     }
-    if (isObservable(result)) {
-      // Nothing has been asked of it yet: each subscription takes its own permit.
-      permit.release();
-      this.shape = 'observable';
-      const source = result;
-      return this.observed(call, () => source);
-    }
     if (isPromiseLike(result)) {
       this.shape = 'promise';
       return this.awaited(call, permit, result);
     }
-    permit.success();
-    return result;
+    if (isObservable(result)) this.shape = 'observable';
+    else if (isAsyncIterable(result) && !isNodeStream(result)) this.shape = 'iterable';
+    else return this.answered(call, permit, result);
+    // Nothing has been asked of it yet: each run takes its own permit.
+    permit.release();
+    return isObservable(result)
+      ? this.observed(call, () => result)
+      : this.iterated(call, result as AsyncIterable<unknown>);
+  }
+
+  /** For a call that has no breaker: its key function threw, or its instance lacks the fallback. */
+  refuse(error: unknown): unknown {
+    if (this.shape === 'promise') return Promise.reject(error as Error);
+    throw error;
   }
 
   private rejected(call: GuardedCall): unknown {
     switch (this.shape) {
       case 'observable':
         return this.observed(call, () => this.method.apply(call.self, call.args) as Observable<unknown>);
+      case 'iterable':
+        return guardUnopened({
+          call,
+          recovery: this.recovery,
+          open: () => this.method.apply(call.self, call.args) as AsyncIterable<unknown>,
+        });
       case 'promise': {
         const rejection = Promise.resolve(new Rejecting(call.breaker.rejection()));
         return this.recovery === undefined
@@ -76,13 +82,15 @@ export class GuardedMethod {
     }
   }
 
-  private awaited(call: GuardedCall, permit: Permit, result: PromiseLike<unknown>): Promise<unknown> {
+  private awaited(call: GuardedCall, permit: CallPermit, result: PromiseLike<unknown>): Promise<unknown> {
     const timeoutMs = call.breaker.callTimeoutMs;
     const outcome = timeoutMs > 0 ? callWithin(() => result, { timeoutMs }) : Promise.resolve(result);
     return outcome.then(
       (value) => {
-        permit.success();
-        return value;
+        // The first run of a stream that comes by a promise is the rest of this call.
+        if (isObservable(value)) return this.observed(call, () => value, permit);
+        if (isAsyncIterable(value) && !isNodeStream(value)) return this.iterated(call, value, permit);
+        return this.answered(call, permit, value);
       },
       (error: unknown) => {
         const failure = permit.failure(error);
@@ -91,37 +99,27 @@ export class GuardedMethod {
     );
   }
 
-  private observed(call: GuardedCall, open: () => Observable<unknown>): Observable<unknown> {
-    return defer(() => {
-      const permit = call.breaker.tryAcquire();
-      if (permit === undefined) return this.recovered(call, call.breaker.rejection(), true);
-      const timeoutMs = call.breaker.callTimeoutMs;
-      const source = defer(open);
-      let answered = false;
-      return (timeoutMs > 0 ? source.pipe(takeUntil(deadline(timeoutMs))) : source).pipe(
-        tap({ next: () => (answered = true), complete: () => permit.success() }),
-        catchError((error: unknown) => this.recovered(call, error, permit.failure(error))),
-        finalize(() => (answered ? permit.success() : permit.release())),
-      );
-    });
+  private answered(call: GuardedCall, permit: CallPermit, result: unknown): unknown {
+    const success = isNodeStream(result) ? followed(permit, result) : permit.success(result);
+    if (success || this.recovery === undefined) return result;
+    return this.recovery(call.self, FailureResultError.of(result), call.args);
   }
 
-  private recovered(call: GuardedCall, error: unknown, failure: boolean): Observable<unknown> {
-    if (!failure || this.recovery === undefined) return throwError(() => error);
-    const answer = this.recovery(call.self, error, call.args);
-    if (isObservable(answer)) return answer;
-    return isPromiseLike(answer) ? from(answer) : of(answer);
+  private observed(call: GuardedCall, open: () => Observable<unknown>, permit?: CallPermit): Observable<unknown> {
+    return guardObservable({ call, recovery: this.recovery, open, permit });
+  }
+
+  private iterated(call: GuardedCall, iterable: AsyncIterable<unknown>, permit?: CallPermit): AsyncIterable<unknown> {
+    return guardIterable(iterable, { call, recovery: this.recovery, open: () => iterable, permit });
   }
 }
 
-/** Fails after a time, with a timer that keeps no process alive. */
-function deadline(timeoutMs: number): Observable<never> {
-  return new Observable((subscriber) => {
-    const timer = setTimeout(() => subscriber.error(DeadlineExceededError.of(timeoutMs)), timeoutMs).unref();
-    return () => clearTimeout(timer);
+/** A stream of Node is passed as it is: that it is there is the verdict of a probe, and how it closes that of a call. */
+function followed(permit: CallPermit, stream: NodeStream): boolean {
+  const success = permit.firstValue(stream);
+  stream.once('close', () => {
+    if (stream.errored !== null) permit.failure(stream.errored);
+    else permit.success();
   });
-}
-
-function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
+  return success;
 }

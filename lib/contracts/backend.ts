@@ -125,4 +125,6 @@ export interface BackendHealth {
     readonly error?: string;
     readonly breaker: CircuitBreakerStatus | null;
   }[];
+  /** Where changes of policies are kept, if the module has such a store. Away, the last known policies hold. */
+  readonly policyStore?: { readonly healthy: boolean; readonly error?: string };
 }

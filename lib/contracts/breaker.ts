@@ -46,8 +46,16 @@ export interface CircuitBreakerOptions {
   readonly jitter?: number;
   /** Deadline of one call, at most 24 days; it fails when it takes longer, whatever `isFailure` says. Default: none. */
   readonly callTimeout?: Duration;
-  /** Whether an error counts as a failure of what is called. An ignored error frees its slot without a verdict. */
+  /**
+   * Whether an error is a failure of what is called. One that is none is an answer, and counts as a success. Default:
+   * every error is a failure; for `@CircuitBreaker`, not those with a status from 400 to 499 other than 408, 425, 429.
+   */
   readonly isFailure?: (error: unknown) => boolean;
+  /**
+   * Whether a result is a failure of what is called, such as a response with status 503; of a stream its first value is
+   * asked for. The caller gets the result all the same, or the decorator's `fallback`. Default: no result is a failure.
+   */
+  readonly isFailureResult?: (result: unknown) => boolean;
   /** Default: the process's monotonic clock. It is read as one that stands still whenever it steps back. */
   readonly clock?: Clock;
   /** Default `{ kind: 'consecutive' }`. */
@@ -89,12 +97,17 @@ export type BreakerTransitionListener = (transition: BreakerTransition) => void;
  * runs out.
  */
 export interface Permit {
-  /** The call succeeded. */
-  success(): void;
   /**
-   * The call failed; an error that `isFailure` ignores frees the slot without a verdict.
+   * The call answered.
    *
-   * @returns whether the error counts as a failure
+   * @param result what it answered, for `isFailureResult` to judge; leave it out where that is no question
+   * @returns false if the result is a failure
+   */
+  success(...result: [result?: unknown]): boolean;
+  /**
+   * The call threw. An error that `isFailure` calls none is an answer: a success.
+   *
+   * @returns whether the error is a failure
    */
   failure(error: unknown): boolean;
   /** The call was not made, or was given up by its caller: the slot is free again, without a verdict. */

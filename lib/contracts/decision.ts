@@ -7,7 +7,7 @@ import type { PolicyMode } from './policy.js';
 export type DecisionSource = 'primary' | 'fallback' | 'local' | 'cache' | 'none';
 
 /** Why a call passed without being counted. */
-export type UnenforcedReason = 'failed-open' | 'skipped' | 'disabled';
+export type UnenforcedReason = 'failed-open' | 'skipped' | 'disabled' | 'allow-listed';
 
 /** What one policy says of one call. */
 export interface PolicyStatus {
@@ -26,7 +26,16 @@ export interface PolicyStatus {
    * pass (a cost above the capacity, or a limit of 0).
    */
   readonly retryAfterMs: number | null;
+  /**
+   * Time until one whole unit more than `remaining` is left if nobody calls; 0 with the full quota, or a limit of 0.
+   * Every backend of this package tells it. Where one of another origin does not, headers take `resetAfterMs` instead.
+   */
+  readonly nextUnitAfterMs?: number;
   readonly mode: PolicyMode;
+  /** The key, in a decision on several subjects; hashed where the module hashes keys. */
+  readonly key?: string;
+  /** What is counted, where that is not requests: the policy's `unit`. */
+  readonly unit?: string | undefined;
 }
 
 /** What every decision tells. */
@@ -51,6 +60,10 @@ export interface LimitedDecision extends DecisionBase {
   readonly allowed: false;
   /** The longest wait among the policies that refuse; `null` if the same call can never pass. */
   readonly retryAfterMs: number | null;
+  /** Why, where no policy refuses it: the key is on the module's deny list, and `policies` is empty. */
+  readonly reason?: 'deny-listed';
+  /** With a reason: the longest window of the policies of the call, for `Retry-After`. */
+  readonly longestWindowMs?: number;
 }
 
 /** The call passes and nothing is known: `policies` is empty. */

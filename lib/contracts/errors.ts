@@ -1,5 +1,11 @@
-/** What every error of this package has: a stable `code`. */
+import { HttpException, HttpStatus } from '@nestjs/common';
+
+/** What every error of this package is, for `instanceof`: one with a stable `code`. */
 export abstract class FloodgateError extends Error {
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isMadeBy(this, value) || (this === FloodgateError && isUnavailable(value));
+  }
+
   abstract readonly code: string;
 }
 
@@ -25,13 +31,49 @@ export interface BackendFailure {
   readonly cause?: unknown;
 }
 
+/** The code of an error; `undefined` for what has none. */
+const codeOf = (error: unknown): unknown => (error instanceof Error ? (error as { code?: unknown }).code : undefined);
+
+/** What `instanceof` says of any other class. */
+const isMadeBy = (type: object, value: unknown): boolean => Function.prototype[Symbol.hasInstance].call(type, value);
+
+/**
+ * An outage, as an HttpException of status 503: an exception filter of the application that answers such exceptions by
+ * their status answers it rightly. The body names neither backend nor breaker.
+ *
+ * `instanceof` goes by `code`, so that an error of another copy of this package is known too.
+ */
+abstract class OutageError extends HttpException {
+  abstract readonly code: string;
+  /** Time after which trying again makes sense; 0 when unknown. */
+  abstract readonly retryAfterMs: number;
+
+  constructor(message: string) {
+    super(message, HttpStatus.SERVICE_UNAVAILABLE);
+  }
+
+  /** The body of the answer, as Nest's own for this status. */
+  override getResponse(): object {
+    return { statusCode: this.getStatus(), message: 'Service Unavailable' };
+  }
+
+  /** The name stands on the prototype: bundlers may change that of the class. */
+  override initName(): void {
+    // Nothing to do for each error.
+  }
+}
+
 /**
  * No backend could decide: the connection is down, the deadline passed, the server refused to serve, or the circuit is
- * open. Mapped to 503. Backends throw it for infrastructure failures, and for nothing else.
+ * open. Over HTTP it is a 503. Backends throw it for infrastructure failures, and for nothing else.
  */
-export class BackendUnavailableError extends FloodgateError {
+export class BackendUnavailableError extends OutageError {
   static {
     this.prototype.name = 'BackendUnavailableError';
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return this === BackendUnavailableError ? codeOf(value) === 'BACKEND_UNAVAILABLE' : isMadeBy(this, value);
   }
 
   readonly code = 'BACKEND_UNAVAILABLE';
@@ -41,9 +83,11 @@ export class BackendUnavailableError extends FloodgateError {
   readonly retryAfterMs: number;
 
   constructor(failure: BackendFailure) {
-    super(`Rate-limit backend '${failure.backend}' is unavailable`, { cause: failure.cause });
+    super(`Rate-limit backend '${failure.backend}' is unavailable`);
     this.backend = failure.backend;
     this.retryAfterMs = failure.retryAfterMs ?? 0;
+    // As a cause is in any error: not among what is printed or serialised as its fields.
+    Object.defineProperty(this, 'cause', { value: failure.cause, enumerable: false, writable: true });
   }
 
   static of(failure: BackendFailure): BackendUnavailableError {
@@ -51,10 +95,14 @@ export class BackendUnavailableError extends FloodgateError {
   }
 }
 
-/** A circuit breaker rejected the call without making it. Mapped to 503. */
-export class CircuitOpenError extends FloodgateError {
+/** A circuit breaker rejected the call without making it. Over HTTP it is a 503. */
+export class CircuitOpenError extends OutageError {
   static {
     this.prototype.name = 'CircuitOpenError';
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return this === CircuitOpenError ? codeOf(value) === 'CIRCUIT_OPEN' : isMadeBy(this, value);
   }
 
   readonly code = 'CIRCUIT_OPEN';
@@ -94,6 +142,24 @@ export class DeadlineExceededError extends FloodgateError {
 
   static of(timeoutMs: number): DeadlineExceededError {
     return stackless(() => new DeadlineExceededError(timeoutMs));
+  }
+}
+
+/** A call returned what `isFailureResult` calls a failure. Given to the `fallback` in place of an error; never thrown. */
+export class FailureResultError extends FloodgateError {
+  static {
+    this.prototype.name = 'FailureResultError';
+  }
+
+  readonly code = 'FAILURE_RESULT';
+
+  /** @param result what the call returned */
+  constructor(readonly result: unknown) {
+    super('The call returned a failure');
+  }
+
+  static of(result: unknown): FailureResultError {
+    return stackless(() => new FailureResultError(result));
   }
 }
 
@@ -138,7 +204,16 @@ function describe(value: unknown): string {
 
 /** Whether an error says that a backend or a circuit is unavailable, whichever copy of the package made it. */
 export function isUnavailable(error: unknown): error is BackendUnavailableError | CircuitOpenError {
-  if (!(error instanceof Error)) return false;
-  const { code } = error as { code?: unknown };
+  const code = codeOf(error);
   return code === 'BACKEND_UNAVAILABLE' || code === 'CIRCUIT_OPEN';
+}
+
+/** Whether an error says that a deadline of this package passed, whichever copy of the package made it. */
+export function isDeadlineExceeded(error: unknown): error is DeadlineExceededError {
+  return error instanceof Error && error.name === 'DeadlineExceededError';
+}
+
+/** Whether an error stands for a result that is a failure, whichever copy of the package made it. */
+export function isFailureResultError(error: unknown): error is FailureResultError {
+  return error instanceof Error && error.name === 'FailureResultError';
 }

@@ -4,9 +4,9 @@ import type { Decision } from './decision.js';
 /** Where a call came from. */
 export interface CallOrigin {
   /** Class and method of the handler, such as `CatsController.all`. Absent for calls of `BackendService`. */
-  readonly route?: string;
+  readonly route?: string | undefined;
   /** Nest's name of the transport: `http`, `graphql`, `ws`, `rpc` or another. Absent for calls of `BackendService`. */
-  readonly transport?: string;
+  readonly transport?: string | undefined;
 }
 
 /** A decision was made; shadow policies are among `decision.policies`. Carries no key. */
@@ -96,6 +96,20 @@ export interface QueueEvent {
   readonly waitedMs?: number;
 }
 
+/** A policy was changed at run time, here or in another process that shares the policy store. */
+export interface PolicyChangeEvent {
+  readonly kind: 'policy-change';
+  readonly change: 'set' | 'unset' | 'override' | 'remove-override' | 'shadow';
+  /** Name of the policy. */
+  readonly policy: string;
+  /** Key or pattern of an override. */
+  readonly key?: string;
+  readonly by?: string;
+  readonly reason?: string;
+  /** When this process took it up, ms since the epoch. */
+  readonly at: number;
+}
+
 /** One typed stream for logs, health, metrics and dashboards. */
 export type RateLimitEvent =
   | DecisionEvent
@@ -106,6 +120,7 @@ export type RateLimitEvent =
   | BreakerTransitionEvent
   | EvictionEvent
   | SlotsEvent
-  | QueueEvent;
+  | QueueEvent
+  | PolicyChangeEvent;
 
 export type RateLimitListener = (event: RateLimitEvent) => void;

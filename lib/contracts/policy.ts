@@ -33,22 +33,27 @@ export type PolicyMode = 'enforce' | 'shadow';
  */
 export type PolicyScope = 'shared' | 'route';
 
-/** Finds the partition key of a call; a class that dependency injection resolves. */
+/** Finds the partition key of a call, as a `KeyFunction` does; a class that dependency injection resolves. */
 export interface KeyResolver {
-  resolve(context: ExecutionContext): string | Promise<string>;
+  resolve(context: ExecutionContext): string | undefined | Promise<string | undefined>;
 }
 
-/** A function that finds the partition key of a call. Its result is the key, verbatim. */
-export type KeyFunction = (context: ExecutionContext) => string | Promise<string>;
+/**
+ * A function that finds the partition key of a call. Its result is the key, verbatim. If it answers `undefined` or
+ * `''`, the client's address is used; the first time, a warning says so.
+ */
+export type KeyFunction = (context: ExecutionContext) => string | undefined | Promise<string | undefined>;
 
 /**
  * Who is limited.
  *
  * - `ip`: the adapter's `request.ip`; IPv6 addresses are grouped by network.
- * - `user`: `request.user`: its `id`, else its `sub`; a call without a user falls back to the ip.
+ * - `user`: `request.user`: its `id`, else its `sub`, `userId` or `_id`, or what the module's `userKey` answers; a call
+ *   without a user falls back to the ip.
  * - `user-or-ip`: the same, without the warning: anonymous calls are expected.
  * - `global`: one key for everybody.
- * - `header:x`, `query:x`, `param:x`: that value of the request; a call that lacks it falls back to the ip.
+ * - `header:x`, `query:x`, `param:x`, `body:x`: that value of the request; a call that lacks it falls back to the ip.
+ * - `ip-from:x`: the address in header `x`, which a proxy in front must set; falls back to the ip.
  * - a function or a class; an array composes several.
  */
 export type KeyInput =
@@ -59,6 +64,8 @@ export type KeyInput =
   | `header:${string}`
   | `query:${string}`
   | `param:${string}`
+  | `body:${string}`
+  | `ip-from:${string}`
   | KeyFunction
   | Type<KeyResolver>
   | readonly KeyInput[];
@@ -78,10 +85,13 @@ export type SkipFunction = (context: ExecutionContext) => boolean | Promise<bool
 export interface PolicyOptions {
   /** Its name in headers, events and metrics: letters, digits and `_ - . : *`, up to 64. Default: its rate. */
   readonly name?: string;
-  /** Units for each window, such as `'100/m'`, `'5/15m'`, `'10/250ms'`. */
-  readonly rate?: string;
-  /** Units for each window: a whole number of at least 0; 0 refuses every call that costs anything. */
-  readonly limit?: number;
+  /** Units for each window, such as `'100/m'`, `'5/15m'`, `'10/250ms'`; `'unlimited'` or `null`: no limit. */
+  readonly rate?: string | null;
+  /**
+   * Units for each window: a whole number of at least 0; 0 refuses every call that costs anything. `Infinity` or `null`:
+   * no limit.
+   */
+  readonly limit?: number | null;
   /** Length of the window: at least 1 ms, at most 366 days. */
   readonly window?: Duration;
   /** Default `sliding-window`. */
@@ -104,27 +114,37 @@ export interface PolicyOptions {
   readonly mode?: PolicyMode;
   /** The message of the 429 that this policy causes. Default: `Too Many Requests`. */
   readonly message?: string;
+  /**
+   * What is counted, such as `'tokens'` or `'content-bytes'`: the parameter `qu` of the header `RateLimit-Policy`.
+   * Letters, digits and `_ - . : *`, up to 64. Default `requests`, which the header leaves out.
+   */
+  readonly unit?: string;
 }
+
+/** What finds the policies of a call answers: one, several, or (`null`, `undefined`, `[]`) none, which is no limit. */
+export type PolicyAnswer = PolicyInput | null | undefined | readonly (PolicyInput | null | undefined)[];
 
 /** Finds the policies of a call; a class that dependency injection resolves. It is asked once a request. */
 export interface PolicyResolver {
-  resolve(context: ExecutionContext): PolicyInput | PolicyInput[] | Promise<PolicyInput | PolicyInput[]>;
+  resolve(context: ExecutionContext): PolicyAnswer | Promise<PolicyAnswer>;
 }
 
 /** A function that finds the policies of a call. It is asked once a request. */
-export type PolicyFunction = (
-  context: ExecutionContext,
-) => PolicyInput | PolicyInput[] | Promise<PolicyInput | PolicyInput[]>;
+export type PolicyFunction = (context: ExecutionContext) => PolicyAnswer | Promise<PolicyAnswer>;
 
-/** A policy's name (`'login'`), a rate (`'100/m'`), options, or what finds them for each call. */
+/** A policy's name (`'login'`), a rate (`'100/m'`, `'unlimited'`), options, or what finds them for each call. */
 export type PolicyInput = string | PolicyOptions | PolicyFunction | Type<PolicyResolver>;
 
 /**
  * A quota after validation: what algorithms and backends see. Plain data, all times in milliseconds.
  *
- * Bounds that validation guarantees, so that integer arithmetic is exact (below 2^52): `limit x windowMs` and
- * `burst x windowMs` are at most 2^52, except for the algorithms that never multiply them (`fixed-window`,
- * `sliding-log`), where `limit` is a safe integer; a `sliding-log` has a `limit` of at most 10,000.
+ * Bounds that validation guarantees, so that integer arithmetic can be exact:
+ *
+ * - `sliding-window`: `limit x windowMs` is at most 2^52, or `limit` is below 2^35, as `windowMs` always is;
+ * - `token-bucket`: `limit x windowMs` and `burst x windowMs` are at most 2^52, where `limit x windowMs` is more, after both
+ *   `limit` and `windowMs` are divided by their greatest common divisor;
+ * - `fixed-window`: `limit` is a safe integer;
+ * - `sliding-log`: `limit` is at most 10,000.
  */
 export interface Policy {
   /** Identity of its counter: two policies with one id and one key share a count. */
@@ -139,4 +159,6 @@ export interface Policy {
   /** 0: no block. */
   readonly blockForMs: number;
   readonly mode: PolicyMode;
+  /** What is counted; `undefined`: requests. A backend copies it to the status. */
+  readonly unit?: string | undefined;
 }

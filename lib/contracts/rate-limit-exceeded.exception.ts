@@ -4,16 +4,26 @@ import type { LimitedDecision } from './decision.js';
 /**
  * A call is over its limit: 429 over HTTP. The guard throws it, and `BackendService#acquire`.
  *
- * It stands among the contracts because a lease, far from any request, is refused by it too.
+ * It stands among the contracts because a lease, far from any request, is refused by it too. `instanceof` goes by
+ * `code`, so that one of another copy of this package is known too.
  */
 export class RateLimitExceededException extends HttpException {
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (this !== RateLimitExceededException) return Function.prototype[Symbol.hasInstance].call(this, value);
+    return value instanceof Error && (value as { code?: unknown }).code === 'RATE_LIMITED';
+  }
+
+  readonly code = 'RATE_LIMITED';
+
   /**
    * @param decision what was decided, with every policy's status
    * @param message default `Too Many Requests`
+   * @param blocked whether the key is refused by a `blockFor`
    */
   constructor(
     readonly decision: LimitedDecision,
     message?: string,
+    readonly blocked = false,
   ) {
     const title = 'Too Many Requests';
     super(

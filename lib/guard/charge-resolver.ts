@@ -1,10 +1,7 @@
 import { type ExecutionContext, Inject, Injectable } from '@nestjs/common';
-import { boundedKey } from '../limiter/bounded-key.js';
-import { distinct } from '../limiter/charges.js';
-import { failureModeOf } from '../limiter/failure-mode.js';
 import type { PolicyDecisionRequest } from '../limiter/decision-request.js';
-import type { Charge } from '../contracts/backend.js';
 import type { CallOrigin } from '../contracts/events.js';
+import { DecisionRequests, type PolicyUse } from '../limiter/decision-requests.js';
 import { askAll, type MaybePromise, when, whenAll } from '../contracts/maybe-promise.js';
 import type { KeyInput } from '../contracts/policy.js';
 import { type CompiledPolicy, isCost } from '../policies/compiled-policy.js';
@@ -22,6 +19,7 @@ export class ChargeResolver {
     @Inject(RouteCatalog) private readonly routes: RouteCatalog,
     @Inject(KeyReaders) private readonly keys: KeyReaders,
     @Inject(Injection) private readonly injection: Injection,
+    @Inject(DecisionRequests) private readonly requests: DecisionRequests,
   ) {}
 
   /** `undefined` if no limit applies to the call. Answers at once unless something of the application's is awaited. */
@@ -49,10 +47,13 @@ export class ChargeResolver {
   private answerOf(candidate: Candidate, context: ExecutionContext): MaybePromise<readonly StaticCandidate[]> {
     if (candidate.kind === 'static') return [candidate];
     const { ask } = candidate;
-    const answer = isResolverClass(ask)
+    const asked = isResolverClass(ask)
       ? when(this.injection.instanceOf(ask, context), (resolver) => resolver.resolve(context))
       : ask(context);
-    return when(answer, (inputs) => this.routes.planner.answered(candidate, [inputs].flat()));
+    return when(asked, (answer) => {
+      const inputs = [answer].flat().filter((input) => input != null);
+      return this.routes.planner.answered(candidate, inputs);
+    });
   }
 
   private withoutSkipped(
@@ -73,23 +74,18 @@ export class ChargeResolver {
   ): MaybePromise<PolicyDecisionRequest | undefined> {
     if (policies.length === 0) return undefined;
     const keys = new Map<KeyInput, MaybePromise<string>>();
-    const charges = askAll(policies, (policy) => this.chargeOf(policy, context, keys));
-    return whenAll(charges, (all) => ({
-      route,
-      transport: context.getType<string>(),
-      policies,
-      charges: distinct(all),
-      failureMode: failureModeOf(policies, this.settings.failureMode),
-      timeoutMs: this.settings.timeoutMs,
-    }));
+    const uses = askAll(policies, (policy) => this.useOf(policy, context, keys));
+    const terms = { route, transport: context.getType<string>(), addressKey: () => this.keys.addressOf(context) };
+    return whenAll(uses, (all) => this.requests.of(all, terms));
   }
 
   /** @param keys what has been read for this request: nothing of the application's is asked twice */
-  private chargeOf(
-    { policy, key: own, cost }: CompiledPolicy,
+  private useOf(
+    policy: CompiledPolicy,
     context: ExecutionContext,
     keys: Map<KeyInput, MaybePromise<string>>,
-  ): MaybePromise<Charge> {
+  ): MaybePromise<PolicyUse> {
+    const { key: own, cost } = policy;
     const input = own ?? this.settings.key;
     let key = keys.get(input);
     if (key === undefined) {
@@ -98,9 +94,11 @@ export class ChargeResolver {
     }
     return when(key, (subject) =>
       when(typeof cost === 'function' ? cost(context) : cost, (units) => {
-        if (isCost(units)) return { key: boundedKey(subject), policy, cost: units };
+        if (isCost(units)) return { policy, key: subject, cost: units };
         const given = String(units);
-        throw new TypeError(`The cost of policy '${policy.name}' was ${given}: return a whole number of at least 0.`);
+        throw new TypeError(
+          `The cost of policy '${policy.policy.name}' was ${given}: return a whole number of at least 0.`,
+        );
       }),
     );
   }

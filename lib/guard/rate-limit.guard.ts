@@ -1,16 +1,19 @@
-import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import { type CanActivate, type ExecutionContext, Inject, Injectable, Optional } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { Decider } from '../limiter/decider.js';
 import { notCounted } from '../limiter/decisions.js';
 import { exceeded, type PolicyDecisionRequest } from '../limiter/decision-request.js';
 import type { Decision } from '../contracts/decision.js';
-import { type MaybePromise, when } from '../contracts/maybe-promise.js';
+import { isUnavailable } from '../contracts/errors.js';
+import { isPromise, type MaybePromise, when } from '../contracts/maybe-promise.js';
 import { uncountedEvent } from '../observe/decision-event.js';
 import { RateLimitEvents } from '../observe/rate-limit-events.js';
 import { isObserved } from '../observe/unobserved.decorator.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
+import { errorHeaders } from '../transports/http/error-headers.js';
 import { rateLimitHeaders } from '../transports/http/headers.js';
 import { firstSight, keepDecision } from './request-decision.js';
+import { checkModule } from '../policies/missing-module.js';
 import { ChargeResolver } from './charge-resolver.js';
 import { responseOf } from '../transports/request.js';
 import { setHeaders } from '../transports/http/response.js';
@@ -24,12 +27,14 @@ import { setHeaders } from '../transports/http/response.js';
 @Injectable()
 export class RateLimitGuard implements CanActivate {
   constructor(
-    @Inject(RATE_LIMIT_SETTINGS) private readonly settings: RateLimitSettings,
-    @Inject(ChargeResolver) private readonly resolver: ChargeResolver,
-    @Inject(Decider) private readonly decider: Decider,
+    @Optional() @Inject(RATE_LIMIT_SETTINGS) private readonly settings: RateLimitSettings,
+    @Optional() @Inject(ChargeResolver) private readonly resolver: ChargeResolver,
+    @Optional() @Inject(Decider) private readonly decider: Decider,
     @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
-    @Inject(RateLimitEvents) private readonly events: RateLimitEvents,
-  ) {}
+    @Optional() @Inject(RateLimitEvents) private readonly events: RateLimitEvents,
+  ) {
+    checkModule('RateLimitGuard', decider);
+  }
 
   /**
    * @throws RateLimitExceededException when a policy refuses
@@ -37,6 +42,15 @@ export class RateLimitGuard implements CanActivate {
    */
   canActivate(context: ExecutionContext): MaybePromise<boolean> {
     if (!firstSight(context)) return true;
+    try {
+      const passed = this.guarded(context);
+      return isPromise(passed) ? passed.catch((error: unknown) => this.refuse(context, error)) : passed;
+    } catch (error) {
+      return this.refuse(context, error);
+    }
+  }
+
+  private guarded(context: ExecutionContext): MaybePromise<boolean> {
     if (!this.settings.enabled) return this.uncounted(context, 'disabled');
     return when(this.resolver.resolve(context), (request) =>
       request === undefined
@@ -59,6 +73,13 @@ export class RateLimitGuard implements CanActivate {
       this.events.emit(uncountedEvent(decision, this.resolver.originOf(context)));
     }
     return this.pass(context, decision);
+  }
+
+  /** Tells when to come back, before a filter answers that knows nothing of it. */
+  private refuse(context: ExecutionContext, error: unknown): never {
+    const response = context.getType() === 'http' ? responseOf(context) : undefined;
+    if (response !== undefined && isUnavailable(error)) setHeaders(this.host, response, errorHeaders(error));
+    throw error;
   }
 
   private pass(context: ExecutionContext, decision: Decision): true {

@@ -1,6 +1,6 @@
 import { RateLimitConfigurationError } from '../contracts/errors.js';
 import type { PolicyInput } from '../contracts/policy.js';
-import type { CompiledPolicy } from '../policies/compiled-policy.js';
+import { type CompiledPolicy, isUnlimited } from '../policies/compiled-policy.js';
 import { type DynamicPolicyInput, isDynamic, type PolicyCatalog, type PolicySite } from '../policies/policy-catalog.js';
 import { checkApart } from '../policies/policy-identity.js';
 import { looksLikeRate } from '../policies/rate.js';
@@ -40,6 +40,8 @@ export interface RoutePlan {
   /** The route in errors, and in the ids of counters of its own. */
   readonly label: string;
   readonly candidates: readonly Candidate[];
+  /** Of the catalog when the plan was made: a policy that is changed at run time makes it void. */
+  readonly generation: number;
   /** The policies of every call; `undefined` where some must be asked for. */
   readonly policies: readonly CompiledPolicy[] | undefined;
 }
@@ -80,7 +82,7 @@ export class RoutePlanner {
     const candidates = written.filter((one) => !isSkipped(one, route) && !isReplaced(one, written));
     const settled = candidates.filter((one) => one.kind === 'static');
     const policies = settled.length === candidates.length ? applicable({ route, label }, settled) : undefined;
-    return { route, label, candidates, policies };
+    return { route, label, candidates, generation: this.catalog.generation, policies };
   }
 
   /** What a dynamic policy answered, in its place. */
@@ -128,7 +130,8 @@ export class RoutePlanner {
 }
 
 /**
- * Those of the candidates that hold on a route: neither skipped nor replaced by a nearer one of their name.
+ * Those of the candidates that hold on a route: neither skipped, nor replaced by a nearer one of their name, nor without
+ * a limit.
  *
  * @throws RateLimitConfigurationError if two of them would share a counter, and should not
  */
@@ -138,7 +141,8 @@ export function applicable(
 ): readonly CompiledPolicy[] {
   const policies = candidates
     .filter((one) => !isSkipped(one, route) && !isReplaced(one, candidates))
-    .map(({ policy }) => policy);
+    .map(({ policy }) => policy)
+    .filter((policy) => !isUnlimited(policy));
   checkApart(`@RateLimit() of ${label}`, policies);
   return policies;
 }
@@ -163,8 +167,12 @@ function isSkipped(candidate: Candidate, { type, handler }: Route): boolean {
 const isReplaced = ({ level, name }: Candidate, all: readonly Candidate[]): boolean =>
   name !== undefined && all.some((other) => other.name === name && other.level > level);
 
+/** The id of a candidate's counter; of one that must be asked for, how those of its answers begin. */
+export const counterOf = (candidate: Candidate): string =>
+  candidate.kind === 'static' ? candidate.policy.policy.id : `@${candidate.site.owner}[`;
+
 /** The name under which a class has a handler: a function that wraps it may have lost its own. */
-function methodName({ type, handler }: Route): string {
+export function methodName({ type, handler }: Route): string {
   for (let owner = type.prototype as object | null; owner !== null; owner = Object.getPrototypeOf(owner) as object) {
     const properties = Object.entries(Object.getOwnPropertyDescriptors(owner));
     const [name] = properties.find(([, { value }]) => value === handler) ?? [];

@@ -81,6 +81,8 @@ export class Metrics {
         return instruments.breakerTransition(seriesOf(event.breaker), event.to);
       case 'eviction':
         return instruments.evictions(event.count);
+      case 'policy-change':
+        return;
       case 'slots':
         return this.gauge(event.policy, event.inUse, this.beyond.slots, (policy, sum) =>
           instruments.slots(policy, sum),

@@ -1,55 +1,44 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { BackendHealth, BackendStatus } from '../contracts/backend.js';
 import type { Decision } from '../contracts/decision.js';
-import { RateLimitConfigurationError } from '../contracts/errors.js';
-import type { Duration, FailureMode, PolicyInput } from '../contracts/policy.js';
-import { isCost, type CompiledPolicy } from '../policies/compiled-policy.js';
-import { MAX_TIMER_MS, parseDuration } from '../policies/duration.js';
-import { oneOf, onlyKnown } from '../policies/option-checks.js';
-import { PolicyCatalog } from '../policies/policy-catalog.js';
-import { checkApart } from '../policies/policy-identity.js';
+import { onlyKnown } from '../policies/option-checks.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
-import { boundedKey } from './bounded-key.js';
-import { distinct } from './charges.js';
 import { Decider, type Outcome } from './decider.js';
+import { type DecisionRequest, exceeded, type PolicyDecisionRequest } from './decision-request.js';
 import { notCounted } from './decisions.js';
-import { failureModeOf } from './failure-mode.js';
 import { BackendLease, type Lease } from './lease.js';
-import { exceeded, type DecisionRequest, type PolicyDecisionRequest } from './decision-request.js';
+import { PolicyStoreSync } from './policy-store.sync.js';
+import type { Policies } from './service-policies.js';
+import { type ConsumeOptions, ServiceRequests, type SubjectInput } from './service-requests.js';
+import { type WaitOptions, WaitingLines } from './waiting-lines.js';
+import { untilAborted } from './until-aborted.js';
 
-/** How one call differs from what the policies say. */
-export interface ConsumeOptions {
-  /** Units for each policy. Default: each policy's own cost. */
-  readonly cost?: number;
-  /** What this call gets when no backend can decide. Default: the policies', else the module's. */
-  readonly failureMode?: FailureMode;
-  /** Deadline of one backend call, at most 24 days. Default: the module's. */
-  readonly timeout?: Duration;
-  /** Ends the wait: the call rejects with the signal's reason, whatever the backend still does. */
-  readonly signal?: AbortSignal;
-}
-
-type Policies = PolicyInput | readonly PolicyInput[];
+/** Several subjects of one decision: all are charged, or none. */
+type Subjects = readonly SubjectInput[];
 
 /**
  * Counts, asks and gives back, on the backend of the module: what the guard does for requests, for anything else.
  *
  * Every call passes the backend's deadline and circuit breaker; when no backend can decide, the failure mode does. A
- * key is taken verbatim, so one that the guard uses (`user:42`) names the same counter here.
+ * key is taken verbatim; `keyOf` makes those of the guard. A policy that the module names has one counter everywhere; a
+ * rate or options given here have one of their own; that of a decorator is found by `routeLimits`.
  */
 @Injectable()
 export class BackendService {
   constructor(
     @Inject(RATE_LIMIT_SETTINGS) private readonly settings: RateLimitSettings,
     @Inject(Decider) private readonly decider: Decider,
-    @Inject(PolicyCatalog) private readonly catalog: PolicyCatalog,
+    @Inject(ServiceRequests) private readonly requests: ServiceRequests,
+    @Inject(PolicyStoreSync) private readonly policyStore: PolicyStoreSync,
+    @Inject(WaitingLines) private readonly lines: WaitingLines,
   ) {}
 
   /**
-   * Charges a key under one policy or several: all of them or none.
+   * Charges a key under one policy or several: all of them or none. Several subjects, such as a user and its tenant, are
+   * charged all or none too; the statuses then tell the `key`.
    *
    * @param key who is limited, verbatim; not empty
-   * @param policies names of the module's, rates, or options
+   * @param policies names of the module's, rates, options, or those of a route (`routeLimits`)
    * @returns the decision; being limited is a value, not an error
    * @throws BackendUnavailableError when no backend can decide and the failure mode is `closed`
    * @throws RateLimitConfigurationError for a policy or an option that is wrong
@@ -57,19 +46,30 @@ export class BackendService {
    * const decision = await backend.consume(`tenant:${id}`, 'exports', { cost: rows });
    * if (!decision.allowed) return { retryInMs: decision.retryAfterMs };
    */
-  async consume(key: string, policies: Policies, options: ConsumeOptions = {}): Promise<Decision> {
-    const request = this.requestOf(key, policies, options);
+  consume(key: string, policies: Policies, options?: ConsumeOptions): Promise<Decision>;
+  consume(subjects: Subjects, options?: ConsumeOptions): Promise<Decision>;
+  async consume(who: string | Subjects, what?: Policies | ConsumeOptions, terms?: ConsumeOptions): Promise<Decision> {
+    const [subjects, options] = argumentsOf(who, what, terms);
+    const request = this.requests.of(subjects, options, 'charges');
     const { signal } = options;
     signal?.throwIfAborted();
     const charging = this.charged(request);
-    return (await (signal === undefined ? charging : untilAborted(charging, signal))).decision;
+    const { decision } = await (signal === undefined ? charging : untilAborted(charging, signal));
+    return told(who, request, decision);
   }
 
   /** What `consume` with cost 0 would answer; nothing is charged. Fails as `consume` does. */
-  async peek(key: string, policies: Policies): Promise<Decision> {
-    const request = this.requestOf(key, policies, { cost: 0 });
+  peek(key: string, policies: Policies): Promise<Decision>;
+  peek(subjects: Subjects): Promise<Decision>;
+  async peek(who: string | Subjects, policies?: Policies): Promise<Decision> {
+    const [subjects] = argumentsOf(who, policies);
+    const request = this.requests.of(
+      subjects.map((subject) => ({ ...subject, cost: 0 })),
+      {},
+      'asks',
+    );
     if (!this.settings.enabled) return notCounted('disabled');
-    return (await this.decider.peek(request)).decision;
+    return told(who, request, (await this.decider.peek(request)).decision);
   }
 
   /**
@@ -78,9 +78,12 @@ export class BackendService {
    * @param cost default: each policy's own cost
    * @throws BackendUnavailableError when the backend is out of reach and the failure mode is `closed`
    */
-  async refund(key: string, policies: Policies, cost?: number): Promise<void> {
-    const request = this.requestOf(key, policies, cost === undefined ? {} : { cost });
-    if (this.settings.enabled) await this.decider.refund(request);
+  refund(key: string, policies: Policies, cost?: number): Promise<void>;
+  refund(subjects: Subjects): Promise<void>;
+  async refund(who: string | Subjects, policies?: Policies, cost?: number): Promise<void> {
+    const [subjects] = argumentsOf(who, policies);
+    const request = this.requests.plain(subjects, cost);
+    if (this.settings.enabled && request.charges.length > 0) await this.decider.refund(request);
   }
 
   /**
@@ -88,8 +91,12 @@ export class BackendService {
    *
    * @throws BackendUnavailableError when the backend is out of reach, whatever the failure mode
    */
-  async reset(key: string, policies: Policies): Promise<void> {
-    await this.decider.reset(this.requestOf(key, policies, { cost: 0 }));
+  reset(key: string, policies: Policies): Promise<void>;
+  reset(subjects: Subjects): Promise<void>;
+  async reset(who: string | Subjects, policies?: Policies): Promise<void> {
+    const [subjects] = argumentsOf(who, policies);
+    const request = this.requests.plain(subjects, 0);
+    if (request.charges.length > 0) await this.decider.reset(request);
   }
 
   /**
@@ -103,8 +110,11 @@ export class BackendService {
    * await lease.adjust(answer.tokens - 2_000);
    * lease.settle();
    */
-  async acquire(key: string, policies: Policies, options: ConsumeOptions = {}): Promise<Lease> {
-    const request = this.requestOf(key, policies, options);
+  acquire(key: string, policies: Policies, options?: ConsumeOptions): Promise<Lease>;
+  acquire(subjects: Subjects, options?: ConsumeOptions): Promise<Lease>;
+  async acquire(who: string | Subjects, what?: Policies | ConsumeOptions, terms?: ConsumeOptions): Promise<Lease> {
+    const [subjects, options] = argumentsOf(who, what, terms);
+    const request = this.requests.of(subjects, options, 'charges');
     const { signal } = options;
     signal?.throwIfAborted();
     const granting = this.granted(request);
@@ -138,6 +148,36 @@ export class BackendService {
     }
   }
 
+  /**
+   * Waits until a call is admitted, in order of arrival in this process; for calls that go out to somebody else's limit.
+   * It asks the store about once for each admission. In an outage the failure mode decides.
+   *
+   * @throws RateLimitExceededException when `maxWait` is over: at once where that is known, or the call can never pass
+   * @throws the signal's reason when it aborts
+   * @example
+   * await backend.waitFor('crm', '10/s', { maxWait: '30s' });
+   */
+  async waitFor(key: string, policies: Policies, options: WaitOptions): Promise<Decision> {
+    onlyKnown('options', options, ['cost', 'maxWait', 'signal']);
+    const { cost } = options;
+    const request = this.requests.of([{ key, policies }], cost === undefined ? {} : { cost }, 'charges');
+    if (!this.settings.enabled) return notCounted('disabled');
+    return request.settled === undefined || request.settled.kind === 'limited'
+      ? this.lines.wait(request, options)
+      : request.settled;
+  }
+
+  /**
+   * Lets nobody who waits for a key (`waitFor`, `@Paced`) pass for a time, in all processes that share the store. A
+   * longer pause stands.
+   *
+   * @internal
+   */
+  async pause(key: string, policies: Policies, pauseMs: number): Promise<void> {
+    const request = this.requests.plain([{ key, policies }], 0);
+    if (this.settings.enabled) await this.lines.pause(request, pauseMs);
+  }
+
   /** What is known of the backends without asking them. */
   status(): BackendStatus {
     return this.decider.status();
@@ -147,8 +187,9 @@ export class BackendService {
    * Pings each backend through its breaker; when a circuit is open and a probe is due, the ping is the probe. Bounded by
    * the deadline, and never rejects. A failover is healthy while any of its members is.
    */
-  health(): Promise<BackendHealth> {
-    return this.decider.health();
+  async health(): Promise<BackendHealth> {
+    const policyStore = this.policyStore.health();
+    return { ...(await this.decider.health()), ...(policyStore !== undefined && { policyStore }) };
   }
 
   /** Closes the circuits of all backends, so that the next call tries them again at once. */
@@ -166,50 +207,24 @@ export class BackendService {
     });
   }
 
-  private requestOf(key: string, policies: Policies, options: ConsumeOptions): PolicyDecisionRequest {
-    const compiled = [policies].flat().map((input) => this.catalog.forService(input));
-    if (compiled.length === 0) {
-      throw new RateLimitConfigurationError('policies', policies, 'Give at least one policy.');
-    }
-    checkApart('policies', compiled);
-    onlyKnown('options', options, ['cost', 'failureMode', 'timeout', 'signal']);
-    const { failureMode, timeout, cost } = options;
-    if (failureMode !== undefined) oneOf('failureMode', failureMode, ['closed', 'open', 'local']);
-    const bounded = boundedKey(key);
-    return {
-      policies: compiled,
-      charges: distinct(compiled.map((one) => ({ key: bounded, policy: one.policy, cost: costOf(one, cost) }))),
-      failureMode: failureMode ?? failureModeOf(compiled, this.settings.failureMode),
-      timeoutMs: timeout === undefined ? this.settings.timeoutMs : parseDuration('timeout', timeout, MAX_TIMER_MS),
-    };
-  }
-
   private async charged(request: DecisionRequest): Promise<Outcome> {
     return this.settings.enabled ? this.decider.decide(request) : this.decider.disabled();
   }
 }
 
-function costOf({ cost: own, policy }: CompiledPolicy, given: number | undefined): number {
-  const cost = given ?? own;
-  if (isCost(cost)) return cost;
-  throw typeof cost === 'function'
-    ? new TypeError(`The cost of policy '${policy.name}' is a function of a request: give options.cost.`)
-    : new TypeError(`A cost is a whole number of at least 0; received ${String(cost)}.`);
+/** What a verb was given, in one form: a key and its policies are a single subject. */
+function argumentsOf(
+  who: string | Subjects,
+  what: Policies | ConsumeOptions | undefined,
+  terms: ConsumeOptions = {},
+): readonly [Subjects, ConsumeOptions] {
+  if (Array.isArray(who)) return [who as Subjects, (what ?? {}) as ConsumeOptions];
+  return [[{ key: who as string, policies: what as Policies }], terms];
 }
 
-/** Waits for an outcome, or rejects with the signal's reason as soon as it is aborted. */
-async function untilAborted<T>(outcome: Promise<T>, signal: AbortSignal, onAbort?: () => void): Promise<T> {
-  let abort = (): void => undefined;
-  const aborted = new Promise<never>((_resolve, reject) => {
-    abort = () => {
-      reject(signal.reason as Error);
-      onAbort?.();
-    };
-    signal.addEventListener('abort', abort, { once: true });
-  });
-  try {
-    return await Promise.race([outcome, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
+/** A decision on several subjects tells whose each status is. */
+function told(who: string | Subjects, { charges }: DecisionRequest, decision: Decision): Decision {
+  if (!Array.isArray(who) || decision.policies.length === 0) return decision;
+  const policies = decision.policies.map((status, index) => ({ ...status, key: charges[index]?.key ?? '' }));
+  return { ...decision, policies };
 }

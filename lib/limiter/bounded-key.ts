@@ -1,9 +1,30 @@
-import { createHash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 
 /** Longest key that is stored as it is. */
 const MAX_LENGTH = 256;
 
-const HASHED = 'sha256:';
+const LONG = 'sha256:';
+const KEYED = 'hmac:';
+
+/** The secret of `hashKeys: true`: no secret, but the same in all processes of all applications. */
+const COMMON_SECRET = 'nestjs-floodgate';
+
+/** Makes the key under which a partition key is stored. */
+export type StoredKey = (key: string) => string;
+
+/**
+ * How the partition keys of an application are stored: bounded, and as keyed hashes where it asks for them.
+ *
+ * @param hashKeys the option of the module
+ */
+export function storedKeys(hashKeys: boolean | { readonly secret: string }): StoredKey {
+  if (hashKeys === false) return boundedKey;
+  const secret = hashKeys === true ? COMMON_SECRET : hashKeys.secret;
+  return (key) => {
+    checkKey(key);
+    return KEYED + createHmac('sha256', secret).update(key, 'utf16le').digest('base64url');
+  };
+}
 
 /**
  * The key under which a partition key is stored: itself, or its hash where it is long. Keys come from strangers, and
@@ -14,11 +35,13 @@ const HASHED = 'sha256:';
  * share one count
  */
 export function boundedKey(key: string): string {
-  if (typeof key !== 'string' || key === '') {
-    throw new TypeError(
-      `A rate-limit key must be a string that is not empty; received ${key === '' ? "''" : typeof key}.`,
-    );
-  }
-  if (key.length <= MAX_LENGTH && key.isWellFormed() && !key.startsWith(HASHED)) return key;
-  return HASHED + createHash('sha256').update(key, 'utf16le').digest('base64url');
+  checkKey(key);
+  if (key.length <= MAX_LENGTH && key.isWellFormed() && !key.startsWith(LONG)) return key;
+  return LONG + createHash('sha256').update(key, 'utf16le').digest('base64url');
+}
+
+function checkKey(key: string): void {
+  if (typeof key === 'string' && key !== '') return;
+  const found = key === '' ? "''" : typeof key;
+  throw new TypeError(`A rate-limit key must be a string that is not empty; received ${found}.`);
 }

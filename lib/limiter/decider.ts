@@ -112,6 +112,7 @@ export class Decider {
   }
 
   private answered(request: DecisionRequest, verb: 'consume' | 'peek'): MaybePromise<Outcome> {
+    if (request.settled !== undefined) return { decision: request.settled, atMs: null };
     try {
       const reply = this.backend[verb](request);
       if (!isPromise(reply)) return this.outcomeOf(reply);

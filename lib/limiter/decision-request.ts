@@ -1,5 +1,5 @@
 import type { Charge } from '../contracts/backend.js';
-import type { LimitedDecision } from '../contracts/decision.js';
+import type { Decision, LimitedDecision } from '../contracts/decision.js';
 import type { CallOrigin } from '../contracts/events.js';
 import type { FailureMode } from '../contracts/policy.js';
 import { RateLimitExceededException } from '../contracts/rate-limit-exceeded.exception.js';
@@ -12,6 +12,8 @@ export interface DecisionRequest extends CallOrigin {
   readonly failureMode: FailureMode;
   readonly timeoutMs: number;
   readonly overdraw?: boolean;
+  /** What is decided already, so that no backend is asked: by the lists, an override, or for want of a limit. */
+  readonly settled?: Decision;
 }
 
 /** The same, with the policies that it comes from. */
@@ -26,6 +28,11 @@ export function exceeded(
 ): RateLimitExceededException {
   // Statuses are in the order of the charges.
   const refusing = charges.filter((_charge, index) => refuses(decision.policies[index])).map(({ policy }) => policy);
+  // A policy that blocks does so at every refusal of a call that can pass at all.
+  const blocked = charges.some(
+    ({ policy }, index) =>
+      policy.blockForMs > 0 && refuses(decision.policies[index]) && decision.policies[index]?.retryAfterMs !== null,
+  );
   const spoken = policies.find(({ policy, message }) => message !== undefined && refusing.includes(policy));
-  return new RateLimitExceededException(decision, spoken?.message);
+  return new RateLimitExceededException(decision, spoken?.message, blocked);
 }

@@ -1,5 +1,11 @@
 import type { Reply } from '../contracts/backend.js';
-import type { Decision, DecisionSource, PolicyStatus, UnenforcedDecision } from '../contracts/decision.js';
+import type {
+  Decision,
+  DecisionSource,
+  LimitedDecision,
+  PolicyStatus,
+  UnenforcedDecision,
+} from '../contracts/decision.js';
 
 /** What a backend's reply means. */
 export function decisionOf(reply: Reply, backend: string, source: DecisionSource): Decision {
@@ -24,12 +30,28 @@ export const failedOpen = (cause: Error): UnenforcedDecision => ({ ...UNKNOWN, r
 /** The call passes because no limit applies to it. */
 export const notCounted = (reason: 'skipped' | 'disabled'): UnenforcedDecision => NOT_COUNTED[reason];
 
+/** The call passes because its key is on the allow list. */
+export const allowListed = (): UnenforcedDecision => NOT_COUNTED.allowListed;
+
+/** The call is refused because its key is on the deny list. */
+export const denyListed = (longestWindowMs: number): LimitedDecision => ({
+  kind: 'limited',
+  allowed: false,
+  source: 'none',
+  backend: null,
+  policies: [],
+  retryAfterMs: null,
+  reason: 'deny-listed',
+  longestWindowMs,
+});
+
 const UNKNOWN = { kind: 'unenforced', allowed: true, source: 'none', backend: null, policies: [] } as const;
 
 /** Made once: most routes of an application have no limit, and every call of theirs gets one of these. */
 const NOT_COUNTED = {
   skipped: Object.freeze({ ...UNKNOWN, reason: 'skipped' }),
   disabled: Object.freeze({ ...UNKNOWN, reason: 'disabled' }),
+  allowListed: Object.freeze({ ...UNKNOWN, reason: 'allow-listed' }),
 } as const;
 
 /** Whether a policy refuses a call; a shadow policy refuses none. */

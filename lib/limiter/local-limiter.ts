@@ -1,4 +1,6 @@
+import { MAX_PRODUCT } from '../algorithms/algorithm.js';
 import { canNeverPass } from '../algorithms/counter.js';
+import { exactBucketLimit, refillOf } from '../algorithms/quotient.js';
 import type { BackendRequest, Charge, ConsumeRequest, RefundRequest, Reply } from '../contracts/backend.js';
 import type { Policy } from '../contracts/policy.js';
 import { MemoryBackend } from '../backends/memory/memory.backend.js';
@@ -63,7 +65,7 @@ export class LocalLimiter {
     if (this.share === 1) return policy;
     let scaled = this.scaled.get(policy);
     if (scaled === undefined) {
-      scaled = { ...policy, limit: this.part(policy.limit), burst: this.part(policy.burst) };
+      scaled = exactly({ ...policy, limit: this.part(policy.limit), burst: this.part(policy.burst) });
       this.scaled.set(policy, scaled);
     }
     return scaled;
@@ -73,4 +75,13 @@ export class LocalLimiter {
   private part(units: number): number {
     return units === 0 ? 0 : Math.max(1, Math.floor(units * this.share));
   }
+}
+
+/** A bucket of a large limit counts exactly only where that is round enough: a share of a round one may not be. */
+function exactly(policy: Policy): Policy {
+  const { algorithm, windowMs, burst } = policy;
+  if (algorithm !== 'token-bucket' || policy.limit === 0) return policy;
+  const limit = exactBucketLimit(policy.limit, windowMs);
+  const most = burst === policy.limit ? limit : burst;
+  return { ...policy, limit, burst: Math.min(most, Math.floor(MAX_PRODUCT / refillOf(limit, windowMs).token)) };
 }

@@ -1,4 +1,5 @@
 import { MAX_PRODUCT } from '../algorithms/algorithm.js';
+import { exactBucketLimit, mostUnits, refillOf } from '../algorithms/quotient.js';
 import { RateLimitConfigurationError } from '../contracts/errors.js';
 import type {
   AlgorithmName,
@@ -13,11 +14,13 @@ import type {
 import { parseDuration } from './duration.js';
 import { checkKeyInput } from './key-input.js';
 import { aFunction, anObject, aText, oneOf, onlyKnown } from './option-checks.js';
-import { formatRate, parseRate, type Rate } from './rate.js';
+import { formatRate, NO_LIMIT, parseRate, type Rate } from './rate.js';
 
 /** A policy after validation: the quota that backends see, and how it applies to a call. */
 export interface CompiledPolicy {
   readonly policy: Policy;
+  /** Its name among the module's policies, if it is one of them. */
+  readonly definedAs?: string;
   readonly key: KeyInput | undefined;
   readonly cost: CostInput;
   readonly failureMode: FailureMode | undefined;
@@ -43,6 +46,7 @@ const OPTIONS: readonly (keyof PolicyOptions)[] = [
   'scope',
   'mode',
   'message',
+  'unit',
 ];
 
 /** A log keeps an entry for each unit; beyond this the window algorithms serve better. */
@@ -77,6 +81,7 @@ export function compilePolicy(
   if (options.key !== undefined) checkKeyInput(`${option}.key`, options.key);
   if (options.skipIf !== undefined) aFunction(`${option}.skipIf`, options.skipIf);
   if (options.message !== undefined) aText(`${option}.message`, options.message);
+  if (options.unit !== undefined) checkUnit(`${option}.unit`, options.unit);
   return {
     policy: {
       id: `${identify(name)}#${algorithm}`,
@@ -86,6 +91,7 @@ export function compilePolicy(
       burst,
       blockForMs: options.blockFor === undefined ? 0 : parseDuration(`${option}.blockFor`, options.blockFor),
       mode,
+      unit: options.unit === 'requests' ? undefined : options.unit,
     },
     key: options.key,
     cost: options.cost ?? 1,
@@ -106,6 +112,18 @@ export function checkName(option: string, name: string): void {
   );
 }
 
+/** Whether a policy lets every call pass: it is not counted, and no backend sees it. */
+export const isUnlimited = ({ policy }: CompiledPolicy): boolean => policy.limit === Number.POSITIVE_INFINITY;
+
+function checkUnit(option: string, unit: string): void {
+  if (typeof unit === 'string' && NAME.test(unit)) return;
+  throw new RateLimitConfigurationError(
+    option,
+    unit,
+    "Give what is counted, such as 'tokens': 1 to 64 letters, digits or any of _ . : * -.",
+  );
+}
+
 /** The same policy with a counter of another identity. */
 export function withId(compiled: CompiledPolicy, id: string): CompiledPolicy {
   return { ...compiled, policy: { ...compiled.policy, id: `${id}#${compiled.policy.algorithm}` } };
@@ -120,8 +138,15 @@ export function checkedShape(option: string, input: PolicyOptions): PolicyOption
 
 function rateOf(option: string, { rate, limit, window }: PolicyOptions): Rate {
   if (rate !== undefined) {
-    if (limit === undefined && window === undefined) return parseRate(`${option}.rate`, rate);
+    if (limit === undefined && window === undefined) {
+      // Databases have null for what has no limit.
+      return rate === null ? NO_LIMIT : parseRate(`${option}.rate`, rate);
+    }
     throw new RateLimitConfigurationError(option, { rate, limit, window }, 'Give either rate, or limit and window.');
+  }
+  if (limit === null || limit === Number.POSITIVE_INFINITY) {
+    if (window !== undefined) parseDuration(`${option}.window`, window);
+    return NO_LIMIT;
   }
   if (limit === undefined || window === undefined) {
     throw new RateLimitConfigurationError(
@@ -131,7 +156,11 @@ function rateOf(option: string, { rate, limit, window }: PolicyOptions): Rate {
     );
   }
   if (!Number.isSafeInteger(limit) || limit < 0) {
-    throw new RateLimitConfigurationError(`${option}.limit`, limit, 'Give a whole number of at least 0.');
+    throw new RateLimitConfigurationError(
+      `${option}.limit`,
+      limit,
+      "Give a whole number of at least 0; for no limit give Infinity, null or rate: 'unlimited'.",
+    );
   }
   return { limit, windowMs: parseDuration(`${option}.window`, window) };
 }
@@ -149,9 +178,9 @@ function burstOf(option: string, { burst }: PolicyOptions, algorithm: AlgorithmN
   throw new RateLimitConfigurationError(`${option}.burst`, burst, 'Give a whole number of at least 1.');
 }
 
-/** Keeps every product of the arithmetic exact (see `MAX_PRODUCT`). */
+/** Keeps the arithmetic exact (see `MAX_PRODUCT`). */
 function checkProducts(option: string, algorithm: AlgorithmName, { limit, windowMs }: Rate, burst: number): void {
-  if (algorithm === 'fixed-window') return;
+  if (algorithm === 'fixed-window' || limit === Number.POSITIVE_INFINITY) return;
   if (algorithm === 'sliding-log') {
     if (limit <= MAX_LOG_LIMIT) return;
     throw new RateLimitConfigurationError(
@@ -160,12 +189,17 @@ function checkProducts(option: string, algorithm: AlgorithmName, { limit, window
       `A sliding-log keeps an entry for each unit: give at most ${MAX_LOG_LIMIT}, or take 'sliding-window'.`,
     );
   }
-  const units = Math.max(limit, burst);
-  if (units * windowMs <= MAX_PRODUCT) return;
+  const { token } = refillOf(limit, windowMs);
+  const isBucket = algorithm === 'token-bucket';
+  if (isBucket ? Math.max(limit, burst) * token <= MAX_PRODUCT : limit <= mostUnits(windowMs)) return;
+  const isBurst = isBucket && limit * token <= MAX_PRODUCT;
+  const rounder = isBucket ? `, give a rounder limit such as ${exactBucketLimit(limit, windowMs)}` : '';
   throw new RateLimitConfigurationError(
     option,
-    `${units} units x ${windowMs} ms`,
-    `The product must be at most 2^52 for the arithmetic of '${algorithm}' to be exact: shorten the window, count in larger units, or take 'fixed-window'.`,
+    `${isBurst ? burst : limit} units x ${windowMs} ms`,
+    `That is too much for the arithmetic of '${algorithm}' to be exact: ${
+      isBurst ? `give a burst of at most ${Math.floor(MAX_PRODUCT / token)}, ` : ''
+    }shorten the window${isBurst ? '' : rounder}, count in larger units, or take 'fixed-window'.`,
   );
 }
 

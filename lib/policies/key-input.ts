@@ -3,17 +3,18 @@ import type { KeyInput } from '../contracts/policy.js';
 
 /** A key that is a value of the request. */
 export interface ValueKey {
-  readonly source: 'header' | 'query' | 'param';
+  readonly source: 'header' | 'query' | 'param' | 'body' | 'ip-from';
   readonly name: string;
 }
 
 const WORDS: readonly unknown[] = ['ip', 'user', 'user-or-ip', 'global'];
 
-/** Reads `header:x`, `query:x` or `param:x`; names of headers are in lower case, as Node has them. */
+/** Reads `header:x`, `query:x` and the like; names of headers are in lower case, as Node has them. */
 export function valueKey(input: string): ValueKey | undefined {
-  const [, source, name] = /^(header|query|param):(.+)$/.exec(input) ?? [];
+  const [, source, name] = /^(header|query|param|body|ip-from):(.+)$/.exec(input) ?? [];
   if (source === undefined || name === undefined) return undefined;
-  return { source: source as ValueKey['source'], name: source === 'header' ? name.toLowerCase() : name };
+  const isHeader = source === 'header' || source === 'ip-from';
+  return { source: source as ValueKey['source'], name: isHeader ? name.toLowerCase() : name };
 }
 
 /** @throws RateLimitConfigurationError for what is no `KeyInput` */
@@ -28,6 +29,6 @@ export function checkKeyInput(option: string, input: KeyInput): void {
   throw new RateLimitConfigurationError(
     option,
     input,
-    "Give 'ip', 'user', 'user-or-ip', 'global', 'header:<name>', 'query:<name>', 'param:<name>', a function, a class with resolve(), or an array of these.",
+    "Give 'ip', 'user', 'user-or-ip', 'global', 'header:<name>', 'query:<name>', 'param:<name>', 'body:<name>', 'ip-from:<header>', a function, a class with resolve(), or an array of these.",
   );
 }

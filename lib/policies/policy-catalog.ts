@@ -1,9 +1,13 @@
 import type { Type } from '@nestjs/common';
 import type { BackendCapabilities } from '../contracts/backend.js';
 import { RateLimitConfigurationError } from '../contracts/errors.js';
+import type { PolicyDocument } from '../contracts/policy-store.js';
 import type { PolicyFunction, PolicyInput, PolicyOptions, PolicyResolver } from '../contracts/policy.js';
 import { checkedShape, checkName, compilePolicy, withId, type CompiledPolicy } from './compiled-policy.js';
-import { looksLikeRate } from './rate.js';
+import { type KeyRule, LivePolicies } from './live-policies.js';
+import { UNCHANGED } from './policy-document.js';
+import type { KeyOverride } from './policy-overrides.js';
+import { looksLikeRate, UNLIMITED } from './rate.js';
 
 /** A policy that must be asked for on each call. */
 export type DynamicPolicyInput = PolicyFunction | Type<PolicyResolver>;
@@ -22,7 +26,9 @@ export interface PolicySite {
 
 /** The policies that the module names, and the way from what is written anywhere to what backends see. */
 export class PolicyCatalog {
-  private readonly named = new Map<string, CompiledPolicy>();
+  private readonly definitions = new Map<string, PolicyOptions>();
+  private live: LivePolicies;
+  private changes = 0;
   private readonly dynamic = new Map<string, DynamicPolicyInput>();
   private readonly inline = new Map<string, CompiledPolicy>();
   private readonly inlineOptions = new WeakMap<PolicyOptions, CompiledPolicy>();
@@ -40,8 +46,49 @@ export class PolicyCatalog {
       const option = `policies.${name}`;
       checkName('policies', name);
       if (isDynamic(input)) this.dynamic.set(name, input);
-      else this.named.set(name, this.possible(option, compileNamed(option, name, input)));
+      else this.definitions.set(name, definitionOf(option, name, input));
     }
+    this.live = this.compiled(UNCHANGED);
+  }
+
+  /** Names of the policies that can be changed at run time. */
+  get names(): readonly string[] {
+    return [...this.definitions.keys()];
+  }
+
+  /** Grows with each change at run time: what was looked up before may be another policy now. */
+  get generation(): number {
+    return this.changes;
+  }
+
+  /** What was changed at run time. */
+  get document(): PolicyDocument {
+    return this.live.document;
+  }
+
+  /**
+   * The policies as a document would make them; nothing changes yet.
+   *
+   * @throws RateLimitConfigurationError for a policy that is wrong, or a name that is unknown
+   */
+  compiled(document: PolicyDocument): LivePolicies {
+    return new LivePolicies(this.definitions, document, (option, compiled) => this.possible(option, compiled));
+  }
+
+  /** From now on these policies hold, all at once. */
+  adopt(live: LivePolicies): void {
+    this.live = live;
+    this.changes += 1;
+  }
+
+  /** Whether `ruleFor` may find anything. */
+  get hasOverrides(): boolean {
+    return this.live.hasOverrides;
+  }
+
+  /** What holds for a key instead of a policy; `undefined`: the policy. */
+  ruleFor(compiled: CompiledPolicy, key: string): KeyOverride<KeyRule> | undefined {
+    return this.live.ruleFor(compiled, key, Date.now());
   }
 
   /** What the module's policy of this name asks for on each call; `undefined` if it is none of that kind. */
@@ -56,12 +103,13 @@ export class PolicyCatalog {
 
   /** @throws RateLimitConfigurationError if the module names no such policy, or one that needs a request */
   byName(option: string, name: string): CompiledPolicy {
-    const compiled = this.named.get(name);
+    const compiled = this.live.named.get(name);
     if (compiled !== undefined) return compiled;
     if (this.dynamic.has(name)) {
       throw new RateLimitConfigurationError(option, name, 'It finds its policies by the request: use it on routes.');
     }
-    const known = [...this.named.keys(), ...this.dynamic.keys()].map((one) => `'${one}'`).join(', ');
+    if (name === UNLIMITED) return compilePolicy(option, { rate: UNLIMITED }, () => UNLIMITED);
+    const known = [...this.definitions.keys(), ...this.dynamic.keys()].map((one) => `'${one}'`).join(', ');
     const mend =
       known === '' ? 'The module names no policies: add it to the option policies.' : `The policies are ${known}.`;
     throw new RateLimitConfigurationError(option, name, `There is no policy of that name. ${mend}`);
@@ -79,7 +127,7 @@ export class PolicyCatalog {
       const id = name === undefined ? `@${site.owner}[${site.place}]` : `@${site.owner}:${name}`;
       return scope === 'route' ? `${id}@${site.route}` : id;
     });
-    return this.possible(site.option, compiled);
+    return this.live.switched(this.possible(site.option, compiled));
   }
 
   /** Compiles what is handed to `BackendService`: counters of inline policies are named by what they say. */
@@ -92,13 +140,13 @@ export class PolicyCatalog {
       );
     }
     if (typeof input === 'string')
-      return looksLikeRate(input) ? this.inlineRate(input) : this.byName('policies', input);
+      return looksLikeRate(input) ? this.live.switched(this.inlineRate(input)) : this.byName('policies', input);
     let compiled = this.inlineOptions.get(input);
     if (compiled === undefined) {
       compiled = this.possible('policies', compileInline(input));
       this.inlineOptions.set(input, compiled);
     }
-    return compiled;
+    return this.live.switched(compiled);
   }
 
   private inlineRate(rate: string): CompiledPolicy {
@@ -127,12 +175,12 @@ export class PolicyCatalog {
 /** Whether a policy must be asked for on each call. */
 export const isDynamic = (input: PolicyInput): input is DynamicPolicyInput => typeof input === 'function';
 
-function compileNamed(option: string, name: string, input: string | PolicyOptions): CompiledPolicy {
+function definitionOf(option: string, name: string, input: string | PolicyOptions): PolicyOptions {
   const options = typeof input === 'string' ? { rate: input } : checkedShape(option, input);
   if (options.name !== undefined && options.name !== name) {
     throw new RateLimitConfigurationError(`${option}.name`, options.name, `Leave it out: the name is '${name}'.`);
   }
-  return compilePolicy(option, { ...options, name }, () => name);
+  return options;
 }
 
 function compileInline(input: string | PolicyOptions): CompiledPolicy {

@@ -24,5 +24,11 @@ export function checkApart(option: string, policies: readonly CompiledPolicy[]):
   }
 }
 
+/** Whether a policy's counter is that of a place where a decorator, or the answer of a dynamic policy, is written. */
+export const isOfPlace = ({ policy }: CompiledPolicy): boolean => policy.id.startsWith('@');
+
+/** Whether a policy's counter is one of `BackendService` alone. */
+export const isOfService = ({ policy }: CompiledPolicy): boolean => policy.id.startsWith('=');
+
 const isSameQuota = (one: Policy, other: Policy): boolean =>
   one === other || (Object.keys(one) as (keyof Policy)[]).every((property) => one[property] === other[property]);

@@ -7,6 +7,7 @@ export interface RequestLike {
   readonly headers?: Readonly<Record<string, unknown>>;
   readonly query?: unknown;
   readonly params?: unknown;
+  readonly body?: unknown;
 }
 
 /** What GraphQL drivers and their users put into a call's context. */

@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 import { DEFAULT_SETTINGS } from '../../lib/breaker/breaker.options.js';
@@ -30,17 +31,19 @@ function defaultsOf(table: string): ReadonlyMap<string, string> {
   );
 }
 
+/** The sources of all entry points but the one for tests. */
+const ENTRY_POINTS = [
+  'lib/index.ts',
+  ...['lib/backends', 'lib/integrations'].flatMap((folder) =>
+    readdirSync(join(ROOT, folder))
+      .map((name) => `${folder}/${name}/index.ts`)
+      .filter((file) => existsSync(join(ROOT, file))),
+  ),
+];
+
 /** Every exported type that is called options, with the names of its properties, as the compiler sees them. */
 function optionTypes(): ReadonlyMap<string, readonly string[]> {
-  const files = [
-    'lib/index.ts',
-    'lib/backends/redis/index.ts',
-    'lib/integrations/terminus/index.ts',
-    'lib/integrations/dashboard/index.ts',
-    'lib/integrations/prometheus/index.ts',
-    'lib/integrations/opentelemetry/index.ts',
-  ];
-  const entries = files.map((path) => join(ROOT, path));
+  const entries = ENTRY_POINTS.map((path) => join(ROOT, path));
   const program = ts.createProgram(entries, COMPILER_OPTIONS);
   const checker = program.getTypeChecker();
   const types = new Map<string, readonly string[]>();
@@ -102,7 +105,7 @@ describe('tables of options', () => {
   }, 120_000);
 
   it("tell the module's defaults", () => {
-    const inWords = ['backend', 'skipIf', 'isGlobal'];
+    const inWords = ['backend', 'skipIf', 'isGlobal', 'userKey'];
     expectDefaults('RateLimitModuleOptions', settingsOf({}), inWords);
   });
 

@@ -181,7 +181,8 @@ describe.each(platforms)('exception filters on %s', (platform) => {
     async (_way, bound) => {
       await using app = await start(platform, { backend: down, bindFilter: false }, bound(OutageFilter));
       const response = await fetch(`${app.url}/guarded`);
-      expect(response.status).toBe(500);
+      expect(response.status).toBe(503);
+      expect(response.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
       expect(await response.json()).toEqual({ answeredBy: 'OutageFilter' });
     },
   );

@@ -172,10 +172,17 @@ describe.each(platforms)('the partition key on %s', (platform) => {
   });
 
   it.each<[string, KeyInput]>([
-    ['undefined', (() => undefined) as unknown as KeyInput],
+    ['undefined', () => undefined],
     ['an empty string', () => ''],
+    ['a promise of nothing', async () => undefined],
+  ])('is the address of those for whom a function returns %s', async (_what, key) => {
+    const { keys, status } = await ask(platform, key, ['/keyed']);
+    expect({ keys, status }).toEqual({ keys: ['ip:127.0.0.1'], status: 200 });
+  });
+
+  it.each<[string, KeyInput]>([
     ['a number', (() => 42) as unknown as KeyInput],
-    ['a promise of nothing', (async () => undefined) as unknown as KeyInput],
+    ['a promise of a list', (async () => ['7']) as unknown as KeyInput],
   ])('is never shared by those for whom a function returns %s: that is an error', async (_what, key) => {
     const { keys, status, body } = await ask(platform, key, ['/keyed']);
     expect({ keys, status }).toEqual({ keys: [], status: 500 });

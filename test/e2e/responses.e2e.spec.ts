@@ -12,7 +12,7 @@ import {
   SkipRateLimit,
 } from 'nestjs-floodgate';
 import { type HttpApp, type Platform, platforms, startHttpApp } from '../support/http-app.js';
-import { parseList } from '../unit/transports/http/structured-fields.js';
+import { readList } from '../support/structured-list.js';
 
 const fixed = { algorithm: 'fixed-window' } as const;
 
@@ -34,6 +34,18 @@ class ResponsesController {
   @Get('never')
   never(): string {
     return 'never';
+  }
+
+  @RateLimit({ rate: '5/m', cost: 6, blockFor: '1h' })
+  @Get('never-blocks')
+  neverBlocks(): string {
+    return 'never';
+  }
+
+  @RateLimit({ rate: '1000/m', name: 'model', unit: 'tokens', cost: 100 })
+  @Get('tokens')
+  tokens(): string {
+    return 'tokens';
   }
 
   @RateLimit({ rate: '1/m', mode: 'shadow', name: 'secret' })
@@ -108,11 +120,11 @@ describe.each(platforms)('responses on %s', (platform) => {
   it('tell of each policy in Structured Fields', async () => {
     await using app = await start(platform);
     const { headers } = await get(app, '/two');
-    expect(parseList(headers.get('ratelimit-policy')!)).toEqual([
+    expect(readList(headers.get('ratelimit-policy')!)).toEqual([
       { item: 'day', parameters: { q: 2, w: 86_400 } },
       { item: 'hour', parameters: { q: 9, w: 3_600 } },
     ]);
-    expect(parseList(headers.get('ratelimit')!)).toEqual([
+    expect(readList(headers.get('ratelimit')!)).toEqual([
       { item: 'day', parameters: { r: 1, t: expect.any(Number) } },
       { item: 'hour', parameters: { r: 8, t: expect.any(Number) } },
     ]);
@@ -121,7 +133,7 @@ describe.each(platforms)('responses on %s', (platform) => {
   it('charge nothing of what passes when another policy refuses', async () => {
     await using app = await start(platform);
     const { headers } = await get(app, '/two', 5);
-    expect(parseList(headers.get('ratelimit')!).map(({ parameters }) => parameters['r'])).toEqual([0, 7]);
+    expect(readList(headers.get('ratelimit')!).map(({ parameters }) => parameters['r'])).toEqual([0, 7]);
   });
 
   it('hold for each key of several policies', async () => {
@@ -175,8 +187,8 @@ describe.each(platforms)('responses on %s', (platform) => {
     expect(await response.json()).toEqual(
       status === 429
         ? {
-            type: `${types}#quota-exceeded`,
-            title: 'Request cannot be satisfied as assigned quota has been exceeded',
+            type: `${types}#abnormal-usage-detected`,
+            title: 'Request not satisfied due to detection of abnormal request pattern',
             status: 429,
             detail: 'One a day',
             'violated-policies': ['1/d'],
@@ -186,6 +198,27 @@ describe.each(platforms)('responses on %s', (platform) => {
             title: 'Request cannot be satisfied due to temporary server capacity constraints',
             status: 503,
           },
+    );
+  });
+
+  it.each([
+    ['a quota that is used up', '/two', 'quota-exceeded'],
+    ['a block', '/once', 'abnormal-usage-detected'],
+    ['a call that can never pass, though its policy blocks', '/never-blocks', 'quota-exceeded'],
+  ])('say by their type what refuses: %s', async (_what, path, type) => {
+    await using app = await start(platform, { problemDetails: true });
+    const response = await get(app, path, 3);
+    expect(response.status).toBe(429);
+    expect(await response.json()).toMatchObject({ type: `https://iana.org/assignments/http-problem-types#${type}` });
+  });
+
+  it('name the unit of a policy, and an application that starts with a wrong one is told', async () => {
+    await using app = await start(platform);
+    expect(readList((await get(app, '/tokens')).headers.get('ratelimit-policy')!)).toEqual([
+      { item: 'model', parameters: { q: 1_000, qu: 'tokens', w: 60 } },
+    ]);
+    await expect(start(platform, { policies: { model: { rate: '9/m', unit: 'a"b' } } })).rejects.toThrow(
+      'policies.model.unit',
     );
   });
 

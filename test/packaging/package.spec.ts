@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { cp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { mustRun, run } from './command.js';
 import { InstalledProject, packed, temporary } from './installed-project.js';
@@ -22,6 +22,47 @@ const INSTALL_LIMIT_MS = 180_000;
 
 /** Passes to a script what it needs to fail with. */
 const PRELUDE = `const entries = ${JSON.stringify(ENTRIES)}; const check = (ok, what) => { if (!ok) throw new Error(what); };`;
+
+/** An application of one copy, with a provider whose methods the other copy decorated. */
+const TWO_COPIES = `
+  import 'reflect-metadata';
+  import { Module } from '@nestjs/common';
+  import { NestFactory } from '@nestjs/core';
+  import * as own from 'nestjs-floodgate';
+  import * as second from 'second';
+  check(own.Breaker !== second.Breaker, 'there is one copy');
+  const down = new Error('down');
+  class Partner {
+    async ask() { throw down; }
+    async *tokens() { throw down; }
+    async find(host) { throw down; }
+    async slow() { return new Promise(() => undefined); }
+  }
+  const options = { failureThreshold: 1, isFailure: () => true };
+  const all = {
+    ask: options, tokens: options, find: { ...options, key: (host) => host },
+    slow: { failureThreshold: 1, isFailure: () => false, callTimeout: 10 },
+  };
+  for (const [name, given] of Object.entries(all)) {
+    const descriptor = Object.getOwnPropertyDescriptor(Partner.prototype, name);
+    second.CircuitBreaker(given)(Partner.prototype, name, descriptor);
+    Object.defineProperty(Partner.prototype, name, descriptor);
+  }
+  class AppModule {}
+  Module({ imports: [own.RateLimitModule.forRoot()], providers: [Partner] })(AppModule);
+  const app = await NestFactory.createApplicationContext(AppModule, { logger: false });
+  const registry = app.get(own.CircuitBreakerRegistry);
+  const partner = app.get(Partner);
+  const calls = [() => partner.ask(), () => partner.tokens().next(), () => partner.find('a'), () => partner.slow()];
+  for (const call of calls) {
+    await call().then(() => check(false, 'no error'), () => undefined);
+    await call().then(() => check(false, 'no error'), (error) => check(error.code === 'CIRCUIT_OPEN', String(error)));
+  }
+  for (const name of ['Partner.ask', 'Partner.tokens', 'Partner.find[a]', 'Partner.slow']) {
+    check(registry.get(name) instanceof own.Breaker, name + ' is missing');
+    check(registry.get(name).status().state === 'open', name + ' is closed');
+  }
+  await app.close();`;
 
 let tarball: string;
 
@@ -73,6 +114,13 @@ describe('on Nest 12 without ioredis and terminus', () => {
     const { code, output } = await project.script('mjs', `await import('nestjs-floodgate/terminus');`);
     expect(code).not.toBe(0);
     expect(output).toContain(`Cannot find package '@nestjs/terminus'`);
+  });
+
+  test('methods that a second copy of the package decorated have their breakers in the application', async () => {
+    await cp(join(project.directory, 'node_modules/nestjs-floodgate'), join(project.directory, 'node_modules/second'), {
+      recursive: true,
+    });
+    await expect(project.script('mjs', PRELUDE + TWO_COPIES)).resolves.toEqual({ code: 0, output: '' });
   });
 
   test('an application limits in a Jest ESM project', async () => {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { transform } from '@swc/core';
@@ -7,13 +8,12 @@ import { transform } from '@swc/core';
 const root = new URL('../../', import.meta.url);
 const isOurs = (/** @type {string | undefined} */ url) => url?.startsWith(root.href) && !url.includes('/node_modules/');
 
-/** The package's own names, as its users write them, and where their source is. */
-const entries = new Map(
-  ['', '/redis', '/terminus', '/testing'].map((path) => [
-    `nestjs-floodgate${path}`,
-    new URL(`lib${path}/index.ts`, root).href,
-  ]),
-);
+/** Where the source of an entry point of the package is. @type {(name: string) => string} */
+function sourceOf(name) {
+  if (name === '') return 'lib/index.ts';
+  if (name === 'testing') return 'lib/testing/index.ts';
+  return `lib/${existsSync(new URL(`lib/backends/${name}/`, root)) ? 'backends' : 'integrations'}/${name}/index.ts`;
+}
 
 /**
  * Sources import each other by the name that they have once built: `./thing.js` stands for `./thing.ts`.
@@ -21,8 +21,8 @@ const entries = new Map(
  * @type {import('node:module').ResolveHook}
  */
 export async function resolve(specifier, context, next) {
-  const entry = entries.get(specifier);
-  if (entry) return next(entry, context);
+  const [, entry] = /^nestjs-floodgate(?:$|\/)(.*)$/.exec(specifier) ?? [];
+  if (entry !== undefined) return next(new URL(sourceOf(entry), root).href, context);
   if (!/^\.{1,2}\/.*\.js$/.test(specifier) || !isOurs(context.parentURL)) return next(specifier, context);
   try {
     return await next(specifier.replace(/js$/, 'ts'), context);

@@ -1,4 +1,4 @@
-import { memoryBackend, type RateLimitModuleOptions } from 'nestjs-floodgate';
+import { filePolicyStore, memoryBackend, type RateLimitModuleOptions } from 'nestjs-floodgate';
 import { settingsOf } from '../../lib/rate-limit.options.js';
 import { thrownBy } from './policies/thrown.js';
 
@@ -9,6 +9,8 @@ describe('the options of the module', () => {
     expect(settings).toEqual({
       policies: {},
       apply: [],
+      policyStore: undefined,
+      lists: {},
       key: 'ip',
       failureMode: 'closed',
       localShare: 1,
@@ -17,6 +19,8 @@ describe('the options of the module', () => {
       headers: 'standard',
       problemDetails: false,
       ipv6PrefixBits: 64,
+      userKey: undefined,
+      hashKeys: false,
       skipIf: undefined,
       enabled: true,
       bindGuard: true,
@@ -31,6 +35,8 @@ describe('the options of the module', () => {
       backend,
       policies: { api: '5/m' },
       apply: ['api'],
+      policyStore: filePolicyStore({ path: 'limits.json' }),
+      lists: { deny: ['ip:198.51.100.0/24'] },
       key: 'user',
       failureMode: 'open',
       localShare: 0.5,
@@ -39,6 +45,8 @@ describe('the options of the module', () => {
       headers: false,
       problemDetails: true,
       ipv6PrefixBits: 48,
+      userKey: String,
+      hashKeys: { secret: 'a long random text' },
       skipIf,
       enabled: false,
       isGlobal: false,
@@ -51,6 +59,8 @@ describe('the options of the module', () => {
   });
 
   it.each<[string, unknown, string]>([
+    ['policyStore', {}, 'Give filePolicyStore('],
+    ['lists', [], 'Give lists of keys'],
     ['backend', {}, 'Give memoryBackend()'],
     ['backend', 'redis', 'Give memoryBackend()'],
     ['backend', { ...memoryBackend(), ping: undefined }, 'Give memoryBackend()'],
@@ -74,6 +84,7 @@ describe('the options of the module', () => {
     ['ipv6PrefixBits', 0, 'from 1 to 128'],
     ['ipv6PrefixBits', 129, 'from 1 to 128'],
     ['ipv6PrefixBits', 63.5, 'from 1 to 128'],
+    ['userKey', 'id', 'Give a function'],
     ['skipIf', true, 'Give a function'],
     ['enabled', 0, 'Give true or false'],
     ['bindGuard', 'no', 'Give true or false'],

@@ -2,8 +2,8 @@ import type { Charge, Reply } from '../../contracts/backend.js';
 import type { PolicyStatus } from '../../contracts/decision.js';
 import type { Policy } from '../../contracts/policy.js';
 
-/** Bytes that the script replies for each charge: four doubles, big-endian. */
-const STATUS = 32;
+/** Bytes that the script replies for each charge: five doubles, big-endian. */
+const STATUS = 40;
 
 /**
  * Checks and reads a reply of the script.
@@ -23,7 +23,7 @@ export function readReply(raw: unknown, charges: readonly Charge[]): Reply {
   return { allowed, nowMs: wholeNumber(raw, 0), policies };
 }
 
-function readStatus(raw: Buffer, from: number, { name, limit, windowMs, mode }: Policy): PolicyStatus {
+function readStatus(raw: Buffer, from: number, { name, limit, windowMs, mode, unit }: Policy): PolicyStatus {
   const retryAfterMs = wholeNumber(raw, from + 24);
   return {
     name,
@@ -33,7 +33,9 @@ function readStatus(raw: Buffer, from: number, { name, limit, windowMs, mode }: 
     remaining: wholeNumber(raw, from + 8),
     resetAfterMs: wholeNumber(raw, from + 16),
     retryAfterMs: retryAfterMs < 0 ? null : retryAfterMs,
+    nextUnitAfterMs: wholeNumber(raw, from + 32),
     mode,
+    unit,
   };
 }
 

@@ -1,11 +1,13 @@
 import { type ExecutionContext, Inject, Injectable, Logger, type Type } from '@nestjs/common';
 import type { KeyFunction, KeyInput, KeyResolver } from '../../contracts/policy.js';
-import { askAll, isPromise, type MaybePromise, when, whenAll } from '../../contracts/maybe-promise.js';
+import { askAll, type MaybePromise, when, whenAll } from '../../contracts/maybe-promise.js';
 import { type ValueKey, valueKey } from '../../policies/key-input.js';
-import { RATE_LIMIT_SETTINGS } from '../../rate-limit.options.js';
+import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../../rate-limit.options.js';
 import { Injection, isResolverClass } from '../injection.js';
 import { requestOf, type RequestLike } from '../../transports/request.js';
 import { canonicalAddress } from './ip-address.js';
+import { addressKey, composedKey, groupAddressesBy, userKey, valueKeyOf } from './key-of.js';
+import { defaultUserKey, identityText } from './user-key.js';
 
 /** Reads the partition key of a call. */
 export type KeyReader = (context: ExecutionContext) => MaybePromise<string>;
@@ -16,12 +18,14 @@ export class KeyReaders {
   private readonly logger = new Logger('RateLimit');
   private readonly byText = new Map<string, KeyReader>();
   private readonly byObject = new WeakMap<object, KeyReader>();
-  private readonly told = new Set<string>();
+  private readonly told = new Set<unknown>();
 
   constructor(
-    @Inject(RATE_LIMIT_SETTINGS) private readonly settings: { readonly ipv6PrefixBits: number },
+    @Inject(RATE_LIMIT_SETTINGS) private readonly settings: Pick<RateLimitSettings, 'ipv6PrefixBits' | 'userKey'>,
     @Inject(Injection) private readonly injection: Injection,
-  ) {}
+  ) {
+    groupAddressesBy(settings.ipv6PrefixBits);
+  }
 
   of(input: KeyInput): KeyReader {
     const known = typeof input === 'string' ? this.byText.get(input) : this.byObject.get(input);
@@ -32,6 +36,14 @@ export class KeyReaders {
     return reader;
   }
 
+  /** The whole address of an HTTP request as a key, whatever network it is grouped by; `undefined` elsewhere. */
+  addressOf(context: ExecutionContext): string | undefined {
+    if (context.getType() !== 'http') return undefined;
+    const address = requestOf(context)?.ip;
+    const canonical = typeof address === 'string' ? canonicalAddress(address, 128) : undefined;
+    return canonical === undefined ? undefined : `ip:${canonical}`;
+  }
+
   private compile(input: KeyInput): KeyReader {
     if (Array.isArray(input)) return this.composed(input as readonly KeyInput[]);
     if (typeof input === 'function') return this.custom(input as KeyFunction | Type<KeyResolver>);
@@ -39,9 +51,15 @@ export class KeyReaders {
       case 'ip':
         return (context) => this.ip(requestOf(context));
       case 'user':
-        return (context) => userOf(requestOf(context)) ?? this.fallback('user', requestOf(context));
+        return (context) => {
+          const request = requestOf(context);
+          return this.user(request) ?? this.fallback(input, `the key 'user'`, request);
+        };
       case 'user-or-ip':
-        return (context) => userOf(requestOf(context)) ?? this.ip(requestOf(context));
+        return (context) => {
+          const request = requestOf(context);
+          return this.user(request) ?? this.ip(request);
+        };
       case 'global':
         return () => 'global';
       default:
@@ -51,20 +69,26 @@ export class KeyReaders {
 
   private value({ source, name }: ValueKey): KeyReader {
     const label = `${source}:${name}`;
+    const made = (value: string): string | undefined =>
+      source === 'ip-from' ? this.address(value) : valueKeyOf(label, value);
     return (context) => {
       const request = requestOf(context);
       const value = valueOf(request, source, name);
-      return value === undefined ? this.fallback(label, request) : `${label}:${value}`;
+      return (value === undefined ? undefined : made(value)) ?? this.fallback(label, `the key '${label}'`, request);
     };
   }
 
   private custom(input: KeyFunction | Type<KeyResolver>): KeyReader {
-    if (!isResolverClass(input)) return (context) => checked(input, input(context));
+    const ask: (context: ExecutionContext) => MaybePromise<unknown> = isResolverClass(input)
+      ? (context) => when(this.injection.instanceOf(input, context), (resolver) => resolver.resolve(context))
+      : input;
+    const kind = isResolverClass(input) ? 'class' : 'function';
     return (context) =>
-      checked(
-        input,
-        when(this.injection.instanceOf(input, context), (resolver) => resolver.resolve(context)),
-      );
+      when(ask(context), (answer) => {
+        if (typeof answer === 'string' && answer !== '') return answer;
+        if (answer !== '' && answer != null) throw notAKey(input, answer);
+        return this.fallback(input, `the key of the ${kind} '${input.name || 'without a name'}'`, requestOf(context));
+      });
   }
 
   private composed(inputs: readonly KeyInput[]): KeyReader {
@@ -72,56 +96,66 @@ export class KeyReaders {
     return (context) =>
       whenAll(
         askAll(readers, (read) => read(context)),
-        joined,
+        composedKey,
       );
   }
 
+  private user(request: RequestLike | undefined): string | undefined {
+    const user = request?.user;
+    if (user == null) return undefined;
+    const id = this.settings.userKey === undefined ? defaultUserKey(user) : identityText(this.settings.userKey(user));
+    return id === undefined ? undefined : userKey(id);
+  }
+
+  private address(text: string): string | undefined {
+    const canonical = canonicalAddress(text, this.settings.ipv6PrefixBits);
+    return canonical === undefined ? undefined : addressKey(canonical);
+  }
+
   private ip(request: RequestLike | undefined): string {
-    const address =
-      typeof request?.ip === 'string' ? canonicalAddress(request.ip, this.settings.ipv6PrefixBits) : undefined;
-    if (address !== undefined) return `ip:${address}`;
+    const key = typeof request?.ip === 'string' ? this.address(request.ip) : undefined;
+    if (key !== undefined) return key;
     this.once('ip', 'A call has no ip address: such calls share one key. Give the policy another key.');
-    return 'ip:unknown';
+    return addressKey('unknown');
   }
 
   /** Calls that lack a value must not share one key unseen: each goes by its own address. */
-  private fallback(label: string, request: RequestLike | undefined): string {
-    this.once(label, `A call lacks the key '${label}': such calls are limited by ip instead.`);
+  private fallback(input: unknown, what: string, request: RequestLike | undefined): string {
+    this.once(input, `A call lacks ${what}: such calls are limited by ip instead.`);
     return this.ip(request);
   }
 
-  private once(label: string, message: string): void {
-    if (this.told.has(label)) return;
-    this.told.add(label);
+  private once(cause: unknown, message: string): void {
+    if (this.told.has(cause)) return;
+    this.told.add(cause);
     this.logger.warn(message);
   }
 }
 
-/** Keys made of parts: a part that holds the separator must not read as two. */
-const joined = (parts: readonly string[]): string =>
-  parts.map((part) => part.replaceAll('%', '%25').replaceAll('|', '%7C')).join('|');
-
-function userOf(request: RequestLike | undefined): string | undefined {
-  const user = request?.user as { id?: unknown; sub?: unknown } | null | undefined;
-  const id = [user?.id, user?.sub].find(isIdentity);
-  return id === undefined ? undefined : `user:${id}`;
-}
-
-/** Whether a value tells one user from another: what is missing or went wrong would be the same for many. */
-const isIdentity = (value: unknown): value is string | number | bigint =>
-  (typeof value === 'string' && value !== '') || Number.isFinite(value) || typeof value === 'bigint';
-
+/** A value of a request as a text; `undefined` if there is none that is the caller's to give. */
 function valueOf(request: RequestLike | undefined, source: ValueKey['source'], name: string): string | undefined {
-  const values = { header: request?.headers, query: request?.query, param: request?.params }[source];
-  const value = (values as Record<string, unknown> | undefined)?.[name];
-  const texts = [value].flat().filter((one) => typeof one === 'string' && one !== '');
+  if (source === 'body') {
+    // A body is JSON, with values of any kind; a list of texts would make as many keys of one account as one likes.
+    const value = ownValue(request?.body, name);
+    return typeof value === 'string' || typeof value === 'number' ? identityText(value) : undefined;
+  }
+  const values = {
+    header: request?.headers,
+    'ip-from': request?.headers,
+    query: request?.query,
+    param: request?.params,
+  };
+  const texts = [ownValue(values[source], name)].flat().filter((one) => typeof one === 'string' && one !== '');
   return texts.length > 0 ? texts.join(',') : undefined;
 }
 
-/** @throws TypeError if a key function or class answers with anything but a text that is not empty */
-function checked(input: { name: string }, key: MaybePromise<string>): MaybePromise<string> {
-  if (isPromise(key)) return key.then((one) => checked(input, one));
-  if (typeof key === 'string' && key !== '') return key;
-  const found = key === '' ? 'an empty string' : typeof key;
-  throw new TypeError(`Key ${input.name || 'function'} returned ${found}: return a string that is not empty.`);
+/** What an object has by itself under a name: what it inherits is nothing that a caller sent. */
+function ownValue(values: unknown, name: string): unknown {
+  if (typeof values !== 'object' || values === null || Array.isArray(values)) return undefined;
+  return Object.hasOwn(values, name) ? (values as Readonly<Record<string, unknown>>)[name] : undefined;
+}
+
+function notAKey({ name }: { name: string }, answer: unknown): TypeError {
+  const found = Array.isArray(answer) ? 'an array' : `a value of type ${typeof answer}`;
+  return new TypeError(`Key ${name || 'function'} returned ${found}: return a string, or undefined for the address.`);
 }

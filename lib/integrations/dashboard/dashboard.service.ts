@@ -1,6 +1,9 @@
 import { type BeforeApplicationShutdown, Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { Injection } from '../../guard/injection.js';
+import { type StoredKey, storedKeys } from '../../limiter/bounded-key.js';
+import { RateLimitPolicies } from '../../limiter/rate-limit-policies.js';
+import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../../rate-limit.options.js';
 import { type ObservedApplication, observedApplication } from '../observed-application.js';
 import { DASHBOARD_SETTINGS, type DashboardSettings } from './dashboard.options.js';
 import type { DashboardState } from './dashboard.schema.js';
@@ -13,11 +16,20 @@ const REPEATED = 2;
 
 const clock = (): number => Date.now();
 
+/** What the page needs of the application. */
+interface DashboardParts extends ObservedApplication {
+  readonly injection: Injection;
+  readonly policies: RateLimitPolicies;
+  readonly reader: StateReader;
+  /** The key under which a partition key is stored, and seen in charges. */
+  readonly storedKey: StoredKey;
+}
+
 /** What the page shows, and who watches it. @internal */
 @Injectable()
 export class DashboardService implements OnModuleInit, BeforeApplicationShutdown {
   readonly history: TrafficHistory;
-  private parts: (ObservedApplication & { readonly injection: Injection; readonly reader: StateReader }) | undefined;
+  private parts: DashboardParts | undefined;
   private readonly streams = new EventStreams(() => this.state(REPEATED));
   private stop = (): void => undefined;
 
@@ -33,7 +45,9 @@ export class DashboardService implements OnModuleInit, BeforeApplicationShutdown
     const application = observedApplication(this.modules, 'RateLimitDashboardModule');
     const injection = this.modules.get(Injection, { strict: false });
     const reader = new StateReader(this.settings, application, this.history, clock);
-    this.parts = { ...application, injection, reader };
+    const { hashKeys } = this.modules.get<RateLimitSettings>(RATE_LIMIT_SETTINGS, { strict: false });
+    const policies = this.modules.get(RateLimitPolicies, { strict: false });
+    this.parts = { ...application, injection, reader, policies, storedKey: storedKeys(hashKeys) };
     this.stop = application.events.onCharges((event, charges) => this.history.hear(event, charges));
     if (this.settings.guards.length === 0) {
       const { path } = this.settings;
@@ -47,7 +61,7 @@ export class DashboardService implements OnModuleInit, BeforeApplicationShutdown
     this.streams.end();
   }
 
-  get application(): NonNullable<DashboardService['parts']> {
+  get application(): DashboardParts {
     if (this.parts === undefined) throw new Error('The application has not started.');
     return this.parts;
   }

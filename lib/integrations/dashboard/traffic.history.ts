@@ -104,6 +104,7 @@ export class TrafficHistory {
         return;
       }
       case 'eviction':
+      case 'policy-change':
       case 'slots':
       case 'queue':
         return;

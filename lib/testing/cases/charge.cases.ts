@@ -7,7 +7,7 @@ const byProduct = (windowMs: number): number => Math.floor(2 ** 52 / windowMs);
 /** What validation lets pass. */
 const LARGEST_LIMIT: Readonly<Record<AlgorithmName, (windowMs: number) => number>> = {
   'fixed-window': () => Number.MAX_SAFE_INTEGER,
-  'sliding-window': byProduct,
+  'sliding-window': (windowMs) => Math.max(byProduct(windowMs), 2 ** 35 - 1),
   'token-bucket': byProduct,
   'sliding-log': () => 10_000,
 };

@@ -1,5 +1,5 @@
 import { violated } from '../../limiter/decisions.js';
-import type { Decision, PolicyStatus } from '../../contracts/decision.js';
+import type { Decision, LimitedDecision, PolicyStatus } from '../../contracts/decision.js';
 import type { HeaderStyle } from '../../rate-limit.options.js';
 
 /** Name and value of a response header. */
@@ -17,7 +17,7 @@ export const retryAfterHeader = (retryAfterMs: number): Header => [
 /** The headers that tell of a decision. Shadow policies are not shown, and a call that is not counted has none. */
 export function rateLimitHeaders(decision: Decision, style: HeaderStyle): readonly Header[] {
   const shown = decision.policies.filter(({ mode }) => mode === 'enforce');
-  const retry = decision.kind === 'limited' ? [retryAfterHeader(longestWait(shown))] : [];
+  const retry = decision.kind === 'limited' ? [retryAfterHeader(longestWait(decision))] : [];
   if (shown.length === 0 || style === false) return retry;
   return [
     ...(style === 'legacy' ? [] : standardHeaders(shown)),
@@ -31,19 +31,50 @@ const LARGEST_INTEGER = 999_999_999_999_999;
 
 const integer = (value: number): number => Math.min(value, LARGEST_INTEGER);
 
-/** Lists of Structured Fields (RFC 9651) as in draft-ietf-httpapi-ratelimit-headers-10: one member for each policy. */
+/** The revision of draft-ietf-httpapi-ratelimit-headers that `standard` headers and problem details follow. */
+export const DRAFT_REVISION = 11;
+
+/** The unit of which a call in flight takes one: it has no window. */
+const IN_FLIGHT = 'concurrent-requests';
+
+/** Lists of Structured Fields (RFC 9651) by the draft, one member for each policy. */
 const standardHeaders = (policies: readonly PolicyStatus[]): readonly Header[] => [
-  [
-    'RateLimit-Policy',
-    policies.map(({ name, limit, windowMs }) => `"${name}";q=${integer(limit)};w=${inSeconds(windowMs)}`).join(', '),
-  ],
-  [
-    'RateLimit',
-    policies
-      .map(({ name, remaining, resetAfterMs }) => `"${name}";r=${integer(remaining)};t=${inSeconds(resetAfterMs)}`)
-      .join(', '),
-  ],
+  ['RateLimit-Policy', policies.map(policyMember).join(', ')],
+  ['RateLimit', policies.map(limitMember).join(', ')],
 ];
+
+function policyMember({ name, limit, windowMs, unit }: PolicyStatus): string {
+  const quota = `"${name}";q=${integer(limit)}`;
+  const counted = unit === undefined ? quota : `${quota};qu="${unit}"`;
+  return unit === IN_FLIGHT ? counted : `${counted};w=${inSeconds(windowMs)}`;
+}
+
+const limitMember = (status: PolicyStatus): string =>
+  `"${status.name}";r=${integer(status.remaining)};t=${inSeconds(effectiveWindowMs(status))}`;
+
+/**
+ * The time for which `r` is what there is (`t`, the effective window of the draft).
+ *
+ * With nothing left, the wait for the next unit. With something left, the wait for one unit more, and no less than the
+ * policy takes to grant `r` units: a client that spends `r` within `t` does not outrun the policy. With the full quota,
+ * the window.
+ */
+export function effectiveWindowMs(status: PolicyStatus): number {
+  const { remaining, limit, windowMs } = status;
+  const nextMs = nextUnitAfterMs(status);
+  if (nextMs === 0) return windowMs;
+  return remaining === 0 ? nextMs : Math.max(nextMs, Math.ceil((remaining * windowMs) / limit));
+}
+
+/** A refused call that may pass earlier, at another backend, is no reason to wait longer than it. */
+function nextUnitAfterMs({
+  resetAfterMs,
+  nextUnitAfterMs = resetAfterMs,
+  retryAfterMs,
+  allowed,
+}: PolicyStatus): number {
+  return allowed || retryAfterMs === null ? nextUnitAfterMs : Math.min(nextUnitAfterMs, retryAfterMs);
+}
 
 /** The customary headers, which have room for one policy: the one that is nearest to refusing. */
 function legacyHeaders(policies: readonly PolicyStatus[]): readonly Header[] {
@@ -63,6 +94,15 @@ function legacyHeaders(policies: readonly PolicyStatus[]): readonly Header[] {
 const isTighter = (one: PolicyStatus, other: PolicyStatus): boolean =>
   one.remaining === other.remaining ? one.resetAfterMs > other.resetAfterMs : one.remaining < other.remaining;
 
-/** The longest wait of the policies that refuse; for one that never lets the call pass, its window. */
-const longestWait = (policies: readonly PolicyStatus[]): number =>
-  Math.max(...violated(policies).map(({ retryAfterMs, windowMs }) => retryAfterMs ?? windowMs));
+/**
+ * The longest wait of the policies that refuse; for one that never lets the call pass, its window, or the wait for the
+ * next unit where that is longer: `Retry-After` is not earlier than `t`. Where no policy refuses, the deny list does.
+ */
+const longestWait = ({ policies, longestWindowMs, retryAfterMs: told }: LimitedDecision): number =>
+  Math.max(
+    longestWindowMs ?? told ?? 0,
+    ...violated(policies).map(
+      ({ retryAfterMs, windowMs, remaining, nextUnitAfterMs = 0 }) =>
+        retryAfterMs ?? (remaining === 0 ? Math.max(windowMs, nextUnitAfterMs) : windowMs),
+    ),
+  );

@@ -1,5 +1,5 @@
 import { violated } from '../../limiter/decisions.js';
-import type { Decision } from '../../contracts/decision.js';
+import type { RateLimitExceededException } from '../../contracts/rate-limit-exceeded.exception.js';
 
 /** Media type of RFC 9457. */
 export const PROBLEM_JSON = 'application/problem+json';
@@ -15,13 +15,25 @@ export interface Problem {
 
 const TYPES = 'https://iana.org/assignments/http-problem-types';
 
-/** The 429 of draft-ietf-httpapi-ratelimit-headers: which quotas are used up. */
-export const quotaExceeded = ({ policies }: Decision, detail: string): Problem => ({
+const QUOTA_EXCEEDED = {
   type: `${TYPES}#quota-exceeded`,
   title: 'Request cannot be satisfied as assigned quota has been exceeded',
+} as const;
+
+const ABNORMAL_USAGE = {
+  type: `${TYPES}#abnormal-usage-detected`,
+  title: 'Request not satisfied due to detection of abnormal request pattern',
+} as const;
+
+/**
+ * The 429 of draft-ietf-httpapi-ratelimit-headers: which quotas are used up. A key that is refused by a `blockFor` is
+ * told that its usage is abnormal.
+ */
+export const tooManyRequests = ({ decision, message, blocked }: RateLimitExceededException): Problem => ({
+  ...(blocked ? ABNORMAL_USAGE : QUOTA_EXCEEDED),
   status: 429,
-  detail,
-  'violated-policies': violated(policies).map(({ name }) => name),
+  detail: message,
+  'violated-policies': violated(decision.policies).map(({ name }) => name),
 });
 
 /** The 503 of the same draft: no limit could be decided. */

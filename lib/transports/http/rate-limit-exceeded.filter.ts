@@ -3,8 +3,8 @@ import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import { type Observable, throwError } from 'rxjs';
 import { RateLimitExceededException } from '../../contracts/rate-limit-exceeded.exception.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../../rate-limit.options.js';
-import { rateLimitHeaders } from './headers.js';
-import { quotaExceeded } from './problem-details.js';
+import { errorHeaders } from './error-headers.js';
+import { tooManyRequests } from './problem-details.js';
 import { reply, replyWithProblem, setHeaders } from './response.js';
 
 /** Under which Nest keeps what `@Catch()` lists. */
@@ -30,12 +30,11 @@ export class RateLimitExceededFilter implements ExceptionFilter<RateLimitExceede
     const next = this.nextFor(exception);
     // Other transports have neither headers nor bodies: what no filter takes goes their own way.
     if (host.getType() !== 'http') return next === undefined ? elsewhere(exception, host) : next.catch(exception, host);
-    const { decision } = exception;
     const response = host.getArgByIndex<object>(1);
-    setHeaders(this.host, response, rateLimitHeaders(decision, false));
+    setHeaders(this.host, response, errorHeaders(exception));
     if (next !== undefined) return next.catch(exception, host);
     return this.settings.problemDetails
-      ? replyWithProblem(this.host, response, quotaExceeded(decision, exception.message))
+      ? replyWithProblem(this.host, response, tooManyRequests(exception))
       : reply(this.host, response, exception.getStatus(), exception.getResponse());
   }
 

@@ -231,6 +231,46 @@ describe('the script', () => {
     },
   );
 
+  it.each(['fixed-window', 'sliding-window', 'token-bucket'] as const)(
+    'counts ten million a month by a %s, whatever becomes of it',
+    async (algorithm) => {
+      const DAY_MS = 86_400_000;
+      const plan = (limit: number, days: number): Shape => {
+        return { limit, windowMs: days * DAY_MS, burst: limit, blockForMs: 0, mode: 'enforce' };
+      };
+      const consume = (units: number, overdraw = false): Step => ({ kind: 'consume', costs: only(units), overdraw });
+      const refund = (units: number, owed: number | null): Step => {
+        return { kind: 'refund', costs: only(units), agoCalls: 1, owed };
+      };
+      const pass = (ms: number): Step => ({ kind: 'pass', ms });
+      const change = (shape: Shape): Step => ({ kind: 'change', index: 0, shape });
+      const calls = [consume(9_999_993), consume(7), consume(1), pass(259), consume(1), pass(1), consume(1)];
+      const steps = [
+        ...calls,
+        pass(7 * DAY_MS + 1),
+        ...calls,
+        refund(12_345, null),
+        refund(3, 5_000_000 * 30 * DAY_MS),
+        pass(-DAY_MS),
+        consume(1),
+        change(plan(20_000_000, 30)),
+        ...calls,
+        change(plan(10_000_000, 31)),
+        consume(4),
+        pass(29 * DAY_MS + 777),
+        ...calls,
+        change(plan(100, 30)),
+        consume(1),
+        pass(DAY_MS),
+        change(plan(10_000_000, 30)),
+        consume(12_345_678, true),
+        consume(1),
+      ];
+      const given: Sequence = { algorithms: same(algorithm), shapes: same(plan(10_000_000, 30)), steps };
+      await new Replay(client, given, `million of ${algorithm}`).run();
+    },
+  );
+
   it.each(ALGORITHMS)('keeps the debt of a %s exact, whatever is charged and given back', async (algorithm) => {
     const most = Number.MAX_SAFE_INTEGER;
     const quota: Shape = { limit: 10, windowMs: 1_000, burst: 10, blockForMs: 0, mode: 'enforce' };

@@ -11,6 +11,17 @@ export type Rational = readonly [bigint, bigint];
 
 const MOST = 2n ** 52n;
 
+/** What a sliding window holds at most. */
+const mostUnits = (windowMs: bigint): bigint => max(MOST / windowMs, 2n ** 35n - 1n);
+
+/** What a token of a bucket is divided into: so many parts that a millisecond repays a whole number of them. */
+function tokenOf(limit: bigint, windowMs: bigint): bigint {
+  if (limit * windowMs <= MOST) return windowMs;
+  let [divisor, rest] = [limit, windowMs];
+  while (rest > 0n) [divisor, rest] = [rest, divisor % rest];
+  return windowMs / divisor;
+}
+
 const min = (one: bigint, other: bigint): bigint => (one < other ? one : other);
 const max = (one: bigint, other: bigint): bigint => (one > other ? one : other);
 const floorDiv = (number: bigint, by: bigint): bigint => number / by - (number % by < 0n ? 1n : 0n);
@@ -103,7 +114,7 @@ class SlidingWindowUsage implements Usage {
     const current = floorDiv(nowMs, windowMs);
     if (windowMs !== this.windowMs) {
       this.shift(floorDiv(nowMs, this.windowMs));
-      const units = min(ceilDiv(...this.used(nowMs)), MOST / windowMs);
+      const units = min(ceilDiv(...this.used(nowMs)), mostUnits(windowMs));
       this.windowMs = windowMs;
       this.newest = current;
       this.units = new Map([[current, units]]);
@@ -114,7 +125,7 @@ class SlidingWindowUsage implements Usage {
 
   charge(cost: bigint, nowMs: bigint): void {
     this.roll(nowMs);
-    this.units.set(this.newest, min(this.of(this.newest) + cost, MOST / this.windowMs));
+    this.units.set(this.newest, min(this.of(this.newest) + cost, mostUnits(this.windowMs)));
   }
 
   refund(cost: bigint, nowMs: bigint, chargedAtMs?: bigint): boolean {
@@ -177,8 +188,9 @@ class TokenBucketUsage implements Usage {
     const limit = BigInt(policy.limit);
     if (nowMs >= this.atMs && windowMs === this.windowMs && limit === this.limit) return false;
     const [owed, of] = this.used(nowMs);
-    if (windowMs !== this.windowMs) this.debt = [min(ceilDiv(owed * windowMs, of), MOST), windowMs];
-    else this.debt = [owed, of];
+    const token = tokenOf(limit, windowMs);
+    this.debt =
+      token === tokenOf(this.limit, this.windowMs) ? [owed, of] : [min(ceilDiv(owed * token, of), MOST), token];
     this.atMs = nowMs;
     this.windowMs = windowMs;
     this.limit = limit;
@@ -198,7 +210,8 @@ class TokenBucketUsage implements Usage {
 
   /** Debts are kept as multiples of a token's share that is one by the window, of which they are. */
   private owe([owed, of]: Rational, nowMs: bigint): void {
-    this.debt = [min((owed * this.windowMs) / of, MOST), this.windowMs];
+    const token = tokenOf(this.limit, this.windowMs);
+    this.debt = [min((owed * token) / of, MOST), token];
     this.atMs = nowMs;
   }
 }

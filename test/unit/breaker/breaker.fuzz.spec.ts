@@ -1,12 +1,14 @@
 import { Breaker } from '../../../lib/breaker/breaker.js';
-import type { CircuitBreakerOptions, Permit } from '../../../lib/contracts/breaker.js';
+import type { CallPermit } from '../../../lib/breaker/call.permit.js';
+import type { CircuitBreakerOptions } from '../../../lib/contracts/breaker.js';
 import { manualClock } from '../../support/manual-clock.js';
 import { CHANCE, type ModelOptions, type ModelOutcome, type ModelPermit, ReferenceModel } from './reference.model.js';
 
 const EPISODES = 2_500;
 const OPERATIONS = 500;
-const OUTCOMES: readonly ModelOutcome[] = ['success', 'failure', 'ignored', 'release'];
-const ignored = new Error('ignored');
+const OUTCOMES: readonly ModelOutcome[] = ['success', 'failure', 'answer', 'failing-result', 'release', 'first-value'];
+const answer = new Error('not found');
+const failingResult = Symbol('failing result');
 const down = new Error('down');
 
 /** Reproducible chance: the seed of a failing episode is in its message. */
@@ -48,7 +50,7 @@ function inOptions({ rate, callTimeout, ...same }: Partial<ModelOptions>): Circu
 }
 
 interface InFlight {
-  readonly real: Permit;
+  readonly real: CallPermit;
   readonly model: ModelPermit;
 }
 
@@ -69,7 +71,8 @@ class Episode {
       ...inOptions(options),
       clock: this.clock,
       random: () => CHANCE,
-      isFailure: (error) => error !== ignored,
+      isFailure: (error) => error !== answer,
+      isFailureResult: (result) => result === failingResult,
     });
   }
 
@@ -84,7 +87,8 @@ class Episode {
   private operate(): void {
     const dice = this.chance(1_000);
     if (dice < 400) this.acquire();
-    else if (dice < 750) this.settle(this.chance(this.inFlight.length), OUTCOMES[this.chance(4)] ?? 'success');
+    else if (dice < 750)
+      this.settle(this.chance(this.inFlight.length), OUTCOMES[this.chance(OUTCOMES.length)] ?? 'success');
     else if (dice < 800) this.settle(this.inFlight.length - 1, 'failure');
     else if (dice < 967) this.advance(this.chance(3) === 0 ? this.chance(1_500) : this.chance(40));
     else if (dice < 975) this.act('hasten');
@@ -98,7 +102,7 @@ class Episode {
   private acquire(): void {
     this.lastOperation = 'acquire';
     const model = this.model.acquire(this.clock());
-    const real = this.breaker.tryAcquire();
+    const real = this.breaker.acquire();
     if ((real === undefined) !== (model === undefined))
       throw new Error(`permit ${String(real)}, model ${String(model)}`);
     if (real !== undefined && this.model.probes() > this.model.options.halfOpenMaxCalls)
@@ -113,10 +117,25 @@ class Episode {
     if (call === undefined) return;
     this.lastOperation = outcome;
     this.model.settle(call.model, outcome, this.clock());
-    if (outcome === 'success') call.real.success();
-    else if (outcome === 'release') call.real.release();
-    else call.real.failure(outcome === 'failure' ? down : ignored);
-    if (this.chance(8) !== 0) this.inFlight.splice(index, 1);
+    this.tell(call.real, outcome);
+    if (outcome !== 'first-value' && this.chance(8) !== 0) this.inFlight.splice(index, 1);
+  }
+
+  private tell(permit: CallPermit, outcome: ModelOutcome): unknown {
+    switch (outcome) {
+      case 'success':
+        return this.chance(2) === 0 ? permit.success() : permit.success('fine');
+      case 'failing-result':
+        return this.chance(2) === 0 ? permit.success(failingResult) : permit.firstValue(failingResult);
+      case 'failure':
+        return permit.failure(down);
+      case 'answer':
+        return permit.failure(answer);
+      case 'first-value':
+        return permit.firstValue('fine');
+      case 'release':
+        return permit.release();
+    }
   }
 
   private advance(ms: number): void {

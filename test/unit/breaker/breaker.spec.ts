@@ -7,6 +7,7 @@ import { CircuitOpenError, DeadlineExceededError, RateLimitConfigurationError } 
 import { manualClock, type ManualClock } from '../../support/manual-clock.js';
 import { collectUnhandled, expectNoUnhandled } from '../../support/unhandled.js';
 import { spawnWorkers } from '../../support/child-process.js';
+import { AWAITED, type default as awaitCall } from './workers/awaited-calls.worker.js';
 import type listenForever from './workers/idle-signals.worker.js';
 import type leaveOpenBreakers from './workers/open-breakers.worker.js';
 
@@ -765,7 +766,18 @@ describe('the signal of calls that nobody can abort', () => {
   });
 });
 
-describe('a process with 1,000 open breakers and calls that never end', () => {
+describe('a bare process that awaits a call which never answers', () => {
+  it.each(AWAITED)('gets the error of the deadline: %s', async (name) => {
+    const [reply] = await spawnWorkers<typeof awaitCall>(
+      1,
+      new URL('./workers/awaited-calls.worker.ts', import.meta.url),
+      name,
+    );
+    expect(reply).toBe('DEADLINE_EXCEEDED');
+  });
+});
+
+describe('a process with 1,000 open breakers, calls that never end and deadlines that were not needed', () => {
   it('exits by itself', async () => {
     const [reply] = await spawnWorkers<typeof leaveOpenBreakers>(
       1,

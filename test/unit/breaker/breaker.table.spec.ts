@@ -63,21 +63,70 @@ describe('the table of states and events', () => {
       expect(breaker.status().state).toBe('open');
     });
 
-    it('an ignored error: slot freed, no verdict', () => {
+    it('an error that isFailure calls none: a success of a probe, which closes the circuit', () => {
       const { breaker, probe } = probing({ isFailure: (error) => error === down });
       expect(breaker.tryAcquire()).toBeUndefined();
       expect(probe.failure(new Error('not found'))).toBe(false);
-      expect(breaker.status()).toMatchObject({ state: 'half-open', lateOutcomes: 0 });
-      expect(breaker.tryAcquire()).toBeDefined();
+      expect(breaker.status()).toMatchObject({ state: 'closed', lateOutcomes: 0 });
+      expect(heard.at(-1)).toEqual({ breaker: 'b', from: 'half-open', to: 'closed', reason: 'recovered' });
     });
 
-    it('an ignored error does not end a run of failures', () => {
+    it('an error that isFailure calls none: ends a run of failures', () => {
       const breaker = breakerWith({ failureThreshold: 2, isFailure: (error) => error === down });
       failTimes(breaker, 1);
       permitOf(breaker).failure(new Error('not found'));
-      expect(breaker.status().failureCount).toBe(1);
+      expect(breaker.status().failureCount).toBe(0);
+      failTimes(breaker, 1);
+      expect(breaker.status().state).toBe('closed');
+    });
+
+    it('an error that isFailure calls none: added to the window as a success', () => {
+      const breaker = breakerWith({
+        isFailure: (error) => error === down,
+        trip: { kind: 'rate', failureRate: 0.5, minimumCalls: 4, window: '10s' },
+      });
+      for (let count = 0; count < 4; count += 1) permitOf(breaker).failure(new Error('not found'));
+      failTimes(breaker, 3);
+      expect(breaker.status().state).toBe('closed');
       failTimes(breaker, 1);
       expect(breaker.status().state).toBe('open');
+    });
+
+    it('an error that isFailure calls none: slow all the same, to the rule for slow calls', () => {
+      const breaker = breakerWith({
+        isFailure: (error) => error === down,
+        trip: { kind: 'slow', slowCall: '1s', slowRate: 1, minimumCalls: 2, window: '10s' },
+      });
+      for (let count = 0; count < 2; count += 1) {
+        const permit = permitOf(breaker);
+        clock.advance(1_000);
+        permit.failure(new Error('not found'));
+      }
+      expect(breaker.status().state).toBe('open');
+    });
+
+    it('an error that isFailure calls none: late like any outcome', () => {
+      const breaker = breakerWith({ failureThreshold: 1, isFailure: (error) => error === down });
+      const slow = permitOf(breaker);
+      failTimes(breaker, 1);
+      expect(slow.failure(new Error('not found'))).toBe(false);
+      expect(breaker.status()).toMatchObject({ state: 'open', lateOutcomes: 1 });
+    });
+
+    it.each([
+      ['a result that isFailureResult calls one: a failure', 503, 'open'],
+      ['a result that isFailureResult cannot judge: a failure', null, 'open'],
+      ['any other result: a success', 200, 'closed'],
+      ['no result given: a success', undefined, 'closed'],
+    ])('%s', (_what, status, state) => {
+      const breaker = breakerWith({
+        failureThreshold: 1,
+        isFailureResult: (result) => (result as { status: number }).status >= 500,
+      });
+      const permit = permitOf(breaker);
+      const result = status === null ? undefined : { status };
+      expect(status === undefined ? permit.success() : permit.success(result)).toBe(state === 'closed');
+      expect(breaker.status().state).toBe(state);
     });
 
     it("the caller's abort: slot freed, no verdict", async () => {

@@ -10,7 +10,12 @@ import { EMPTY, firstValueFrom, from, lastValueFrom, NEVER, Observable, of, Subj
 import { CircuitBreakerRegistry } from '../../../lib/breaker/breaker.registry.js';
 import { CircuitBreaker } from '../../../lib/breaker/circuit-breaker.decorator.js';
 import type { CircuitBreakerStatus } from '../../../lib/contracts/breaker.js';
-import { CircuitOpenError, DeadlineExceededError, RateLimitConfigurationError } from '../../../lib/contracts/errors.js';
+import {
+  CircuitOpenError,
+  DeadlineExceededError,
+  FailureResultError,
+  RateLimitConfigurationError,
+} from '../../../lib/contracts/errors.js';
 import { Test } from '@nestjs/testing';
 import { expectNoUnhandled } from '../../support/unhandled.js';
 
@@ -310,6 +315,34 @@ describe('@CircuitBreaker', () => {
       await expect(lastValueFrom(feed.open())).resolves.toBe('spare');
     });
 
+    it('answers for a result that is a failure, which its error holds; without one the caller gets the result', async () => {
+      const isFailureResult = (result: unknown): boolean => (result as { status: number }).status >= 500;
+      class Partner {
+        @CircuitBreaker({
+          failureThreshold: 2,
+          isFailureResult,
+          fallback: (error) => (error instanceof FailureResultError ? ['spare for', error.result] : 'rejected'),
+        })
+        async ask(status: number): Promise<unknown> {
+          return { status };
+        }
+        @CircuitBreaker({ failureThreshold: 1, isFailureResult })
+        answer(status: number): unknown {
+          return { status };
+        }
+      }
+      const { instance, registry } = await injected(Partner);
+      await expect(instance.ask(200)).resolves.toEqual({ status: 200 });
+      await expect(instance.ask(503)).resolves.toEqual(['spare for', { status: 503 }]);
+      await expect(instance.ask(200)).resolves.toEqual({ status: 200 });
+      expect(registry.get('Partner.ask')?.status().failureCount).toBe(0);
+      await instance.ask(503);
+      await instance.ask(500);
+      await expect(instance.ask(200)).resolves.toBe('rejected');
+      expect(instance.answer(503)).toEqual({ status: 503 });
+      expect(() => instance.answer(200)).toThrow(CircuitOpenError);
+    });
+
     it('does not answer for an error that is no failure', async () => {
       class Shop {
         @CircuitBreaker({ fallback: () => 'spare' })
@@ -358,7 +391,7 @@ describe('@CircuitBreaker', () => {
       }
     }
 
-    it('are not the HttpExceptions below 500, which are answers', async () => {
+    it('are no errors with a status of 400 to 499, which are answers', async () => {
       const shop = new Shop();
       for (let count = 0; count < 3; count += 1) {
         await expect(shop.buy(new ConflictException())).rejects.toBeInstanceOf(ConflictException);

@@ -23,9 +23,12 @@ export interface ModelPermit {
   readonly observed: boolean;
   readonly deadline: number;
   settled: boolean;
+  /** A stream that has answered as a probe. */
+  answered: boolean;
 }
 
-export type ModelOutcome = 'success' | 'failure' | 'ignored' | 'release';
+/** `answer`: an error that is no failure. `first-value`: of a stream, which goes on. */
+export type ModelOutcome = 'success' | 'failure' | 'answer' | 'failing-result' | 'release' | 'first-value';
 
 /** What chance contributes to every period. */
 export const CHANCE = 0.5;
@@ -38,6 +41,8 @@ export class ReferenceModel {
   tripCount = 0;
   lateOutcomes = 0;
   private generation = 0;
+  /** The half-open generation whose probes closed the circuit as it is. */
+  private closedBy: number | undefined;
   private k = 0;
   private closedSince = 0;
   private openedAt = 0;
@@ -67,19 +72,27 @@ export class ReferenceModel {
 
   settle(permit: ModelPermit, outcome: ModelOutcome, now: number): void {
     if (permit.settled) return;
-    permit.settled = true;
+    const isProbe = permit.observed && permit.deadline !== Infinity && !permit.answered;
+    if (outcome === 'first-value' && !isProbe) return;
     this.expireLeases(now);
-    const verdict = outcome === 'success' || outcome === 'failure';
-    if (permit.generation !== this.generation) {
-      if (verdict && permit.observed) this.lateOutcomes += 1;
-      return;
+    const heard = permit.generation === this.generation || (permit.answered && this.closedBy === permit.generation);
+    const failed = outcome === 'failure' || outcome === 'failing-result';
+    if (outcome !== 'release' && permit.observed) {
+      if (!heard) this.lateOutcomes += 1;
+      else this.verdict(permit, failed, now);
     }
-    if (!permit.observed) return;
     this.slots = this.slots.filter((slot) => slot !== permit);
-    if (!verdict) return;
-    if (this.state === 'closed') this.count(outcome === 'failure', now);
-    else if (outcome === 'failure') this.open(now);
-    else if (++this.successes >= this.options.successThreshold) this.close(now);
+    if (outcome === 'first-value') permit.answered = true;
+    else permit.settled = true;
+  }
+
+  private verdict(permit: ModelPermit, failed: boolean, now: number): void {
+    if (this.state === 'closed') this.count(failed, now);
+    else if (failed) this.open(now);
+    else if (!permit.answered && ++this.successes >= this.options.successThreshold) {
+      this.close(now);
+      this.closedBy = permit.generation;
+    }
   }
 
   reset(now: number): void {
@@ -134,7 +147,7 @@ export class ReferenceModel {
   }
 
   private permit(observed: boolean, deadline: number): ModelPermit {
-    return { generation: this.generation, observed, deadline, settled: false };
+    return { generation: this.generation, observed, deadline, settled: false, answered: false };
   }
 
   private expireLeases(now: number): void {
@@ -191,6 +204,7 @@ export class ReferenceModel {
   private transition(state: 'closed' | 'open' | 'half-open'): void {
     this.state = state;
     this.generation += 1;
+    this.closedBy = undefined;
     this.slots = [];
     this.outcomes = [];
     this.successes = 0;

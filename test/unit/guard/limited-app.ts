@@ -1,6 +1,7 @@
 import type { ExecutionContext, ModuleMetadata } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import {
+  BackendService,
   type Decision,
   RateLimitEvents,
   RateLimitExceededException,
@@ -26,6 +27,7 @@ export interface Outcome {
 export interface LimitedApp {
   readonly guard: RateLimitGuard;
   readonly events: RateLimitEvents;
+  readonly service: BackendService;
   readonly backend: RecordingBackend;
   readonly clock: ManualClock;
   call(target: Target, request?: object): Promise<Outcome>;
@@ -67,6 +69,7 @@ export async function limitedApp(
   return {
     guard,
     events: app.get(RateLimitEvents),
+    service: app.get(BackendService),
     backend,
     clock,
     call,

@@ -345,8 +345,8 @@ describe('a dynamic policy', () => {
   it.each<[string, unknown, RegExp]>([
     ['another function', () => '1/m', /answered with a function/],
     ['a class', PlanPolicy, /answered with a function/],
-    ['undefined', undefined, /@RateLimit\(\) of Limited.handle: received undefined. Give a rate/],
-    ['null', null, /received null. Give a rate/],
+    ['a number', 5, /@RateLimit\(\) of Limited.handle: received 5. Give a rate/],
+    ['true', true, /received true. Give a rate/],
     ['an unknown name', 'logni', /There is no policy of that name/],
     ['a wrong rate', '5/minute', /Give whole units/],
     ['a wrong option', { rate: '5/m', limit: 5 }, /Give either rate/],

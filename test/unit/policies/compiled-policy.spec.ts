@@ -79,7 +79,13 @@ describe('a policy', () => {
     ['.window', { limit: 5, window: 'soon' }, 'Give a whole number of milliseconds'],
     ['.limit', { rate: '10001/h', algorithm: 'sliding-log' }, "at most 10000, or take 'sliding-window'"],
     ['', { rate: '4503599627370497/m' }, 'shorten the window'],
-    ['', { rate: '1/366d', algorithm: 'token-bucket', burst: 1_000_000 }, 'shorten the window'],
+    ['', { rate: '1/366d', algorithm: 'token-bucket', burst: 1_000_000 }, 'give a burst of at most 142418, shorten'],
+    ['', { rate: '10000001/30d', algorithm: 'token-bucket' }, 'give a rounder limit such as 10000000,'],
+    [
+      '',
+      { rate: '34359738368/30d' },
+      "too much for the arithmetic of 'sliding-window' to be exact: shorten the window,",
+    ],
     [
       '.algorithm',
       { rate: '5/m', algorithm: 'leaky' },
@@ -131,6 +137,11 @@ describe('a policy', () => {
   it.each<PolicyOptions>([
     { rate: '9007199254740991/366d', algorithm: 'fixed-window' },
     { rate: '10000/366d', algorithm: 'sliding-log' },
+    { rate: '10000000/30d' },
+    { rate: '10000000/30d', algorithm: 'token-bucket' },
+    { rate: '10000000/30d', algorithm: 'fixed-window' },
+    { rate: '10000000/30d', algorithm: 'token-bucket', burst: 30_000_000 },
+    { rate: '34359738367/366d' },
     { rate: '0/s' },
     { rate: '5/m', cost: 0 },
     { rate: '5/m', cost: 6 },

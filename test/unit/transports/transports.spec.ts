@@ -130,6 +130,19 @@ describe('an outage, on another transport than HTTP', () => {
     await expect(firstValueFrom(answer)).rejects.toEqual({ status: 'error', message: 'Service Unavailable' });
   });
 
+  it.each(errors)('is told to a socket, and does not leave the filter of a gateway: %p', async (error) => {
+    const { filter } = await start();
+    const sent: unknown[] = [];
+    const client = { emit: (...event: unknown[]) => sent.push(event) };
+    expect(filter.catch(error, callOf('ws', [client, { a: 1 }, 'pattern']))).toBeUndefined();
+    expect(sent).toEqual([['exception', { status: 'error', message: 'Service Unavailable' }]]);
+  });
+
+  it.each([[{}], [undefined], ['text']])('does not leave it for want of a socket: %p', async (client) => {
+    const { filter } = await start();
+    for (const error of errors) expect(filter.catch(error, callOf('ws', [client, 'text', 'x']))).toBeUndefined();
+  });
+
   it.each(errors)('is an error of the field to GraphQL callers: %p', async (error) => {
     const { filter } = await start();
     expect(() => filter.catch(error, callOf('graphql', [undefined, {}, {}, {}]))).toThrow('Service Unavailable');

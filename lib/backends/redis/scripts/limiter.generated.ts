@@ -15,7 +15,7 @@ ARGV  1  verb: consume, overdraw (which charges even where the quota does not su
          is given back, -1 if unknown (else -1)
 
 Reply one string, a STATUS for each charge: now (ms), remaining, resetAfterMs, retryAfterMs (0: allowed, -1: refused for
-      ever). An array of numbers would cost Redis and its client more than the decision.
+      ever), nextUnitAfterMs. An array of numbers would cost Redis and its client more than the decision.
       The error CORRUPT where a key does not begin like one of the limiter; WRONGTYPE is raised as it is.
 
 A key holds a HEAD, of FORMAT and the time at which it expires (ms), and a COUNTER for each policy of its subject:
@@ -44,8 +44,8 @@ local COUNTER, COUNTER_SIZE = '>c10I7I6I6I7I7', 43
 local FIXED, SLIDING, BUCKET, LOG = 102, 115, 98, 108 -- the letters f, s, b and l
 local RECORD, RECORD_SIZE = '>I6I7', 13
 local PLAIN_SIZE = 25
-local STATUS = '>dddd'
-local MAX_PRODUCT, MAX_INTEGER = 4503599627370496, 9007199254740991
+local STATUS = '>ddddd'
+local MAX_PRODUCT, MAX_INTEGER, MAX_WIDE = 4503599627370496, 9007199254740991, 34359738367
 
 local KEYS, ARGV, call, byte, sub = KEYS, ARGV, redis.call, string.byte, string.sub
 local pack, unpack, floor, ceil, min, max = struct.pack, struct.unpack, math.floor, math.ceil, math.min, math.max
@@ -67,6 +67,10 @@ local take_up = others and function(number)
   local other = others[number] or {}
   stored, value, kept, done, left_from = other[1], other[2], other[3], other[4], other[5]
 end
+
+-- a * b / c, rounded and exact, where a product of a sliding window is beyond MAX_PRODUCT: by halves of a. Made when it
+-- is needed, as lib/algorithms/quotient.ts tells.
+local quotient
 
 local allowed = true
 local reply, again
@@ -134,7 +138,8 @@ repeat
       rest = sub(value, place + COUNTER_SIZE, place + size - 1)
     end
 
-    -- 3. As of now.
+    -- 3. As of now. What a token of a bucket is worth in its debt, and what a millisecond repays.
+    local token, per_ms = window_ms, limit
     if blocked_until then
       -- Nothing is counted meanwhile.
     elseif algorithm == SLIDING then
@@ -144,9 +149,16 @@ repeat
       elseif at > window + 1 then
         at, kept_until = window + 1, 0
       end
+      if not quotient and max(rest, used, limit) * max(stored_ms, window_ms) > MAX_PRODUCT then
+        quotient = function(a, b, c, round)
+          local upper = floor(a / 131072) * b
+          return floor(upper / c) * 131072 + round(((upper % c) * 131072 + (a % 131072) * b) / c)
+        end
+      end
       if stored_ms ~= window_ms then
-        local units = ceil((rest * min(stored_ms, (at + 1) * stored_ms - now)) / stored_ms) + used
-        at, used, rest, kept_until = floor(now / window_ms), min(units, floor(MAX_PRODUCT / window_ms)), 0, 0
+        local left = min(stored_ms, (at + 1) * stored_ms - now)
+        local units = (quotient and quotient(rest, left, stored_ms, ceil) or ceil((rest * left) / stored_ms)) + used
+        at, used, rest, kept_until = floor(now / window_ms), min(units, max(floor(MAX_PRODUCT / window_ms), MAX_WIDE)), 0, 0
       end
     elseif algorithm == FIXED then
       local window = (now - now % window_ms) / window_ms
@@ -159,14 +171,29 @@ repeat
         at, kept_until = window + 1, 0
       end
     elseif algorithm == BUCKET then
+      if limit * window_ms > MAX_PRODUCT then
+        local divisor, left = limit, window_ms
+        while left > 0 do divisor, left = left, divisor % left end
+        token, per_ms = window_ms / divisor, limit / divisor
+      end
       if used > 0 then
-        if at > now or rest ~= limit or stored_ms ~= window_ms then kept_until = 0 end
+        local stored_token, stored_per_ms = token, per_ms
+        if rest ~= limit or stored_ms ~= window_ms then
+          stored_token, stored_per_ms, kept_until = stored_ms, rest, 0
+          if rest * stored_ms > MAX_PRODUCT then
+            local divisor, left = rest, stored_ms
+            while left > 0 do divisor, left = left, divisor % left end
+            stored_token, stored_per_ms = stored_ms / divisor, rest / divisor
+          end
+        elseif at > now then
+          kept_until = 0
+        end
         -- A product too large to be exact is larger than any debt.
-        local left = used - (now > at and now - at or 0) * rest
+        local left = used - (now > at and now - at or 0) * stored_per_ms
         used = left > 0 and left or 0
-        if stored_ms ~= window_ms then
-          local part = ceil(((used % stored_ms) * window_ms) / stored_ms)
-          used = min(floor(used / stored_ms) * window_ms + part, MAX_PRODUCT)
+        if stored_token ~= token then
+          local part = ceil(((used % stored_token) * token) / stored_token)
+          used = min(floor(used / stored_token) * token + part, MAX_PRODUCT)
         end
       end
       at, rest = now, limit
@@ -198,9 +225,10 @@ repeat
       if blocked_until or limit == 0 then
         admitted = false
       elseif algorithm == SLIDING then
-        admitted = free >= 0 and rest * covered <= free * window_ms
+        local older = quotient and quotient(rest, covered, window_ms, ceil) or ceil((rest * covered) / window_ms)
+        admitted = older <= free
       elseif algorithm == BUCKET then
-        admitted = used <= (burst - cost) * window_ms
+        admitted = used <= (burst - cost) * token
       else
         admitted = free >= 0
       end
@@ -224,11 +252,11 @@ repeat
         kept_until = 0
         if algorithm == SLIDING then
           used = used + cost
-          if used * window_ms > MAX_PRODUCT then used = floor(MAX_PRODUCT / window_ms) end
+          if used * window_ms > MAX_PRODUCT then used = min(used, max(floor(MAX_PRODUCT / window_ms), MAX_WIDE)) end
         elseif algorithm == FIXED then
           used = min(used + cost, MAX_INTEGER)
         elseif algorithm == BUCKET then
-          used = min(used + cost * window_ms, MAX_PRODUCT)
+          used = min(used + cost * token, MAX_PRODUCT)
         else
           local units = min(cost, MAX_INTEGER - used)
           at, used, rest = now, used + units, rest .. pack(RECORD, now, units)
@@ -238,10 +266,11 @@ repeat
       local charged_at = ARGV[2] + 0
       kept_until = 0
       if algorithm == BUCKET then
-        local back = cost * window_ms
+        local back = cost * token
         if owed >= 0 then
           -- What was owed first is repaid first.
-          back = min(back, max(0, owed - (charged_at < 0 and 0 or max(0, now - charged_at)) * limit))
+          local left = floor(owed / (window_ms / token)) - (charged_at < 0 and 0 or max(0, now - charged_at)) * per_ms
+          back = min(back, max(0, left))
         end
         used = max(0, used - back)
       elseif algorithm == FIXED then
@@ -275,7 +304,8 @@ repeat
     elseif limit == 0 then
       -- Nothing is counted.
     elseif algorithm == SLIDING then
-      remaining = limit - (ceil((rest * covered) / window_ms) + used)
+      local older = quotient and quotient(rest, covered, window_ms, ceil) or ceil((rest * covered) / window_ms)
+      remaining = limit - (older + used)
       if used > 0 then
         reset = until_next + window_ms
       elseif rest > 0 then
@@ -285,7 +315,7 @@ repeat
       remaining = limit - used
       if used > 0 then reset = until_next end
     elseif algorithm == BUCKET then
-      remaining, reset = floor((burst * window_ms - used) / window_ms), ceil(used / limit)
+      remaining, reset = floor((burst * token - used) / token), ceil(used / per_ms)
     else
       remaining = limit - used
       if rest ~= '' then reset = at + window_ms - now end
@@ -298,15 +328,13 @@ repeat
     elseif blocked_until then
       retry = reset
     elseif algorithm == SLIDING then
-      if free >= 0 then
-        retry = until_next - floor((free * window_ms) / rest)
-      else
-        retry = until_next + window_ms - floor(((limit - cost) * window_ms) / used)
-      end
+      local units, of, over = free, rest, until_next
+      if free < 0 then units, of, over = limit - cost, used, until_next + window_ms end
+      retry = over - (quotient and quotient(units, window_ms, of, floor) or floor((units * window_ms) / of))
     elseif algorithm == FIXED then
       retry = until_next
     elseif algorithm == BUCKET then
-      retry = ceil((used - (burst - cost) * window_ms) / limit)
+      retry = ceil((used - (burst - cost) * token) / per_ms)
     else
       local lacking = used + cost - limit
       retry = window_ms
@@ -319,7 +347,31 @@ repeat
         end
       end
     end
-    local status = pack(STATUS, now, remaining > 0 and remaining or 0, reset, retry)
+    if remaining < 0 then remaining = 0 end
+
+    -- Until a unit more than what remains is left.
+    local next_unit = reset
+    if reset == 0 or blocked_until or algorithm == FIXED then
+      -- All come back at once, or none is away.
+    elseif algorithm == SLIDING then
+      local kept = limit - remaining - 1
+      local units, of, over = kept - used, rest, until_next
+      if units < 0 then units, of, over = kept, used, until_next + window_ms end
+      next_unit = over - (quotient and quotient(units, window_ms, of, floor) or floor((units * window_ms) / of))
+    elseif algorithm == BUCKET then
+      next_unit = ceil((used - (burst - remaining - 1) * token) / per_ms)
+    else
+      local lacking = used - (limit - remaining - 1)
+      for start = 1, #rest, RECORD_SIZE do
+        local came, units = unpack(RECORD, rest, start)
+        lacking = lacking - units
+        if lacking <= 0 then
+          next_unit = came + window_ms - now
+          break
+        end
+      end
+    end
+    local status = pack(STATUS, now, remaining, reset, retry, next_unit)
     reply = reply == '' and status or reply .. status
 
     -- 7. What it leaves behind. A limit of 0 leaves all as it is.

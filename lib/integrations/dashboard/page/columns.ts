@@ -1,4 +1,4 @@
-import { act } from './actions.js';
+import { act, type ActionBody } from './actions.js';
 import { element, setAttribute, setText } from './dom.js';
 import { whole } from './format.js';
 import type { Column } from './table.js';
@@ -60,7 +60,7 @@ export interface ButtonDescription {
   readonly text: string;
   readonly label: string;
   readonly action: string;
-  readonly body: Readonly<Record<string, string>>;
+  readonly body: ActionBody;
 }
 
 /** A cell with buttons, where the page may act. */

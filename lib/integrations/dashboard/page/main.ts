@@ -6,6 +6,7 @@ import { type Line, TimeChart } from './charts.js';
 import { byId, element, KeyedList, setAttribute, setText } from './dom.js';
 import { clockTime, duration, milliseconds, rate, share, whole } from './format.js';
 import { keysTable } from './keys.table.js';
+import { OverrideForm } from './override.form.js';
 import { PoliciesTable, shadowTable } from './policies.table.js';
 import { StateStream } from './state.stream.js';
 import { verdictOf } from './verdict.js';
@@ -21,11 +22,12 @@ let chosen = ALL;
 const select = byId('shown') as HTMLSelectElement;
 const traffic = new TimeChart(byId('traffic'), byId('traffic-legend'), (value) => `${rate(value)}/s`, 1);
 const latency = new TimeChart(byId('latency'), byId('latency-legend'), milliseconds, 0.1);
-const policies = new PoliciesTable(choose);
-const shadow = shadowTable();
+const policies = new PoliciesTable(choose, () => now().actions);
+const shadow = shadowTable(() => now().actions);
 const backends = backendsTable(now);
 const breakers = breakersTable(now);
 const keys = keysTable(now);
+const override = new OverrideForm();
 
 interface Figure {
   readonly label: string;
@@ -101,6 +103,10 @@ function show(next: DashboardState): void {
   showLatency(next);
   breakers.show(next.breakers);
   keys.show(next.keys);
+  override.show(
+    next.actions,
+    next.policies.map(({ name }) => name),
+  );
   setText(
     byId('about'),
     `The last ${duration(next.historyMs)} of one process, in steps of ${duration(next.bucketMs)}. A call counts once for each policy that it meets. Totals count since ${clockTime(next.startedMs)}.`,

@@ -1,5 +1,5 @@
 import type { DashboardPolicy } from '../dashboard.schema.js';
-import { count, figure, name, picture, text } from './columns.js';
+import { type ButtonDescription, buttons, count, figure, name, picture, text } from './columns.js';
 import { element, setAttribute } from './dom.js';
 import { duration, share, whole } from './format.js';
 import { TrendPicture } from './pictures.js';
@@ -9,6 +9,13 @@ const limit = text<DashboardPolicy>('Limit', ({ quota }) =>
   quota === null ? 'several' : `${whole(quota.limit)} in ${duration(quota.windowMs)}`,
 );
 
+const shadowButton = (policy: string, on: boolean): ButtonDescription => ({
+  text: on ? 'To shadow' : 'Enforce',
+  label: on ? `Put ${policy} into shadow` : `Enforce ${policy}`,
+  action: 'shadow',
+  body: { on, policies: [policy] },
+});
+
 const keyOf = (policy: DashboardPolicy): string => policy.name;
 
 /** Policies that refuse. */
@@ -16,8 +23,11 @@ export class PoliciesTable {
   private chosen = '';
   private readonly table: Table<DashboardPolicy>;
 
-  /** @param choose shows one policy in the chart */
-  constructor(choose: (policy: string) => void) {
+  /**
+   * @param choose shows one policy in the chart
+   * @param mayAct whether the page may act
+   */
+  constructor(choose: (policy: string) => void, mayAct: () => boolean) {
     this.table = new Table<DashboardPolicy>({
       id: 'policies',
       nothing: 'No call has met a policy yet.',
@@ -32,6 +42,7 @@ export class PoliciesTable {
         count('Allowed', ({ totals }) => totals.allowed),
         count('Limited', ({ totals }) => totals.limited),
         figure('Share', ({ totals }) => share(totals.limited, totals.allowed + totals.limited)),
+        buttons(mayAct, ({ name: policy }) => [shadowButton(policy, true)]),
       ],
     });
   }
@@ -55,8 +66,11 @@ export class PoliciesTable {
   }
 }
 
-/** Policies that only tell. */
-export const shadowTable = (): Table<DashboardPolicy> =>
+/**
+ * Policies that only tell.
+ * @param mayAct whether the page may act
+ */
+export const shadowTable = (mayAct: () => boolean): Table<DashboardPolicy> =>
   new Table<DashboardPolicy>({
     id: 'shadow',
     nothing: 'No shadow policy.',
@@ -71,5 +85,6 @@ export const shadowTable = (): Table<DashboardPolicy> =>
       count('Calls', ({ totals }) => totals.allowed + totals.shadowLimited),
       count('Would refuse', ({ totals }) => totals.shadowLimited),
       figure('Share', ({ totals }) => share(totals.shadowLimited, totals.allowed + totals.shadowLimited)),
+      buttons(mayAct, ({ name: policy }) => [shadowButton(policy, false)]),
     ],
   });

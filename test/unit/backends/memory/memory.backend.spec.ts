@@ -49,6 +49,7 @@ describe('the memory backend', () => {
           remaining: 9,
           resetAfterMs: 60_000,
           retryAfterMs: 0,
+          nextUnitAfterMs: 60_000,
           mode: 'enforce',
         },
       ],

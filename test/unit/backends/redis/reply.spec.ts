@@ -6,7 +6,7 @@ const shadow = testPolicy({ name: 'watch', algorithm: 'token-bucket', limit: 2, 
 const charges = [policy, shadow].map((one) => ({ key: 'k', policy: one, cost: 1 }));
 
 const NOW_MS = 1_795_255_261_681;
-const numbers = [NOW_MS, 0, 40, 40, NOW_MS, 1, 500, -1];
+const numbers = [NOW_MS, 0, 40, 40, 40, NOW_MS, 1, 500, -1, 250];
 
 /** As the script sends them. */
 function bytes(...doubles: number[]): Buffer {
@@ -16,7 +16,7 @@ function bytes(...doubles: number[]): Buffer {
 }
 
 describe('readReply', () => {
-  it('makes a status of each four numbers', () => {
+  it('makes a status of each five numbers', () => {
     expect(readReply(bytes(...numbers), charges)).toEqual({
       allowed: false,
       nowMs: NOW_MS,
@@ -29,6 +29,7 @@ describe('readReply', () => {
           remaining: 0,
           resetAfterMs: 40,
           retryAfterMs: 40,
+          nextUnitAfterMs: 40,
           mode: 'enforce',
         },
         {
@@ -39,6 +40,7 @@ describe('readReply', () => {
           remaining: 1,
           resetAfterMs: 500,
           retryAfterMs: null,
+          nextUnitAfterMs: 250,
           mode: 'shadow',
         },
       ],
@@ -46,7 +48,7 @@ describe('readReply', () => {
   });
 
   it('allows a call that every enforced policy allows', () => {
-    const reply = readReply(bytes(NOW_MS, 4, 40, 0, ...numbers.slice(4)), charges);
+    const reply = readReply(bytes(NOW_MS, 4, 40, 0, 40, ...numbers.slice(5)), charges);
     expect(reply.allowed).toBe(true);
     expect(reply.policies).toMatchObject([{ allowed: true, retryAfterMs: 0 }, { allowed: false }]);
   });
@@ -56,7 +58,7 @@ describe('readReply', () => {
     ['a word', 'OK'],
     ['a number', 1],
     ['numbers in a list', numbers],
-    ['text of the right length', 'x'.repeat(64)],
+    ['text of the right length', 'x'.repeat(80)],
     ['too little', bytes(...numbers.slice(1))],
     ['too much', bytes(...numbers, 0)],
     ['a fraction', bytes(...numbers.slice(0, -1), 0.5)],

@@ -6,7 +6,16 @@ import { KeyReaders } from '../../../../lib/guard/keys/key-reader.js';
 import { expectNoUnhandled } from '../../../support/unhandled.js';
 import { callOf, httpCall } from '../calls.js';
 
-const readers = (): KeyReaders => new KeyReaders({ ipv6PrefixBits: 64 }, {} as Injection);
+const readers = (userKey?: (user: unknown) => string | undefined): KeyReaders =>
+  new KeyReaders({ ipv6PrefixBits: 64, userKey }, {} as Injection);
+
+/** An identity that is an object with a text of its own, as databases have them. */
+class ObjectId {
+  constructor(private readonly hex: string) {}
+  toString(): string {
+    return this.hex;
+  }
+}
 
 const read = (key: KeyInput, request: object): unknown => readers().of(key)(httpCall(request));
 
@@ -28,6 +37,12 @@ describe('a key that is read of a request', () => {
     [{ id: 1, sub: 'subject' }, 'user:1'],
     [{ id: '', sub: 'subject' }, 'user:subject'],
     [{ id: null, sub: 'subject' }, 'user:subject'],
+    [{ userId: 7 }, 'user:7'],
+    [{ _id: 'a' }, 'user:a'],
+    [{ userId: 'u', _id: 'm' }, 'user:u'],
+    [{ _id: new ObjectId('65f0c0ffee') }, 'user:65f0c0ffee'],
+    [{ id: new ObjectId('1'), sub: 'subject' }, 'user:1'],
+    [{ id: new ObjectId(''), sub: 'subject' }, 'user:subject'],
   ])('is the user %p: %s', (user, expected) => {
     expect(read('user', { user })).toBe(expected);
     expect(warn).not.toHaveBeenCalled();
@@ -44,6 +59,9 @@ describe('a key that is read of a request', () => {
     [{ id: {} }],
     [{ id: ['1'] }],
     [{ id: true }],
+    [{ id: { toString: 'x' } }],
+    [{ id: Object.create(null) }],
+    [{ id: () => 1 }],
   ])('is the ip where the user is %p', (user) => {
     expect(read('user', { user })).toBe('ip:192.0.2.1');
     expect(warn).toHaveBeenCalledTimes(1);
@@ -86,10 +104,99 @@ describe('a key that is read of a request', () => {
     ['query:x', { query: { x: [{ a: 1 }] } }],
     ['query:x', { query: null }],
     ['query:__proto__', { query: {} }],
+    ['query:length', { query: ['a'] }],
+    ['body:__proto__', { body: {} }],
+    ['body:constructor', { body: {} }],
+    ['body:inherited', { body: Object.create({ inherited: 'x' }) }],
+    ['body:length', { body: 'a text' }],
+    ['body:0', { body: ['a'] }],
+    ['body:x', { body: { x: [] } }],
+    ['body:x', { body: { x: Number.NaN } }],
+    ['body:x', { body: null }],
+    ['ip-from:cf-connecting-ip', { headers: {} }],
+    ['ip-from:cf-connecting-ip', { headers: { 'cf-connecting-ip': '' } }],
+    ['ip-from:cf-connecting-ip', { headers: { 'cf-connecting-ip': 'unknown' } }],
+    ['ip-from:cf-connecting-ip', { headers: { 'cf-connecting-ip': '192.0.2.9, 192.0.2.8' } }],
+    ['ip-from:cf-connecting-ip', { headers: { 'cf-connecting-ip': ['192.0.2.9', '192.0.2.8'] } }],
+    ['ip-from:__proto__', { headers: {} }],
+    [() => undefined, {}],
+    [() => '', {}],
+    [async () => undefined, {}],
+    [async () => '', {}],
+    [() => null as unknown as undefined, {}],
     ['param:hasOwnProperty', { params: {} }],
-  ])('is the ip where %s is not to be had of %j', (key, request) => {
-    expect(read(key, request)).toBe('ip:192.0.2.1');
+  ])('is the ip where %s is not to be had of %j', async (key, request) => {
+    expect(await read(key, request)).toBe('ip:192.0.2.1');
     expect(warn).toHaveBeenCalledTimes(1);
+  });
+
+  it.each([
+    ['192.0.2.9', 'ip:192.0.2.9'],
+    ['192.0.2.9:4711', 'ip:192.0.2.9'],
+    ['::ffff:192.0.2.9', 'ip:192.0.2.9'],
+    ['2001:DB8:1:2::9', 'ip:2001:db8:1:2::/64'],
+  ])('is the address %j out of a header: %s', (value, expected) => {
+    expect(read('ip-from:CF-Connecting-IP', { headers: { 'cf-connecting-ip': value } })).toBe(expected);
+    expect(warn).not.toHaveBeenCalled();
+  });
+
+  it('falls back within a composed key where a function finds no key', () => {
+    expect(read(['global', () => undefined], {})).toBe('global|ip:192.0.2.1');
+  });
+
+  it('warns of each function that finds no key once', async () => {
+    const all = readers();
+    const tenantOf = (): undefined => undefined;
+    const accountOf = async (): Promise<string> => '';
+    for (const key of [tenantOf, accountOf, tenantOf, accountOf]) await all.of(key)(httpCall());
+    expect(warn.mock.calls).toEqual([
+      ["A call lacks the key of the function 'tenantOf': such calls are limited by ip instead."],
+      ["A call lacks the key of the function 'accountOf': such calls are limited by ip instead."],
+    ]);
+  });
+
+  it.each([
+    ['at once', () => JSON.parse('no') as string],
+    ['later', async () => JSON.parse('no') as string],
+  ])('lets an error of a key function through that is thrown %s', async (_when, key: KeyInput) => {
+    await expect((async () => read(key, {}))()).rejects.toThrow(SyntaxError);
+    expect(warn).not.toHaveBeenCalled();
+  });
+
+  it.each([42, {}, true])('is an error where a key function answers %p', (answer) => {
+    const key = (() => answer) as unknown as () => string;
+    expect(() => read(key, {})).toThrow('return a string, or undefined for the address');
+  });
+
+  describe('with a userKey of the application', () => {
+    const byAccount = (user: unknown): string | undefined => (user as { account?: string }).account;
+
+    it('is what that finds', () => {
+      expect(readers(byAccount).of('user')(httpCall({ user: { id: 1, account: 'acme' } }))).toBe('user:acme');
+    });
+
+    it('is asked of a user that is a text', () => {
+      expect(readers(String).of('user')(httpCall({ user: 'ann' }))).toBe('user:ann');
+    });
+
+    it.each([[{ id: 1 }], [{ account: '' }]])('is the ip where it finds nothing of %p', (user) => {
+      expect(readers(byAccount).of('user')(httpCall({ user }))).toBe('ip:192.0.2.1');
+      expect(warn).toHaveBeenCalledTimes(1);
+    });
+
+    it.each([[undefined], [null]])('is not asked where the user is %p', (user) => {
+      const never = (): string => {
+        throw new Error('asked');
+      };
+      expect(readers(never).of('user-or-ip')(httpCall({ user }))).toBe('ip:192.0.2.1');
+    });
+
+    it('lets its error through', () => {
+      const failing = (): string => {
+        throw new RangeError('no such user');
+      };
+      expect(() => readers(failing).of('user')(httpCall({ user: {} }))).toThrow(RangeError);
+    });
   });
 
   it('joins what is given several times, without what is empty', () => {

@@ -1,5 +1,5 @@
-import type { Decision, PolicyStatus } from 'nestjs-floodgate';
-import { quotaExceeded } from '../../../../lib/transports/http/problem-details.js';
+import { type LimitedDecision, type PolicyStatus, RateLimitExceededException } from 'nestjs-floodgate';
+import { tooManyRequests } from '../../../../lib/transports/http/problem-details.js';
 
 const status = (name: string, allowed: boolean, mode: PolicyStatus['mode'] = 'enforce'): PolicyStatus => ({
   name,
@@ -14,7 +14,7 @@ const status = (name: string, allowed: boolean, mode: PolicyStatus['mode'] = 'en
 
 describe('the problem of a quota that is exceeded', () => {
   it('names the policies that refuse, and no others', () => {
-    const decision: Decision = {
+    const decision: LimitedDecision = {
       kind: 'limited',
       allowed: false,
       source: 'primary',
@@ -27,10 +27,29 @@ describe('the problem of a quota that is exceeded', () => {
         status('second', false),
       ],
     };
-    expect(quotaExceeded(decision, 'Slow down')).toMatchObject({
+    expect(tooManyRequests(new RateLimitExceededException(decision, 'Slow down'))).toMatchObject({
       status: 429,
       detail: 'Slow down',
       'violated-policies': ['first', 'second'],
+    });
+  });
+
+  it.each([
+    [false, 'quota-exceeded'],
+    [true, 'abnormal-usage-detected'],
+  ])('has its type (blocked: %p): %s', (blocked, type) => {
+    const decision: LimitedDecision = {
+      kind: 'limited',
+      allowed: false,
+      source: 'primary',
+      backend: 'memory',
+      retryAfterMs: 1,
+      policies: [status('only', false)],
+    };
+    expect(tooManyRequests(new RateLimitExceededException(decision, undefined, blocked))).toMatchObject({
+      type: `https://iana.org/assignments/http-problem-types#${type}`,
+      detail: 'Too Many Requests',
+      'violated-policies': ['only'],
     });
   });
 });

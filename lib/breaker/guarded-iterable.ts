@@ -1,0 +1,40 @@
+import type { GuardedStream } from './guarded-call.js';
+import { GuardedIteration } from './guarded-iteration.js';
+import { isIterator } from './result.shape.js';
+
+const ITERATION = new Set<PropertyKey>(['next', 'return', 'throw', Symbol.asyncIterator, Symbol.asyncDispose]);
+
+/** An async iterable behind a breaker, in place of one that is not there: each iteration asks for it anew. */
+export function guardUnopened(stream: GuardedStream<AsyncIterable<unknown>>): AsyncIterable<unknown> {
+  return { [Symbol.asyncIterator]: () => iterationOf(stream) };
+}
+
+/**
+ * An async iterable behind a breaker: each iteration is a call. What else the iterable is and can do stays as it is,
+ * and an iterator, such as a generator, is its own only iteration.
+ */
+export function guardIterable(
+  iterable: AsyncIterable<unknown>,
+  stream: GuardedStream<AsyncIterable<unknown>>,
+): AsyncIterable<unknown> {
+  const iteration = isIterator(iterable) ? iterationOf(stream) : undefined;
+  const guard: object = iteration ?? guardUnopened(stream);
+  // The object behind the proxy inherits from the iterable, so that a frozen one holds the proxy to nothing.
+  return new Proxy(Object.create(iterable) as AsyncIterable<unknown>, {
+    get: (_, property, proxy) => {
+      // An iterator answers itself.
+      if (property === Symbol.asyncIterator && iteration !== undefined) return () => proxy as unknown;
+      const from = ITERATION.has(property) && property in iterable && property in guard ? guard : iterable;
+      const value: unknown = Reflect.get(from, property, from);
+      if (typeof value !== 'function' || property === 'constructor') return value;
+      return value.bind(from) as unknown;
+    },
+    set: (_, property, value) => Reflect.set(iterable, property, value, iterable),
+  });
+}
+
+function iterationOf(stream: GuardedStream<AsyncIterable<unknown>>): GuardedIteration {
+  const { call, recovery, permit } = stream;
+  stream.permit = undefined;
+  return new GuardedIteration({ call, recovery, permit, open: () => stream.open()[Symbol.asyncIterator]() });
+}

@@ -1,0 +1,134 @@
+import { FailureResultError } from '../contracts/errors.js';
+import type { CallPermit } from './call.permit.js';
+import { callWithin } from './call.deadline.js';
+import { beginRun, type GuardedStream } from './guarded-call.js';
+import { isAsyncIterable, isIterator } from './result.shape.js';
+
+type Step = IteratorResult<unknown, unknown>;
+type Source = AsyncIterator<unknown, unknown, unknown>;
+
+/**
+ * One iteration behind a breaker: one call, which begins with the first `next()`. Its first value is the verdict of a
+ * probe. In a closed circuit its end is a success, and so is leaving with a value in hand (as `break` does); an error at
+ * any time is a failure; who leaves before the first value gives no verdict. A fallback takes over where it fails.
+ */
+export class GuardedIteration implements AsyncIterableIterator<unknown, unknown, unknown> {
+  private iterator: Source | undefined;
+  private permit: CallPermit | undefined;
+  private answered = false;
+  private over = false;
+  private fellBack = false;
+
+  constructor(private readonly stream: GuardedStream<Source>) {}
+
+  async next(...sent: [] | [unknown]): Promise<Step> {
+    if (this.over) return { done: true, value: undefined };
+    if (this.iterator === undefined) {
+      this.permit = beginRun(this.stream);
+      if (this.permit === undefined) return this.recovered(this.stream.call.breaker.rejection(), true);
+      try {
+        this.iterator = this.stream.open();
+      } catch (error) {
+        return this.recovered(error, this.permit.failure(error));
+      }
+    }
+    const { iterator } = this;
+    return this.step(iterator, () => this.bounded(() => iterator.next(...sent)));
+  }
+
+  async return(value?: unknown): Promise<Step> {
+    const { iterator } = this;
+    this.leave();
+    return (await iterator?.return?.(value)) ?? { done: true, value };
+  }
+
+  async throw(error?: unknown): Promise<Step> {
+    const { iterator } = this;
+    if (iterator?.throw === undefined) {
+      await this.return();
+      throw error;
+    }
+    return this.step(iterator, async () => iterator.throw?.(error) as Promise<Step>, error);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+
+  /** @param thrown what the consumer itself threw into the iteration: that it comes out again is no failure */
+  private async step(iterator: Source, ask: () => Promise<Step>, ...thrown: [] | [unknown]): Promise<Step> {
+    let result: Step;
+    // Another step may fail while this one waits: then the fallback has taken over.
+    try {
+      result = await ask();
+    } catch (error) {
+      if (iterator !== this.iterator) return this.next();
+      if (thrown.length > 0 && error === thrown[0]) {
+        this.leave();
+        throw error;
+      }
+      this.abandon(iterator);
+      return this.recovered(error, this.permit?.failure(error) === true);
+    }
+    if (iterator !== this.iterator) return this.next();
+    if (result.done === true) this.permit?.success();
+    else if (!this.isGood(result.value)) {
+      this.abandon(iterator);
+      return this.recovered(FailureResultError.of(result.value), true);
+    }
+    return result;
+  }
+
+  /** False for a first value that is a failure, if there is a fallback to answer instead. */
+  private isGood(value: unknown): boolean {
+    if (this.answered) return true;
+    this.answered = true;
+    return this.permit?.firstValue(value) !== false || this.stream.recovery === undefined;
+  }
+
+  /** Only the first value is waited for under a deadline. */
+  private bounded(ask: () => Promise<Step>): Promise<Step> {
+    const timeoutMs = this.answered ? 0 : this.stream.call.breaker.callTimeoutMs;
+    return timeoutMs > 0 ? callWithin(ask, { timeoutMs }) : ask();
+  }
+
+  private leave(): void {
+    if (this.iterator === undefined) {
+      this.over = true;
+      this.stream.permit?.release();
+    } else if (this.answered) this.permit?.success();
+    else this.permit?.release();
+  }
+
+  /** Lets the source clean up. Nobody waits for it: it may never answer. */
+  private abandon(iterator: Source): void {
+    const closed = async (): Promise<unknown> => iterator.return?.();
+    closed().catch(() => undefined);
+  }
+
+  private recovered(error: unknown, failure: boolean): Promise<Step> {
+    const { recovery, call } = this.stream;
+    if (!failure || recovery === undefined || this.fellBack) {
+      this.over = true;
+      throw error;
+    }
+    this.fellBack = true;
+    this.answered = true;
+    this.iterator = valuesOf(() => recovery(call.self, error, call.args));
+    return this.iterator.next();
+  }
+}
+
+/** What a fallback answers, as values: those of an iterable, an iterator or an array, or the one value that it is. */
+async function* valuesOf(answer: () => unknown): AsyncGenerator<unknown, unknown, unknown> {
+  const value = await answer();
+  if (isAsyncIterable(value)) yield* value;
+  else if (Array.isArray(value)) yield* value as readonly unknown[];
+  else if (isIterator(value)) yield* { [Symbol.asyncIterator]: () => value as AsyncIterator<unknown> };
+  else yield value;
+  return undefined;
+}

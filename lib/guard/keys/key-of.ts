@@ -1,0 +1,81 @@
+import { canonicalAddress } from './ip-address.js';
+import { type Identity, identityText } from './user-key.js';
+
+/** Values that make a key; of several, as a header or a query parameter may have, all count. */
+type Value = string | number | bigint | readonly string[];
+
+/** Length of the prefix by which the application that started last groups IPv6 addresses. */
+let ipv6PrefixBits = 64;
+
+/** Makes `keyOf.ip` group as the guard of an application does. @internal */
+export function groupAddressesBy(prefixBits: number): void {
+  ipv6PrefixBits = prefixBits;
+}
+
+/**
+ * Makes the keys that the guard makes, for `BackendService`.
+ *
+ * @example
+ * await backend.reset(keyOf.user(42), routeLimits(CatsController, 'find'));
+ */
+export const keyOf = {
+  /**
+   * The key of `'ip'` and `'ip-from:x'`.
+   *
+   * @param prefixBits length of the network prefix by which IPv6 addresses are grouped, 1 to 128. Default: the module's
+   * `ipv6PrefixBits`; of several applications in one process, that of the one that started last
+   * @throws TypeError if it is no IP address
+   */
+  ip(address: string, prefixBits = ipv6PrefixBits): string {
+    const canonical = canonicalAddress(address, prefixBits);
+    if (canonical === undefined) throw new TypeError('keyOf.ip() was given no IP address.');
+    return addressKey(canonical);
+  },
+
+  /**
+   * The key of `'user'`.
+   *
+   * @param id what identifies the user, such as `request.user.id`
+   * @throws TypeError if that is nothing by which users can be told apart
+   */
+  user(id: Identity): string {
+    const text = identityText(id);
+    if (text === undefined) throw new TypeError('keyOf.user() was given no id: give a text, a number or an ObjectId.');
+    return userKey(text);
+  },
+
+  /** The key of `'header:<name>'`. @throws TypeError if the value is empty */
+  header: (name: string, value: Value): string => valueOf('header', name.toLowerCase(), value),
+
+  /** The key of `'query:<name>'`. @throws TypeError if the value is empty */
+  query: (name: string, value: Value): string => valueOf('query', name, value),
+
+  /** The key of `'param:<name>'`. @throws TypeError if the value is empty */
+  param: (name: string, value: Value): string => valueOf('param', name, value),
+
+  /** The key of `'body:<name>'`. @throws TypeError if the value is empty */
+  body: (name: string, value: string | number): string => valueOf('body', name, value),
+
+  /** The key of an array of keys, in the same order. A part of `'global'` is the text `global`. */
+  composed: (...keys: string[]): string => composedKey(keys),
+} as const;
+
+/** Of an address in its canonical form. @internal */
+export const addressKey = (canonical: string): string => `ip:${canonical}`;
+
+/** @internal */
+export const userKey = (id: string): string => `user:${id}`;
+
+/** Of a value of a request. @internal */
+export const valueKeyOf = (label: string, value: string): string => `${label}:${value}`;
+
+/** Of several keys: a part that holds the separator must not read as two. @internal */
+export const composedKey = (parts: readonly string[]): string =>
+  parts.map((part) => part.replaceAll('%', '%25').replaceAll('|', '%7C')).join('|');
+
+function valueOf(source: string, name: string, value: Value): string {
+  const text = [value].flat().map(String).join(',');
+  if (text === '')
+    throw new TypeError(`keyOf.${source}() was given an empty value: the guard goes by the address then.`);
+  return valueKeyOf(`${source}:${name}`, text);
+}

@@ -1,0 +1,126 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Charge } from '../contracts/backend.js';
+import type { Decision, PolicyStatus } from '../contracts/decision.js';
+import type { CallOrigin } from '../contracts/events.js';
+import type { FailureMode } from '../contracts/policy.js';
+import { AccessLists, type AccessVerdict } from '../policies/access-lists.js';
+import type { CompiledPolicy } from '../policies/compiled-policy.js';
+import { PolicyCatalog } from '../policies/policy-catalog.js';
+import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
+import { type StoredKey, storedKeys } from './bounded-key.js';
+import { distinct } from './charges.js';
+import type { PolicyDecisionRequest } from './decision-request.js';
+import { allowListed, denyListed, notCounted } from './decisions.js';
+import { failureModeOf } from './failure-mode.js';
+
+/** A policy of a call, the key that it counts, and the units that the call costs. */
+export interface PolicyUse {
+  readonly policy: CompiledPolicy;
+  /** As the application knows it: not hashed yet. */
+  readonly key: string;
+  readonly cost: number;
+}
+
+/** How a call differs from what its policies and the module say. */
+export interface CallTerms extends CallOrigin {
+  readonly failureMode?: FailureMode | undefined;
+  readonly timeoutMs?: number | undefined;
+  /** The key of the caller's address, for the lists: `ip:192.0.2.1`. */
+  readonly addressKey?: () => string | undefined;
+}
+
+/** What holds for a key at this moment instead of its policy. */
+interface BlockedUse {
+  readonly charge: Charge;
+  readonly status: PolicyStatus;
+}
+
+/** Makes the requests for decisions: lists and overrides of keys are looked up here, once for each call. */
+@Injectable()
+export class DecisionRequests {
+  private readonly storedKey: StoredKey;
+  private readonly lists: AccessLists;
+
+  constructor(
+    @Inject(RATE_LIMIT_SETTINGS) private readonly settings: RateLimitSettings,
+    @Inject(PolicyCatalog) private readonly catalog: PolicyCatalog,
+  ) {
+    this.storedKey = storedKeys(settings.hashKeys);
+    this.lists = new AccessLists(settings.lists);
+  }
+
+  /** A request that charges, or asks what a charge would find. */
+  of(uses: readonly PolicyUse[], terms: CallTerms = {}): PolicyDecisionRequest {
+    const listed = this.lists.isEmpty ? undefined : this.listed(uses, terms.addressKey?.());
+    if (listed !== undefined) return { ...this.plain(uses, terms), settled: this.listedDecision(listed, uses) };
+    return this.catalog.hasOverrides ? this.ruled(uses, terms) : this.plain(uses, terms);
+  }
+
+  /** A request that gives back or forgets: what was counted, whatever lists and overrides say of the key now. */
+  plain(uses: readonly PolicyUse[], terms: CallTerms = {}): PolicyDecisionRequest {
+    const { failureMode, timeoutMs, route, transport } = terms;
+    const policies = uses.map(({ policy }) => policy);
+    const charges = distinct(uses.map((use) => this.chargeOf(use)));
+    return {
+      route,
+      transport,
+      policies,
+      charges,
+      failureMode: failureMode ?? failureModeOf(policies, this.settings.failureMode),
+      timeoutMs: timeoutMs ?? this.settings.timeoutMs,
+      ...(charges.length === 0 && { settled: notCounted('skipped') }),
+    };
+  }
+
+  private ruled(uses: readonly PolicyUse[], terms: CallTerms): PolicyDecisionRequest {
+    const blocked: BlockedUse[] = [];
+    const counted = uses.flatMap((use): PolicyUse[] => {
+      const rule = this.catalog.ruleFor(use.policy, use.key);
+      if (rule === undefined) return [use];
+      if (rule.to === 'unlimited') return [];
+      if (rule.to !== 'blocked') return [{ ...use, policy: rule.to }];
+      if (use.policy.policy.mode === 'enforce') blocked.push(this.blocked(use, rule.untilMs));
+      return [];
+    });
+    if (blocked.length === 0) return this.plain(counted, terms);
+    const policies = blocked.map(({ status }) => status);
+    const waits = policies.map(({ retryAfterMs }) => retryAfterMs);
+    const retryAfterMs = waits.includes(null) ? null : Math.max(...waits.map(Number));
+    return {
+      ...this.plain(uses, terms),
+      charges: blocked.map(({ charge }) => charge),
+      settled: { kind: 'limited', allowed: false, source: 'none', backend: null, policies, retryAfterMs },
+    };
+  }
+
+  private blocked(use: PolicyUse, untilMs: number | undefined): BlockedUse {
+    const { name, limit, windowMs, mode } = use.policy.policy;
+    const leftMs = untilMs === undefined ? null : Math.max(0, untilMs - Date.now());
+    const status: PolicyStatus = {
+      name,
+      limit,
+      windowMs,
+      allowed: false,
+      remaining: 0,
+      resetAfterMs: leftMs ?? 0,
+      retryAfterMs: leftMs,
+      mode,
+    };
+    return { charge: this.chargeOf(use), status };
+  }
+
+  private listed(uses: readonly PolicyUse[], addressKey: string | undefined): AccessVerdict {
+    if (uses.length === 0) return undefined;
+    const keys = uses.map(({ key }) => key);
+    return this.lists.verdict(addressKey === undefined ? keys : [...keys, addressKey]);
+  }
+
+  private listedDecision(verdict: NonNullable<AccessVerdict>, uses: readonly PolicyUse[]): Decision {
+    if (verdict === 'allow-listed') return allowListed();
+    return denyListed(Math.max(...uses.map(({ policy }) => policy.policy.windowMs)));
+  }
+
+  private chargeOf({ policy: { policy }, key, cost }: PolicyUse): Charge {
+    return { key: this.storedKey(key), policy, cost };
+  }
+}

@@ -1,0 +1,46 @@
+import type { Charge } from '../contracts/backend.js';
+import type { FailureMode, Policy } from '../contracts/policy.js';
+import { MAX_DURATION_MS } from '../policies/duration.js';
+import type { Decider } from './decider.js';
+
+/**
+ * A policy that never refuses, but for the time of a pause: a pause is a block (`blockFor`) of its counter. Whoever
+ * waits for a key is charged by it too, so a pause holds for all processes that share the store, in the same call.
+ */
+const PAUSE: Policy = {
+  id: '~pause#fixed-window',
+  name: 'pause',
+  algorithm: 'fixed-window',
+  limit: 1_000_000_000,
+  windowMs: 1,
+  burst: 1_000_000_000,
+  blockForMs: MAX_DURATION_MS,
+  mode: 'enforce',
+};
+
+/** The charge that finds out whether a key is paused. */
+export const pauseCharge = (key: string): Charge => ({ key, policy: PAUSE, cost: 1 });
+
+/** How a pause is asked for. */
+export interface PauseTerms {
+  readonly pauseMs: number;
+  readonly failureMode: FailureMode;
+  readonly timeoutMs: number;
+}
+
+/** Pauses a key, unless it is paused for longer already. */
+export async function pauseKey(decider: Decider, key: string, { pauseMs, ...terms }: PauseTerms): Promise<void> {
+  const present = await decider.peek({ ...terms, charges: [{ key, policy: PAUSE, cost: 0 }] });
+  if ((present.decision.policies[0]?.resetAfterMs ?? 0) >= pauseMs) return;
+  // Used up, and then refused once more: the refusal blocks.
+  const policy = {
+    ...PAUSE,
+    limit: 1,
+    burst: 1,
+    windowMs: MAX_DURATION_MS,
+    blockForMs: Math.min(pauseMs, MAX_DURATION_MS),
+  };
+  const charges = [{ key, policy, cost: 1 }];
+  await decider.decide({ ...terms, charges, overdraw: true });
+  await decider.decide({ ...terms, charges });
+}

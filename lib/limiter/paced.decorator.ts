@@ -1,0 +1,69 @@
+import { Inject, Optional } from '@nestjs/common';
+import { statusOf } from '../breaker/error.status.js';
+import { RateLimitConfigurationError } from '../contracts/errors.js';
+import type { Duration, PolicyInput } from '../contracts/policy.js';
+import { MAX_TIMER_MS, parseDuration } from '../policies/duration.js';
+import { BackendService } from './backend.service.js';
+import { retryAfterOf } from './retry-after.js';
+
+/** Options of `@Paced`. */
+export interface PacedOptions {
+  /** The key of a call, by its arguments. Default: one key for the method, `Class.method`. */
+  // A method's signature, so that it may name the types of its own arguments.
+  key?(...args: unknown[]): string;
+  /** Longest wait of a call, at most 24 days. */
+  readonly maxWait: Duration;
+}
+
+/**
+ * Makes calls of a provider's method wait until a policy admits them, in order of arrival: for what goes out to
+ * somebody else's limit. The method answers a promise.
+ *
+ * When the method throws an error of status 429, the error goes to the caller, and the key is paused for as long as the
+ * response's `Retry-After` (or the error's `retryAfterMs`) says, in all processes that share the store.
+ *
+ * @param policy name of one of the module's policies, a rate or options
+ * @throws RateLimitConfigurationError if it is not put on a method, or an option is wrong
+ * @example
+ * \@Paced('10/s', { maxWait: '30s' })
+ * async push(contact: Contact): Promise<void> { … }
+ */
+export function Paced(policy: PolicyInput, options: PacedOptions): MethodDecorator {
+  parseDuration('@Paced maxWait', options.maxWait, MAX_TIMER_MS);
+  return (target, name, descriptor: PropertyDescriptor | undefined) => {
+    const method: unknown = descriptor?.value;
+    if (descriptor === undefined || typeof method !== 'function' || typeof target !== 'object') {
+      throw new RateLimitConfigurationError(`@Paced on '${String(name)}'`, method, "Put it on a provider's method.");
+    }
+    const place = `${target.constructor.name}.${String(name)}`;
+    const service = Symbol(`limiter of ${place}`);
+    Inject(BackendService)(target, service);
+    Optional()(target, service);
+    descriptor.value = async function paced(
+      this: { [service]?: BackendService },
+      ...args: unknown[]
+    ): Promise<unknown> {
+      const limiter = this[service];
+      if (limiter === undefined) {
+        throw new RateLimitConfigurationError(
+          `@Paced on '${place}'`,
+          undefined,
+          'Let Nest make the instance, in an application that imports RateLimitModule.forRoot().',
+        );
+      }
+      const key = options.key?.(...args) ?? place;
+      await limiter.waitFor(key, policy, { maxWait: options.maxWait });
+      try {
+        return await (method as (...given: unknown[]) => unknown).apply(this, args);
+      } catch (error) {
+        const pauseMs = statusOf(error) === 429 ? retryAfterOf(error, Date.now()) : 0;
+        if (pauseMs > 0) await limiter.pause(key, policy, pauseMs);
+        throw error;
+      }
+    };
+    for (const metadata of Reflect.getMetadataKeys(method)) {
+      Reflect.defineMetadata(metadata, Reflect.getMetadata(metadata, method), descriptor.value as object);
+    }
+    Object.defineProperty(descriptor.value, 'name', { value: String(name), configurable: true });
+  };
+}

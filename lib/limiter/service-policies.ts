@@ -1,0 +1,72 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { RateLimitConfigurationError } from '../contracts/errors.js';
+import type { PolicyInput } from '../contracts/policy.js';
+import type { RouteLimits } from '../contracts/route-limits.js';
+import { isUnlimited, type CompiledPolicy } from '../policies/compiled-policy.js';
+import { PolicyCatalog } from '../policies/policy-catalog.js';
+import { checkApart, isOfService } from '../policies/policy-identity.js';
+import { RoutePolicies } from './route-policies.js';
+
+type ServicePolicyInput = PolicyInput | RouteLimits;
+
+/** What `BackendService` takes for policies: one or several, or those that hold on a route. */
+export type Policies = ServicePolicyInput | readonly ServicePolicyInput[];
+
+/** Whether a verb charges a counter, and so makes it, or asks for one that is there. */
+export type Use = 'charges' | 'asks';
+
+/** Turns what `BackendService` is given for policies into what backends see. */
+@Injectable()
+export class ServicePolicies {
+  private readonly logger = new Logger('RateLimit');
+  /** Policies of the service that are written like one in a decorator, and are meant so or were told. */
+  private readonly settled = new Set<string>();
+
+  constructor(
+    @Inject(PolicyCatalog) private readonly catalog: PolicyCatalog,
+    @Inject(RoutePolicies) private readonly routes: RoutePolicies,
+  ) {}
+
+  /** @throws RateLimitConfigurationError for a policy that is wrong, or if there is none */
+  compile(policies: Policies, use: Use): readonly CompiledPolicy[] {
+    const inputs = [policies].flat();
+    if (inputs.length === 0) {
+      throw new RateLimitConfigurationError('policies', policies, 'Give at least one policy.');
+    }
+    const compiled = inputs.flatMap((input) => this.one(input, use)).filter((one) => !isUnlimited(one));
+    checkApart('policies', compiled);
+    return compiled;
+  }
+
+  private one(input: ServicePolicyInput, use: Use): readonly CompiledPolicy[] {
+    if (isRouteLimits(input)) return this.routes.policiesOf(input);
+    const compiled = this.known(input);
+    if (isOfService(compiled)) this.compareWithRoutes(compiled, use);
+    return [compiled];
+  }
+
+  private known(input: PolicyInput): CompiledPolicy {
+    try {
+      return this.catalog.forService(input);
+    } catch (error) {
+      const place = typeof input === 'string' ? this.routes.writtenIn(input) : undefined;
+      if (place === undefined || !(error instanceof RateLimitConfigurationError)) throw error;
+      throw new RateLimitConfigurationError(error.option, input, `${error.mend} ${ifMeant(place)}`);
+    }
+  }
+
+  /** Who resets what nobody charged here most likely means the counter of a route. */
+  private compareWithRoutes({ policy: { name } }: CompiledPolicy, use: Use): void {
+    if (this.settled.has(name)) return;
+    const place = this.routes.writtenIn(name);
+    if (place === undefined) return;
+    this.settled.add(name);
+    if (use === 'charges') return;
+    this.logger.warn(`The policy '${name}' that BackendService was given has a counter of its own. ${ifMeant(place)}`);
+  }
+}
+
+const ifMeant = (place: string): string => `If you mean that of @RateLimit(), give ${place}.`;
+
+const isRouteLimits = (input: ServicePolicyInput): input is RouteLimits =>
+  typeof input === 'object' && (input as Partial<RouteLimits>).kind === 'route-limits';

@@ -1,0 +1,107 @@
+import type { Decision } from '../contracts/decision.js';
+import type { RateLimitExceededException } from '../contracts/rate-limit-exceeded.exception.js';
+import { MAX_TIMER_MS } from '../policies/duration.js';
+
+/** One call that waits to be admitted. */
+export interface Waiter {
+  /** Units of its most expensive policy. */
+  readonly cost: number;
+  /** When it gives up, monotonic ms. */
+  readonly deadlineMs: number;
+  /** Asks the backend once. */
+  readonly attempt: () => Promise<Decision>;
+  /** The error of a refusal that is final. */
+  readonly refusal: (decision: Decision & { readonly kind: 'limited' }) => RateLimitExceededException;
+  readonly admitted: (decision: Decision) => void;
+  readonly rejected: (error: unknown) => void;
+}
+
+/**
+ * Those who wait for one key and its policies, in order of arrival.
+ *
+ * Only the first of them asks the backend, and not before a unit can be free: after each admission the statuses tell
+ * when the next one is, after a refusal when the same call passes. So an admission costs about one call.
+ */
+export class WaitingLine {
+  private readonly waiters: Waiter[] = [];
+  private nextAttemptMs = 0;
+  private running = false;
+  private wake: (() => void) | undefined;
+
+  /** @param whenEmpty nobody waits any longer */
+  constructor(private readonly whenEmpty: () => void) {}
+
+  get length(): number {
+    return this.waiters.length;
+  }
+
+  join(waiter: Waiter): void {
+    this.waiters.push(waiter);
+    if (!this.running) void this.serve();
+  }
+
+  /** Takes a waiter out, wherever it stands; what its attempt still brings is dropped. */
+  leave(waiter: Waiter): void {
+    const place = this.waiters.indexOf(waiter);
+    if (place < 0) return;
+    this.waiters.splice(place, 1);
+    if (place === 0) this.wake?.();
+  }
+
+  private async serve(): Promise<void> {
+    this.running = true;
+    for (let head = this.waiters[0]; head !== undefined; head = this.waiters[0]) {
+      const waitMs = this.nextAttemptMs - performance.now();
+      if (waitMs > 0) await this.pause(waitMs);
+      else await this.attempt(head);
+    }
+    this.running = false;
+    this.whenEmpty();
+  }
+
+  private async attempt(head: Waiter): Promise<void> {
+    try {
+      const decision = await head.attempt();
+      const nowMs = performance.now();
+      if (decision.kind !== 'limited') {
+        this.nextAttemptMs = nowMs + untilNext(decision, this.waiters[1]?.cost ?? head.cost);
+        this.settle(head, () => head.admitted(decision));
+        return;
+      }
+      const { retryAfterMs } = decision;
+      if (retryAfterMs === null || nowMs + retryAfterMs > head.deadlineMs) {
+        this.settle(head, () => head.rejected(head.refusal(decision)));
+      }
+      if (retryAfterMs !== null) this.nextAttemptMs = nowMs + retryAfterMs;
+    } catch (error) {
+      this.settle(head, () => head.rejected(error));
+    }
+  }
+
+  private settle(waiter: Waiter, tell: () => void): void {
+    const place = this.waiters.indexOf(waiter);
+    if (place >= 0) this.waiters.splice(place, 1);
+    tell();
+  }
+
+  /** Ends early when the first in line leaves, so that no timer outlives those who wait. */
+  private pause(waitMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        this.wake = undefined;
+        resolve();
+      };
+      const timer = setTimeout(end, Math.min(Math.ceil(waitMs), MAX_TIMER_MS));
+      this.wake = end;
+    });
+  }
+}
+
+/** How long the next call of a cost has to wait at least; 0 where its units are there. */
+function untilNext({ policies }: Decision, cost: number): number {
+  const waits = policies
+    .filter(({ mode, remaining }) => mode === 'enforce' && remaining < cost)
+    .map(({ nextUnitAfterMs, resetAfterMs }) => nextUnitAfterMs ?? Math.min(resetAfterMs, 1_000));
+  return Math.max(0, ...waits);
+}
