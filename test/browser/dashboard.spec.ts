@@ -154,6 +154,23 @@ describe('the page', () => {
     expect(watched.complaints).toEqual([]);
   }, 90_000);
 
+  it('overrides a limit and puts a policy into shadow', async () => {
+    await using http = await start('express', new ScriptedBackend('store'), { actions: true });
+    await using watched = await openPage(browser, `${http.url}/floodgate`);
+    const { page } = watched;
+    await call(http, '/books/ann');
+    await page.getByLabel('Policy').last().fill('books');
+    await page.getByLabel('Key or pattern').fill('param:client:ann');
+    await page.getByLabel('Limit', { exact: true }).fill('blocked');
+    await page.getByRole('button', { name: 'Override' }).click(PATIENCE);
+    await says(page, 'notice', 'done');
+    expect((await call(http, '/books/ann')).status).toBe(429);
+    await page.getByRole('button', { name: 'Put books into shadow' }).click(PATIENCE);
+    await says(page, 'notice', 'Put books into shadow: done');
+    expect((await call(http, '/books/ann')).status).toBe(200);
+    expect(watched.complaints).toEqual([]);
+  }, 60_000);
+
   it('shows one policy in the chart, and all of them again', async () => {
     await using http = await start('express', new ScriptedBackend('store'));
     await using watched = await openPage(browser, `${http.url}/floodgate`);

@@ -19,6 +19,7 @@ import {
   RateLimit,
   RateLimitEvents,
   RateLimitModule,
+  RateLimitPolicies,
   type RateLimitModuleOptions,
 } from 'nestjs-floodgate';
 import {
@@ -371,6 +372,43 @@ describe('actions', () => {
     expect(states()).toEqual(['closed', 'closed', 'closed']);
   });
 
+  it.each(platforms)('override a policy for a key on %s, and take that back', async (platform) => {
+    await using http = await start({ platform, dashboard: { actions: true } });
+    const passes = async (cat: string): Promise<boolean> => (await asCat(http, cat)).status === 200;
+    const override = { policy: 'cats', key: 'header:x-cat:tom' };
+    expect(await act(http, 'override-policy', { ...override, to: 'blocked', reason: 'he bites' })).toBe(200);
+    expect([await passes('tom'), await passes('tim')]).toEqual([false, true]);
+    expect(http.app.get(RateLimitPolicies).overrides()).toMatchObject([{ by: 'dashboard', reason: 'he bites' }]);
+    expect(await act(http, 'remove-override', override)).toBe(200);
+    expect(await passes('tom')).toBe(true);
+  });
+
+  it('put policies into shadow, and let them refuse again', async () => {
+    await using http = await start({ dashboard: { actions: true } });
+    const statuses = async (): Promise<number[]> => [
+      (await asCat(http, 'tom')).status,
+      (await asCat(http, 'tom')).status,
+      (await asCat(http, 'tom')).status,
+    ];
+    expect(await act(http, 'shadow', { on: true, policies: ['cats'] })).toBe(200);
+    expect(await statuses()).toEqual([200, 200, 200]);
+    expect((await stateOf(http)).policies).toMatchObject([{ name: 'cats', mode: 'shadow' }]);
+    expect(await act(http, 'shadow', { on: false })).toBe(200);
+    expect(await statuses()).toContain(429);
+  });
+
+  it('reset a key by itself where keys are hashed', async () => {
+    await using http = await start({
+      limits: { hashKeys: { secret: 'hush' } },
+      dashboard: { actions: true, showKeys: true },
+    });
+    const limited = async (): Promise<boolean> => (await asCat(http, 'tom')).status === 429;
+    await eventually(limited, { what: 'tom is limited' });
+    expect(JSON.stringify(await stateOf(http))).not.toContain('tom');
+    expect(await act(http, 'reset-key', { policy: 'cats', key: 'header:x-cat:tom' })).toBe(200);
+    expect(await limited()).toBe(false);
+  });
+
   describe.each(platforms)('on %s', (platform) => {
     it.each([
       ['another site', { Origin: 'https://evil.example' }, 403],
@@ -405,6 +443,13 @@ describe('actions', () => {
     ['reset-key', { policy: 'nobody', key: 'x' }, 404],
     ['reset-key', { policy: 'cats' }, 400],
     ['reset-key', { policy: 'cats', key: 5 }, 400],
+    ['override-policy', { policy: 'nobody', key: 'x', to: '1/m' }, 400],
+    ['override-policy', { policy: 'cats', key: 'x', to: 'plenty' }, 400],
+    ['override-policy', { policy: 'cats', key: 'x' }, 400],
+    ['remove-override', { policy: 'nobody', key: 'x' }, 400],
+    ['shadow', {}, 400],
+    ['shadow', { on: true, policies: 'cats' }, 400],
+    ['shadow', { on: true, policies: ['nobody'] }, 400],
     ['reset-breaker', [], 404],
     ['reset-breaker', null, 400],
   ])('that are wrong are told so: %s %j', async (action, body, status) => {
