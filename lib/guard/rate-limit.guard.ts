@@ -6,7 +6,7 @@ import { exceeded, type PolicyDecisionRequest } from '../limiter/decision-reques
 import type { Decision } from '../contracts/decision.js';
 import { isUnavailable } from '../contracts/errors.js';
 import { isPromise, type MaybePromise, when } from '../contracts/maybe-promise.js';
-import { uncountedEvent } from '../observe/decision-event.js';
+import { decisionEvent } from '../observe/decision-event.js';
 import { RateLimitEvents } from '../observe/rate-limit-events.js';
 import { isObserved } from '../observe/unobserved.decorator.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
@@ -70,7 +70,7 @@ export class RateLimitGuard implements CanActivate {
   private uncounted(context: ExecutionContext, reason: 'skipped' | 'disabled'): true {
     const decision = notCounted(reason);
     if (this.events.heard && isObserved(context.getClass())) {
-      this.events.emit(uncountedEvent(decision, this.resolver.originOf(context)));
+      this.events.emit(decisionEvent(decision, this.resolver.originOf(context), 0));
     }
     return this.pass(context, decision);
   }

@@ -1,6 +1,7 @@
 import type { BreakerState } from '../contracts/breaker.js';
 import type { DecisionSource } from '../contracts/decision.js';
-import type { BackendCallOutcome, BackendVerb, RateLimitEvent } from '../contracts/events.js';
+import type { BackendCallOutcome, BackendVerb } from '../contracts/events.js';
+import type { ObservedEvent } from '../observe/decision-event.js';
 import { failureReason } from '../limiter/failure-reason.js';
 import { eachResult, isNearLimit, type RequestResult } from './decision-results.js';
 import { CappedNames, seriesOf, worstStates } from './metric-labels.js';
@@ -39,7 +40,7 @@ export class Metrics {
 
   /** @returns a function that stops it */
   start(): () => void {
-    return this.application.events.on((event) => this.hear(event));
+    return this.application.events.observe((event) => this.hear(event));
   }
 
   /** The worst state of the breakers in each series. */
@@ -57,7 +58,7 @@ export class Metrics {
     return this.application.decider.memoryKeys();
   }
 
-  private hear(event: RateLimitEvent): void {
+  private hear(event: ObservedEvent): void {
     const { instruments } = this;
     switch (event.kind) {
       case 'decision':

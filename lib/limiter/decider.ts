@@ -5,7 +5,7 @@ import type { Backend, BackendHealth, BackendStatus, Reply } from '../contracts/
 import type { Decision, DecisionSource } from '../contracts/decision.js';
 import { isUnavailable } from '../contracts/errors.js';
 import { isPromise, type MaybePromise, when } from '../contracts/maybe-promise.js';
-import { decisionEvent, uncountedEvent } from '../observe/decision-event.js';
+import { decisionEvent } from '../observe/decision-event.js';
 import { RateLimitEvents } from '../observe/rate-limit-events.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
 import type { DecisionRequest } from './decision-request.js';
@@ -61,7 +61,7 @@ export class Decider {
   /** What a call gets while the limiter is switched off. */
   disabled(): Outcome {
     const decision = notCounted('disabled');
-    if (this.events.heard) this.events.emit(uncountedEvent(decision));
+    if (this.events.heard) this.events.emit(decisionEvent(decision, {}, 0));
     return { decision, atMs: null };
   }
 

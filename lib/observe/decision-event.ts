@@ -1,35 +1,34 @@
 import { createHash } from 'node:crypto';
 import type { Charge } from '../contracts/backend.js';
 import type { Decision } from '../contracts/decision.js';
-import type { CallOrigin, DecisionEvent } from '../contracts/events.js';
+import type { CallOrigin, DecisionEvent, RateLimitEvent } from '../contracts/events.js';
 
-/** What a decision was made of. */
-interface Decided extends CallOrigin {
-  readonly charges: readonly Charge[];
-}
+/** A decision as it is told within the package: the hash of its key is left out, for it takes longer than the rest. */
+export type PlainDecisionEvent = Omit<DecisionEvent, 'keyHash'>;
+
+/** An event as it is told within the package. */
+export type ObservedEvent = PlainDecisionEvent | Exclude<RateLimitEvent, DecisionEvent>;
 
 /** Hash of a key, as `DecisionEvent#keyHash` tells it. */
 export const hashOfKey = (key: string): string => createHash('sha256').update(key).digest('base64url').slice(0, 22);
 
-/** The event of a decision. The hash is made when it is read: most listeners never do. */
-export const decisionEvent = (decision: Decision, decided: Decided, durationMs: number): DecisionEvent => ({
+/** The event of a decision. */
+export const decisionEvent = (
+  decision: Decision,
+  { route, transport }: CallOrigin,
+  durationMs: number,
+): PlainDecisionEvent => ({ kind: 'decision', decision, route, transport, durationMs });
+
+/** The same as everybody hears it. The hash is made when it is read: most listeners never do. */
+export const withKeyHash = (event: PlainDecisionEvent, charges: readonly Charge[]): DecisionEvent => ({
   kind: 'decision',
-  decision,
-  ...originOf(decided),
-  durationMs,
+  decision: event.decision,
+  ...originOf(event),
+  durationMs: event.durationMs,
   get keyHash() {
-    const key = keyOf(decision, decided.charges);
+    const key = keyOf(event.decision, charges);
     return key === undefined ? null : hashOfKey(key);
   },
-});
-
-/** The event of a call that was not counted, because no limit applies to it or the limiter is switched off. */
-export const uncountedEvent = (decision: Decision, origin: CallOrigin = {}): DecisionEvent => ({
-  kind: 'decision',
-  decision,
-  ...originOf(origin),
-  durationMs: 0,
-  keyHash: null,
 });
 
 const originOf = ({ route, transport }: CallOrigin): CallOrigin => ({

@@ -3,9 +3,10 @@ import type { Charge } from '../contracts/backend.js';
 import type { RateLimitEvent, RateLimitListener } from '../contracts/events.js';
 import { isPromise } from '../contracts/maybe-promise.js';
 import { BREAKERS, DECISIONS } from './channels.js';
+import { type ObservedEvent, withKeyHash } from './decision-event.js';
 
 /** Hears an event, and what was charged by the decision that it tells of. @internal */
-export type ChargeListener = (event: RateLimitEvent, charges: readonly Charge[]) => void;
+export type Observer = (event: ObservedEvent, charges: readonly Charge[]) => void;
 
 const NONE: readonly Charge[] = [];
 
@@ -20,7 +21,8 @@ const NONE: readonly Charge[] = [];
  */
 @Injectable()
 export class RateLimitEvents {
-  private listeners: readonly ChargeListener[] = [];
+  private listeners: readonly RateLimitListener[] = [];
+  private observers: readonly Observer[] = [];
   private watchers: readonly RateLimitListener[] = [];
   private readonly logger = new Logger('RateLimit');
 
@@ -29,18 +31,22 @@ export class RateLimitEvents {
    * @returns a function that stops listening
    */
   on(listener: RateLimitListener): () => void {
-    return this.onCharges((event) => listener(event));
-  }
-
-  /**
-   * The same, for what must know the keys: events never carry them.
-   * @internal
-   */
-  onCharges(listener: ChargeListener): () => void {
-    const own: ChargeListener = (event, charges) => listener(event, charges);
+    const own: RateLimitListener = (event) => listener(event);
     this.listeners = [...this.listeners, own];
     return () => {
       this.listeners = this.listeners.filter((one) => one !== own);
+    };
+  }
+
+  /**
+   * The same for the package's own observers: they are told what was charged, which events never tell.
+   * @internal
+   */
+  observe(observer: Observer): () => void {
+    const own: Observer = (event, charges) => observer(event, charges);
+    this.observers = [...this.observers, own];
+    return () => {
+      this.observers = this.observers.filter((one) => one !== own);
     };
   }
 
@@ -51,27 +57,37 @@ export class RateLimitEvents {
 
   /** Whether anybody listens to single calls: an event that nobody hears need not be made. @internal */
   get heard(): boolean {
-    return this.listeners.length > 0 || DECISIONS.hasSubscribers;
+    return this.observers.length > 0 || this.listeners.length > 0 || DECISIONS.hasSubscribers;
   }
 
   /** @internal */
-  emit(event: RateLimitEvent, charges: readonly Charge[] = NONE): void {
+  emit(event: ObservedEvent, charges: readonly Charge[] = NONE): void {
+    for (const observer of this.observers) this.tell(event, () => observer(event, charges));
+    if (event.kind === 'decision') {
+      if (this.listeners.length > 0 || DECISIONS.hasSubscribers) this.publish(withKeyHash(event, charges));
+      return;
+    }
+    if (event.kind !== 'backend-call') for (const watcher of this.watchers) this.tell(event, () => watcher(event));
+    this.publish(event);
+  }
+
+  private publish(event: RateLimitEvent): void {
     if (event.kind === 'decision') DECISIONS.publish(event);
     else if (event.kind === 'breaker-transition') BREAKERS.publish(event);
-    const ofOneCall = event.kind === 'decision' || event.kind === 'backend-call';
-    const listeners = ofOneCall ? this.listeners : [...this.watchers, ...this.listeners];
-    for (const listener of listeners) {
-      try {
-        // An async function may stand in for one that returns nothing.
-        const result = listener(event, charges) as unknown;
-        if (isPromise(result)) result.then(undefined, (error: unknown) => this.complain(event, error));
-      } catch (error) {
-        this.complain(event, error);
-      }
+    for (const listener of this.listeners) this.tell(event, () => listener(event));
+  }
+
+  private tell({ kind }: ObservedEvent, listen: () => unknown): void {
+    try {
+      // An async function may stand in for one that returns nothing.
+      const result = listen();
+      if (isPromise(result)) result.then(undefined, (error: unknown) => this.complain(kind, error));
+    } catch (error) {
+      this.complain(kind, error);
     }
   }
 
-  private complain({ kind }: RateLimitEvent, error: unknown): void {
+  private complain(kind: ObservedEvent['kind'], error: unknown): void {
     this.logger.error(`A listener of '${kind}' failed`, error instanceof Error ? error.stack : String(error));
   }
 }

@@ -48,7 +48,7 @@ export class DashboardService implements OnModuleInit, BeforeApplicationShutdown
     const { hashKeys } = this.modules.get<RateLimitSettings>(RATE_LIMIT_SETTINGS, { strict: false });
     const policies = this.modules.get(RateLimitPolicies, { strict: false });
     this.parts = { ...application, injection, reader, policies, storedKey: storedKeys(hashKeys) };
-    this.stop = application.events.onCharges((event, charges) => this.history.hear(event, charges));
+    this.stop = application.events.observe((event, charges) => this.history.hear(event, charges));
     if (this.settings.guards.length === 0) {
       const { path } = this.settings;
       new Logger('RateLimit').warn(`The dashboard at ${path} has no guards: it serves this machine alone.`);

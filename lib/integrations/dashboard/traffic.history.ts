@@ -1,9 +1,9 @@
 import type { Charge } from '../../contracts/backend.js';
 import type { BreakerTransition } from '../../contracts/breaker.js';
-import type { DecisionEvent, RateLimitEvent } from '../../contracts/events.js';
 import type { Policy } from '../../contracts/policy.js';
 import { refuses } from '../../limiter/decisions.js';
 import { failureReason } from '../../limiter/failure-reason.js';
+import type { ObservedEvent, PlainDecisionEvent } from '../../observe/decision-event.js';
 import { eachResult, NO_POLICY, type RequestResult } from '../decision-results.js';
 import { CappedNames, seriesOf } from '../metric-labels.js';
 import type { DashboardOutage } from './dashboard.schema.js';
@@ -74,7 +74,7 @@ export class TrafficHistory {
     this.hotKeys = new HotKeys(historyMs);
   }
 
-  hear(event: RateLimitEvent, charges: readonly Charge[]): void {
+  hear(event: ObservedEvent, charges: readonly Charge[]): void {
     const nowMs = this.clock();
     switch (event.kind) {
       case 'decision':
@@ -113,7 +113,7 @@ export class TrafficHistory {
     }
   }
 
-  private decided({ decision }: DecisionEvent, charges: readonly Charge[], nowMs: number): void {
+  private decided({ decision }: PlainDecisionEvent, charges: readonly Charge[], nowMs: number): void {
     const bucket = this.buckets.at(nowMs);
     eachResult(decision, (policy, result) => {
       if (policy === NO_POLICY) return entryOf(this.uncounted, result, () => new Tally()).add(bucket);

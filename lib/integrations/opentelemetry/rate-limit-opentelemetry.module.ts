@@ -63,7 +63,7 @@ export class RateLimitOpenTelemetryModule implements OnModuleInit, OnApplication
 
 /** Listeners run in the course of the call, where its span is the active one. */
 function describeSpans(events: RateLimitEvents): () => void {
-  return events.on((event) => {
+  return events.observe((event) => {
     if (event.kind !== 'decision') return;
     const span = trace.getActiveSpan();
     if (span?.isRecording() === true) span.setAttributes(spanAttributes(event));

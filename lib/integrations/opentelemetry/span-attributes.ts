@@ -1,12 +1,12 @@
 import type { Attributes } from '@opentelemetry/api';
-import type { DecisionEvent } from '../../contracts/events.js';
+import type { PlainDecisionEvent } from '../../observe/decision-event.js';
 import { refuses } from '../../limiter/decisions.js';
 
 /**
  * What a span tells of a decision: no key and no hash of one. Of several policies it names the first that refuses, else
  * the one with the smallest share of its limit left.
  */
-export function spanAttributes({ decision }: DecisionEvent): Attributes {
+export function spanAttributes({ decision }: PlainDecisionEvent): Attributes {
   const { kind, source, backend, policies } = decision;
   const told =
     policies.find(refuses) ??

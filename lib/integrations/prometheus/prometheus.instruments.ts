@@ -9,12 +9,12 @@ const WAIT_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 3
 
 /** The metrics that events feed. */
 export function prometheusInstruments(make: RegisteredMetrics): MetricInstruments {
-  const requests = make.counter('requests_total', 'Calls by policy, result and who decided.', [
+  const requests = make.tally('requests_total', 'Calls by policy, result and who decided.', [
     'policy',
     'result',
     'source',
   ]);
-  const nearLimit = make.counter('near_limit_total', 'Allowed calls that left less than a fifth of the limit.', [
+  const nearLimit = make.tally('near_limit_total', 'Allowed calls that left less than a fifth of the limit.', [
     'policy',
   ]);
   const calls = make.histogram(
@@ -36,8 +36,8 @@ export function prometheusInstruments(make: RegisteredMetrics): MetricInstrument
   const queue = make.gauge('queue_length', 'Calls that wait in this process.', ['policy']);
   const waits = make.histogram('queue_wait_seconds', 'How long calls waited.', ['policy'], WAIT_BUCKETS);
   return {
-    request: (policy, result, source) => requests.inc({ policy, result, source }),
-    nearLimit: (policy) => nearLimit.inc({ policy }),
+    request: (policy, result, source) => requests.add(policy, result, source),
+    nearLimit: (policy) => nearLimit.add(policy),
     backendCall: (backend, verb, outcome, seconds) => calls.observe({ backend, verb, outcome }, seconds),
     backendFailure: (backend, reason) => failures.inc({ backend, reason }),
     breakerTransition: (breaker, to) => transitions.inc({ breaker, to }),

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 import { RateLimitConfigurationError } from '../../contracts/errors.js';
+import { LabelTally } from './label-tally.js';
 import type { MetricsRegistry } from './prometheus.options.js';
 
 /** Makes metrics under one prefix in one registry, and takes them out again. */
@@ -13,6 +14,19 @@ export class RegisteredMetrics {
 
   counter<L extends string>(name: string, help: string, labelNames: readonly L[]): Counter<L> {
     return new Counter(this.described(name, help, labelNames));
+  }
+
+  /** A counter of what happens in every request; prom-client gets its counts at each scrape. */
+  tally<L extends string>(name: string, help: string, labelNames: readonly L[]): LabelTally {
+    const tally = new LabelTally();
+    new Counter({
+      ...this.described(name, help, labelNames),
+      collect(this: Counter<L>) {
+        this.reset();
+        for (const [values, count] of tally.entries()) this.labels(...values).inc(count);
+      },
+    });
+    return tally;
   }
 
   /** @param collect sets the gauge at each scrape */
