@@ -17,11 +17,11 @@ export class RegisteredMetrics {
   }
 
   /** A counter of what happens in every request; prom-client gets its counts at each scrape. */
-  tally<L extends string>(name: string, help: string, labelNames: readonly L[]): LabelTally {
+  tally(name: string, help: string, labelNames: readonly string[]): LabelTally {
     const tally = new LabelTally();
     new Counter({
       ...this.described(name, help, labelNames),
-      collect(this: Counter<L>) {
+      collect(this: Counter) {
         this.reset();
         for (const [values, count] of tally.entries()) this.labels(...values).inc(count);
       },

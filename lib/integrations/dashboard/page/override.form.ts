@@ -28,7 +28,10 @@ export class OverrideForm {
   }
 
   private fields(): Readonly<Record<string, string>> {
-    const entries = [...new FormData(this.form)].map(([name, value]) => [name, String(value).trim()]);
+    const entries = [...new FormData(this.form)].map(([name, value]) => [
+      name,
+      typeof value === 'string' ? value.trim() : '',
+    ]);
     return Object.fromEntries(entries) as Record<string, string>;
   }
 }
