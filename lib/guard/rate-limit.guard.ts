@@ -7,6 +7,9 @@ import { exceeded, type PolicyDecisionRequest } from '../limiter/decision-reques
 import type { Decision } from '../contracts/decision.js';
 import { isUnavailable } from '../contracts/errors.js';
 import { isPromise, type MaybePromise, when } from '../contracts/maybe-promise.js';
+import { decisionEvent } from '../observe/decision-event.js';
+import { RateLimitEvents } from '../observe/rate-limit-events.js';
+import { isObserved } from '../observe/unobserved.decorator.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
 import { errorHeaders } from '../transports/http/error-headers.js';
 import { rateLimitHeaders } from '../transports/http/headers.js';
@@ -31,6 +34,7 @@ export class RateLimitGuard implements CanActivate {
     @Optional() @Inject(Decider) private readonly decider: Decider,
     @Optional() @Inject(Admission) private readonly admission: Admission,
     @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
+    @Optional() @Inject(RateLimitEvents) private readonly events: RateLimitEvents,
   ) {
     checkModule('RateLimitGuard', decider);
   }
@@ -50,9 +54,9 @@ export class RateLimitGuard implements CanActivate {
   }
 
   private guarded(context: ExecutionContext): MaybePromise<boolean> {
-    if (!this.settings.enabled) return this.pass(context, notCounted('disabled'));
+    if (!this.settings.enabled) return this.uncounted(context, 'disabled');
     return when(this.resolver.resolve(context), (request) => {
-      if (request === undefined) return this.pass(context, notCounted('skipped'));
+      if (request === undefined) return this.uncounted(context, 'skipped');
       if (asksForSlots(request)) return this.admit(context, request);
       return when(this.decider.decide(request), ({ decision }) => this.answer(context, request, decision));
     });
@@ -80,6 +84,14 @@ export class RateLimitGuard implements CanActivate {
     this.pass(context, decision);
     if (decision.kind !== 'limited') return true;
     throw exceeded(request, decision);
+  }
+
+  private uncounted(context: ExecutionContext, reason: 'skipped' | 'disabled'): true {
+    const decision = notCounted(reason);
+    if (this.events.heard && isObserved(context.getClass())) {
+      this.events.emit(decisionEvent(decision, this.resolver.originOf(context), 0));
+    }
+    return this.pass(context, decision);
   }
 
   /** Tells when to come back, before a filter answers that knows nothing of it. */

@@ -36,15 +36,17 @@ export class Admission {
    * @throws what a decision throws; and the signal's reason
    */
   async admit(given: PolicyDecisionRequest, signal?: AbortSignal): Promise<Admitted> {
+    const startedMs = performance.now();
     const request = withSlots(given);
     const line = lineOf(request);
     const queue = line && this.queues.get(line.name);
     // Who comes later does not overtake those that wait.
-    if (queue !== undefined && !queue.isFull) return this.told(await this.wait(request, queue, signal));
+    if (queue !== undefined && !queue.isFull)
+      return this.told(request, await this.wait(request, queue, signal), startedMs);
     const admitted = await this.attempt(request);
-    if (line === undefined || !canWait(request, admitted.outcome)) return this.told(admitted);
+    if (line === undefined || !canWait(request, admitted.outcome)) return this.told(request, admitted, startedMs);
     const open = this.queueOf(line);
-    return this.told(open.isFull ? admitted : await this.wait(request, open, signal));
+    return this.told(request, open.isFull ? admitted : await this.wait(request, open, signal), startedMs);
   }
 
   private wait(
@@ -98,8 +100,8 @@ export class Admission {
     for (const charge of charges) void this.queues.get(lineName(charge))?.next();
   }
 
-  private told(admitted: Admitted): Admitted {
-    this.decider.told(admitted.outcome);
+  private told(request: PolicyDecisionRequest, admitted: Admitted, startedMs: number): Admitted {
+    this.decider.told(request, admitted.outcome, startedMs);
     return admitted;
   }
 }

@@ -220,7 +220,7 @@ export class BackendService {
   }
 
   private async charged(request: DecisionRequest): Promise<Outcome> {
-    return this.settings.enabled ? this.decider.decide(request) : { decision: notCounted('disabled'), atMs: null };
+    return this.settings.enabled ? this.decider.decide(request) : this.decider.disabled();
   }
 }
 

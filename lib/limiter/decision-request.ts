@@ -1,12 +1,13 @@
 import type { Charge } from '../contracts/backend.js';
 import type { Decision, LimitedDecision } from '../contracts/decision.js';
+import type { CallOrigin } from '../contracts/events.js';
 import type { FailureMode } from '../contracts/policy.js';
 import { RateLimitExceededException } from '../contracts/rate-limit-exceeded.exception.js';
 import type { CompiledPolicy } from '../policies/compiled-policy.js';
 import { refuses } from './decisions.js';
 
 /** What is to be decided: what a call consumes, and what it gets when no backend can decide. */
-export interface DecisionRequest {
+export interface DecisionRequest extends CallOrigin {
   readonly charges: readonly Charge[];
   readonly failureMode: FailureMode;
   readonly timeoutMs: number;

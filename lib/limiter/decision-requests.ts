@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Charge } from '../contracts/backend.js';
 import type { Decision, PolicyStatus } from '../contracts/decision.js';
+import type { CallOrigin } from '../contracts/events.js';
 import type { FailureMode } from '../contracts/policy.js';
 import { AccessLists, type AccessVerdict } from '../policies/access-lists.js';
 import type { CompiledPolicy } from '../policies/compiled-policy.js';
@@ -21,7 +22,7 @@ export interface PolicyUse {
 }
 
 /** How a call differs from what its policies and the module say. */
-export interface CallTerms {
+export interface CallTerms extends CallOrigin {
   readonly failureMode?: FailureMode | undefined;
   readonly timeoutMs?: number | undefined;
   /** The key of the caller's address, for the lists: `ip:192.0.2.1`. */
@@ -56,10 +57,13 @@ export class DecisionRequests {
   }
 
   /** A request that gives back or forgets: what was counted, whatever lists and overrides say of the key now. */
-  plain(uses: readonly PolicyUse[], { failureMode, timeoutMs }: CallTerms = {}): PolicyDecisionRequest {
+  plain(uses: readonly PolicyUse[], terms: CallTerms = {}): PolicyDecisionRequest {
+    const { failureMode, timeoutMs, route, transport } = terms;
     const policies = uses.map(({ policy }) => policy);
     const charges = distinct(uses.map((use) => this.chargeOf(use)));
     return {
+      route,
+      transport,
       policies,
       charges,
       failureMode: failureMode ?? failureModeOf(policies, this.settings.failureMode),

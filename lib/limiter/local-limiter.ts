@@ -29,6 +29,11 @@ export class LocalLimiter {
   /** @param share part of each limit that this process enforces, above 0 and at most 1 */
   constructor(private readonly share: number) {}
 
+  /** Counters held. */
+  get size(): number {
+    return this.memory.size;
+  }
+
   /** @param backInMs when the backend is tried again */
   consume(request: ConsumeRequest, backInMs: number): Reply {
     return this.untilBack(this.memory.consume(this.shared(request)), request, backInMs);

@@ -54,6 +54,11 @@ export class MemoryBackend implements Backend {
     this.counters = new CounterStore(maxKeys);
   }
 
+  /** Counters held. */
+  get size(): number {
+    return this.counters.size;
+  }
+
   consume({ charges, overdraw = false }: ConsumeRequest): Reply {
     const nowMs = this.now();
     const reply =
