@@ -2,7 +2,7 @@ import type { Policy } from '../../../lib/contracts/policy.js';
 import { testPolicy } from '../../../lib/testing/test-policy.js';
 import { PureLimiter } from './pure-limiter.js';
 
-/** For each policy and shape, at least; `npm run proof:strict-window` takes a million. */
+/** For each policy and shape, at least; `npm run prove:strict-window` takes a million. */
 const ARRIVALS = Number(process.env['ARRIVALS'] ?? 5_000);
 
 const START_MS = Date.UTC(2026, 0, 1) + 12_345;
