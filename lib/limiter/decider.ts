@@ -8,6 +8,7 @@ import { isPromise, type MaybePromise, when } from '../contracts/maybe-promise.j
 import { decisionEvent } from '../observe/decision-event.js';
 import { RateLimitEvents } from '../observe/rate-limit-events.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
+import { CarryOver } from './carry-over.js';
 import type { DecisionRequest } from './decision-request.js';
 import { decisionOf, failedOpen, notCounted } from './decisions.js';
 import { FailoverBackend } from './failover.backend.js';
@@ -38,6 +39,7 @@ export class Decider {
   readonly guards: readonly GuardedBackend[];
   private readonly backend: Backend;
   private readonly local: LocalLimiter;
+  private readonly carryOver: CarryOver;
   private readonly stopped = new AbortController();
 
   constructor(
@@ -48,6 +50,7 @@ export class Decider {
     const { backend, localShare, circuitBreaker, timeoutMs } = settings;
     this.local = new LocalLimiter(localShare);
     this.backend = backend instanceof FailoverBackend ? backend : new GuardedBackend(backend);
+    this.carryOver = new CarryOver(this.backend);
     this.guards = this.backend instanceof FailoverBackend ? this.backend.members : [this.backend as GuardedBackend];
     for (const guard of this.guards) {
       guard.connect({ circuitBreaker, timeoutMs, notify: (event) => this.events.emit(event), events: this.events });
@@ -146,6 +149,11 @@ export class Decider {
 
   private answered(request: DecisionRequest, verb: 'consume' | 'peek'): MaybePromise<Outcome> {
     if (request.settled !== undefined) return { decision: request.settled, atMs: null };
+    const carrying = request.carried && this.carryOver.before(request.carried, request.timeoutMs);
+    return carrying === undefined ? this.asked(request, verb) : carrying.then(() => this.asked(request, verb));
+  }
+
+  private asked(request: DecisionRequest, verb: 'consume' | 'peek'): MaybePromise<Outcome> {
     try {
       const reply = this.backend[verb](request);
       if (!isPromise(reply)) return this.outcomeOf(reply);

@@ -3,6 +3,7 @@ import type { Decision, LimitedDecision } from '../contracts/decision.js';
 import type { CallOrigin } from '../contracts/events.js';
 import type { FailureMode } from '../contracts/policy.js';
 import { RateLimitExceededException } from '../contracts/rate-limit-exceeded.exception.js';
+import type { CarriedCharge } from './carry-over.js';
 import type { CompiledPolicy } from '../policies/compiled-policy.js';
 import { refuses } from './decisions.js';
 
@@ -14,6 +15,8 @@ export interface DecisionRequest extends CallOrigin {
   readonly overdraw?: boolean;
   /** What is decided already, so that no backend is asked: by the lists, an override, or for want of a limit. */
   readonly settled?: Decision;
+  /** Charges whose counters continue those before a change of the policy. */
+  readonly carried?: readonly CarriedCharge[];
 }
 
 /** The same, with the policies that it comes from. */

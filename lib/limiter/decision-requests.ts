@@ -9,6 +9,7 @@ import { PolicyCatalog } from '../policies/policy-catalog.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
 import { type StoredKey, storedKeys } from './bounded-key.js';
 import { distinct } from './charges.js';
+import type { CarriedCharge } from './carry-over.js';
 import type { PolicyDecisionRequest } from './decision-request.js';
 import { allowListed, denyListed, notCounted } from './decisions.js';
 import { failureModeOf } from './failure-mode.js';
@@ -61,6 +62,7 @@ export class DecisionRequests {
     const { failureMode, timeoutMs, route, transport } = terms;
     const policies = uses.map(({ policy }) => policy);
     const charges = distinct(uses.map((use) => this.chargeOf(use)));
+    const carried = policies.some(({ carriedFrom }) => carriedFrom !== undefined) ? this.carried(uses) : undefined;
     return {
       route,
       transport,
@@ -68,6 +70,7 @@ export class DecisionRequests {
       charges,
       failureMode: failureMode ?? failureModeOf(policies, this.settings.failureMode),
       timeoutMs: timeoutMs ?? this.settings.timeoutMs,
+      ...(carried !== undefined && { carried }),
       ...(charges.length === 0 && { settled: notCounted('skipped') }),
     };
   }
@@ -91,6 +94,13 @@ export class DecisionRequests {
       charges: blocked.map(({ charge }) => charge),
       settled: { kind: 'limited', allowed: false, source: 'none', backend: null, policies, retryAfterMs },
     };
+  }
+
+  private carried(uses: readonly PolicyUse[]): readonly CarriedCharge[] {
+    return uses.flatMap((use) => {
+      const { carriedFrom: from } = use.policy;
+      return from === undefined ? [] : [{ charge: this.chargeOf(use), from }];
+    });
   }
 
   private blocked(use: PolicyUse, untilMs: number | undefined): BlockedUse {

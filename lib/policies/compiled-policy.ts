@@ -24,6 +24,8 @@ export interface CompiledPolicy {
   readonly policy: Policy;
   /** Its name among the module's policies, if it is one of them. */
   readonly definedAs?: string;
+  /** Id and limit of the counter before a change that carries over in proportion. */
+  readonly carriedFrom?: { readonly id: string; readonly limit: number };
   readonly key: KeyInput | undefined;
   readonly cost: CostInput;
   readonly failureMode: FailureMode | undefined;
