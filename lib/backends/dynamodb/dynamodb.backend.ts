@@ -1,13 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import type { Backend, BackendRequest, ConsumeRequest, RefundRequest, Reply } from '../../contracts/backend.js';
+import type {
+  Backend,
+  BackendRequest,
+  ConsumeRequest,
+  RefundRequest,
+  RenewRequest,
+  Reply,
+} from '../../contracts/backend.js';
 import type { CircuitBreakerOptions, Clock } from '../../contracts/breaker.js';
 import { RateLimitConfigurationError } from '../../contracts/errors.js';
 import { aBoolean, onlyKnown } from '../../policies/option-checks.js';
 import { translated } from './dynamodb-errors.js';
 import { ItemClock } from './item-clock.js';
 import { ItemStore } from './item-store.js';
-import { consuming, peeking, refunding, resetting, type Operation } from './operations.js';
+import { consuming, peeking, refunding, renewing, resetting, type Operation } from './operations.js';
 import { OptimisticDecider } from './optimistic-decider.js';
 import { TablePreparation } from './table-preparation.js';
 
@@ -75,6 +82,10 @@ export class DynamodbBackend implements Backend {
 
   async refund(request: RefundRequest): Promise<void> {
     await this.run(request, refunding(request));
+  }
+
+  async renew(request: RenewRequest): Promise<void> {
+    await this.run(request, renewing(request));
   }
 
   async reset(request: BackendRequest): Promise<void> {

@@ -1,5 +1,5 @@
-import { admits, decide, refund } from '../../algorithms/counter.js';
-import type { BackendRequest, ConsumeRequest, RefundRequest, Reply } from '../../contracts/backend.js';
+import { admits, decide, refund, renew } from '../../algorithms/counter.js';
+import type { BackendRequest, ConsumeRequest, RefundRequest, RenewRequest, Reply } from '../../contracts/backend.js';
 import type { ItemDraft } from './item-draft.js';
 
 /** One call as a pure step: it reads and changes a draft. It may run again on another draft when the store has moved. */
@@ -9,14 +9,14 @@ export type Operation = (draft: ItemDraft, nowMs: number) => Reply;
 export const consuming =
   ({ charges, overdraw = false }: ConsumeRequest): Operation =>
   (draft, nowMs) => {
-    const admitted = charges.map(({ key, policy, cost }) =>
-      admits(draft.find(key, policy), policy, cost, overdraw, nowMs),
+    const admitted = charges.map(({ key, policy, cost, slot }) =>
+      admits(draft.find(key, policy), policy, cost, overdraw, nowMs, slot),
     );
     const allowed = charges.every(({ policy }, index) => policy.mode === 'shadow' || admitted[index]);
-    const policies = charges.map(({ key, policy, cost }, index) => {
+    const policies = charges.map(({ key, policy, cost, slot }, index) => {
       // If another policy refuses the call, a policy that admits it only reports.
       const due = allowed || !admitted[index] ? cost : 0;
-      const { state, status } = decide(draft.find(key, policy), policy, due, overdraw, nowMs);
+      const { state, status } = decide(draft.find(key, policy), policy, due, overdraw, nowMs, slot);
       draft.store(key, policy, state);
       return status;
     });
@@ -35,11 +35,22 @@ export const peeking =
 export const refunding =
   ({ charges, chargedAtMs }: RefundRequest): Operation =>
   (draft, nowMs) => {
-    for (const { key, policy, cost, owed } of charges) {
+    for (const { key, policy, cost, owed, slot } of charges) {
       const stored = draft.find(key, policy);
       if (stored !== undefined) {
-        draft.store(key, policy, refund(stored, policy, cost, nowMs, chargedAtMs, owed));
+        draft.store(key, policy, refund(stored, policy, cost, nowMs, chargedAtMs, owed, slot));
       }
+    }
+    return done(nowMs);
+  };
+
+/** Makes the leases of slots anew that are held. */
+export const renewing =
+  ({ charges }: RenewRequest): Operation =>
+  (draft, nowMs) => {
+    for (const { key, policy, slot } of charges) {
+      const stored = draft.find(key, policy);
+      if (stored !== undefined) draft.store(key, policy, renew(stored, policy, slot, nowMs));
     }
     return done(nowMs);
   };
