@@ -112,7 +112,8 @@ export class FailoverBackend implements Backend {
   renew(request: RenewRequest): MaybePromise<void> {
     const giver = this.all.find(({ guard }) => guard.name === request.backend);
     if (giver !== undefined) return giver.guard.renew(request);
-    return this.firstOf(this.inOrder(request.timeoutMs), (member) => member.guard.renew(request));
+    const able = this.inOrder(request.timeoutMs).filter(({ guard }) => guard.inner.renew !== undefined);
+    return this.firstOf(able, (member) => member.guard.renew(request));
   }
 
   /** Forgets on every member that can be reached; fails if none can. */
