@@ -25,6 +25,9 @@ export type CalendarWindow = 'calendar-day' | 'calendar-week' | 'calendar-month'
 export type AlgorithmName =
   'sliding-window' | 'fixed-window' | 'token-bucket' | 'sliding-log' | 'strict-window' | 'concurrency';
 
+/** The unit of a `concurrency` policy, as draft-ietf-httpapi-ratelimit-headers names it. @internal */
+export const CONCURRENT_REQUESTS = 'concurrent-requests';
+
 /** An algorithm that counts units over time. */
 export type CountingAlgorithm = Exclude<AlgorithmName, 'concurrency'>;
 

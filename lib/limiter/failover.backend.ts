@@ -108,9 +108,12 @@ export class FailoverBackend implements Backend {
     return this.firstOf(this.inOrder(request.timeoutMs), (member) => member.guard.refund(request));
   }
 
-  /** Renews where the slots were given. */
+  /** Renews where the slots were given; without that knowledge, where they would be given now. */
   renew(request: RenewRequest): MaybePromise<void> {
-    return this.all.find(({ guard }) => guard.name === request.backend)?.guard.renew(request);
+    const giver = this.all.find(({ guard }) => guard.name === request.backend);
+    if (giver !== undefined) return giver.guard.renew(request);
+    const able = this.inOrder(request.timeoutMs).filter(({ guard }) => guard.inner.renew !== undefined);
+    return this.firstOf(able, (member) => member.guard.renew(request));
   }
 
   /** Forgets on every member that can be reached; fails if none can. */

@@ -106,7 +106,7 @@ export function compilePolicy(
       burst,
       blockForMs: options.blockFor === undefined ? 0 : parseDuration(`${option}.blockFor`, options.blockFor),
       mode,
-      unit: options.unit === 'requests' ? undefined : options.unit,
+      unit: slots === undefined ? unitOf(options) : CONCURRENT_REQUESTS,
     },
     key: options.key,
     cost: options.cost ?? 1,
@@ -136,6 +136,8 @@ function nameOf(rate: Rate, algorithm: AlgorithmName, { calendar }: CalendarPart
 
 /** Whether a policy lets every call pass: it is not counted, and no backend sees it. */
 export const isUnlimited = ({ policy }: CompiledPolicy): boolean => policy.limit === Number.POSITIVE_INFINITY;
+
+const unitOf = ({ unit }: PolicyOptions): string | undefined => (unit === 'requests' ? undefined : unit);
 
 function checkUnit(option: string, unit: string): void {
   if (typeof unit === 'string' && NAME.test(unit)) return;

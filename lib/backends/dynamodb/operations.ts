@@ -44,7 +44,7 @@ export const refunding =
     return done(nowMs);
   };
 
-/** Makes the leases of slots anew that are still held. */
+/** Makes the leases of slots anew that are held. */
 export const renewing =
   ({ charges }: RenewRequest): Operation =>
   (draft, nowMs) => {
