@@ -7,6 +7,8 @@ import { Decider, type Outcome } from './decider.js';
 import type { PolicyDecisionRequest } from './decision-request.js';
 import { refuses } from './decisions.js';
 import { HeldSlots, isSlot, withSlots } from './held-slots.js';
+import { RateLimitEvents } from '../observe/rate-limit-events.js';
+import { SlotMeter } from './slot-meter.js';
 import { SlotQueue } from './slot-queue.js';
 
 /** A decision, and the slots that it gave. */
@@ -18,6 +20,7 @@ export interface Admitted {
 /** Where a call waits. */
 interface Line {
   readonly name: string;
+  readonly policy: string;
   readonly settings: QueueSettings;
 }
 
@@ -29,7 +32,14 @@ export const asksForSlots = ({ charges }: PolicyDecisionRequest): boolean => cha
 export class Admission {
   private readonly queues = new Map<string, SlotQueue<Admitted>>();
 
-  constructor(@Inject(Decider) private readonly decider: Decider) {}
+  private readonly meter: SlotMeter;
+
+  constructor(
+    @Inject(Decider) private readonly decider: Decider,
+    @Inject(RateLimitEvents) events: RateLimitEvents,
+  ) {
+    this.meter = new SlotMeter(events);
+  }
 
   /**
    * @param signal ends the wait in a queue
@@ -41,30 +51,36 @@ export class Admission {
     const line = lineOf(request);
     const queue = line && this.queues.get(line.name);
     // Who comes later does not overtake those that wait.
-    if (queue !== undefined && !queue.isFull)
-      return this.told(request, await this.wait(request, queue, signal), startedMs);
+    if (line !== undefined && queue !== undefined && !queue.isFull)
+      return this.told(request, await this.wait(request, queue, line.policy, signal), startedMs);
     const admitted = await this.attempt(request);
     if (line === undefined || !canWait(request, admitted.outcome)) return this.told(request, admitted, startedMs);
     const open = this.queueOf(line);
-    return this.told(request, open.isFull ? admitted : await this.wait(request, open, signal), startedMs);
+    return this.told(request, open.isFull ? admitted : await this.wait(request, open, line.policy, signal), startedMs);
   }
 
-  private wait(
+  private async wait(
     request: PolicyDecisionRequest,
     queue: SlotQueue<Admitted>,
+    policy: string,
     signal: AbortSignal | undefined,
   ): Promise<Admitted> {
-    return queue.wait(
-      {
-        ask: async () => {
-          const admitted = await this.attempt(request);
-          return canWait(request, admitted.outcome) ? undefined : admitted;
+    const left = this.meter.joined(policy);
+    try {
+      return await queue.wait(
+        {
+          ask: async () => {
+            const admitted = await this.attempt(request);
+            return canWait(request, admitted.outcome) ? undefined : admitted;
+          },
+          giveUp: () => this.attempt(request),
+          drop: ({ slots }) => void slots?.free().catch(lapses),
         },
-        giveUp: () => this.attempt(request),
-        drop: ({ slots }) => void slots?.free().catch(lapses),
-      },
-      signal,
-    );
+        signal,
+      );
+    } finally {
+      left();
+    }
   }
 
   private queueOf({ name, settings }: Line): SlotQueue<Admitted> {
@@ -82,7 +98,9 @@ export class Admission {
       const outcome = isPromise(asked) ? await asked : asked;
       const { decision } = outcome;
       if (decision.kind === 'unenforced') this.abandon(request, decision.cause);
-      return { outcome, slots: HeldSlots.of(request, outcome, this.decider, (charges) => this.freed(charges)) };
+      const slots = HeldSlots.of(request, outcome, this.decider, (charges) => this.freed(charges));
+      this.meter.took(slots?.charges ?? []);
+      return { outcome, slots };
     } catch (error) {
       this.abandon(request, error);
       throw error;
@@ -97,6 +115,7 @@ export class Admission {
   }
 
   private freed(charges: readonly Charge[]): void {
+    this.meter.freed(charges);
     for (const charge of charges) void this.queues.get(lineName(charge))?.next();
   }
 
@@ -120,7 +139,7 @@ const queueOf = ({ policies }: PolicyDecisionRequest, { policy }: Charge): Queue
 function lineOf(request: PolicyDecisionRequest): Line | undefined {
   for (const charge of request.charges) {
     const settings = charge.slot === undefined ? undefined : queueOf(request, charge);
-    if (settings !== undefined) return { name: lineName(charge), settings };
+    if (settings !== undefined) return { name: lineName(charge), policy: charge.policy.name, settings };
   }
   return undefined;
 }

@@ -57,6 +57,11 @@ export class HeldSlots {
     return new HeldSlots({ ...request, charges: given }, { source, backend, atMs }, decider, onFree);
   }
 
+  /** The slots, each with its policy. */
+  get charges(): readonly Charge[] {
+    return this.request.charges;
+  }
+
   /**
    * Gives them back: once, however often it is called.
    *
