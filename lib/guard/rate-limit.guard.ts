@@ -1,5 +1,4 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable, Optional } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
 import { Decider } from '../limiter/decider.js';
 import { notCounted } from '../limiter/decisions.js';
 import { exceeded, type PolicyDecisionRequest } from '../limiter/decision-request.js';
@@ -7,17 +6,15 @@ import type { Decision } from '../contracts/decision.js';
 import { isUnavailable } from '../contracts/errors.js';
 import { isPromise, type MaybePromise, when } from '../contracts/maybe-promise.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
-import { errorHeaders } from '../transports/http/error-headers.js';
-import { rateLimitHeaders } from '../transports/http/headers.js';
+import { Transports } from '../transports/transports.js';
 import { firstSight, keepDecision } from './request-decision.js';
 import { checkModule } from '../policies/missing-module.js';
 import { ChargeResolver } from './charge-resolver.js';
-import { responseOf } from '../transports/request.js';
-import { setHeaders } from '../transports/http/response.js';
 
 /**
- * Lets a call pass or not: charges what applies to it, tells of it in response headers, and throws
- * `RateLimitExceededException` when a limit is reached. Bound to all routes by the module unless `bindGuard` is false.
+ * Lets a call pass or not: charges what applies to it, tells the caller of it where the transport has headers, and throws
+ * `RateLimitExceededException` when a limit is reached. Bound to all handlers by the module unless
+ * `bindGuard` is false.
  *
  * A call that meets it twice, bound globally and once more on a class, is counted once.
  */
@@ -27,7 +24,7 @@ export class RateLimitGuard implements CanActivate {
     @Optional() @Inject(RATE_LIMIT_SETTINGS) private readonly settings: RateLimitSettings,
     @Optional() @Inject(ChargeResolver) private readonly resolver: ChargeResolver,
     @Optional() @Inject(Decider) private readonly decider: Decider,
-    @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
+    @Optional() @Inject(Transports) private readonly transports: Transports,
   ) {
     checkModule('RateLimitGuard', decider);
   }
@@ -56,8 +53,7 @@ export class RateLimitGuard implements CanActivate {
   }
 
   private answer(context: ExecutionContext, request: PolicyDecisionRequest, decision: Decision): true {
-    const response = responseOf(context);
-    if (response !== undefined) setHeaders(this.host, response, rateLimitHeaders(decision, this.settings.headers));
+    this.transports.of(context).show?.(context, decision);
     this.pass(context, decision);
     if (decision.kind !== 'limited') return true;
     throw exceeded(request, decision);
@@ -65,9 +61,9 @@ export class RateLimitGuard implements CanActivate {
 
   /** Tells when to come back, before a filter answers that knows nothing of it. */
   private refuse(context: ExecutionContext, error: unknown): never {
-    const response = context.getType() === 'http' ? responseOf(context) : undefined;
-    if (response !== undefined && isUnavailable(error)) setHeaders(this.host, response, errorHeaders(error));
-    throw error;
+    const transport = this.transports.of(context);
+    if (isUnavailable(error)) transport.announce?.(context, error);
+    throw error instanceof Error ? (transport.thrown?.(error) ?? error) : error;
   }
 
   private pass(context: ExecutionContext, decision: Decision): true {

@@ -1,0 +1,56 @@
+import { type ArgumentsHost, Inject, Injectable } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { Decision } from '../../contracts/decision.js';
+import { isUnavailable } from '../../contracts/errors.js';
+import type { RateLimitExceededException } from '../../contracts/rate-limit-exceeded.exception.js';
+import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../../rate-limit.options.js';
+import { isObject } from '../structure.js';
+import type { Caller, LimitReach, RateLimitTransport, Refusal } from '../transport.js';
+import { errorHeaders } from './error-headers.js';
+import { rateLimitHeaders } from './headers.js';
+import { temporaryReducedCapacity, tooManyRequests } from './problem-details.js';
+import { reply, replyWithProblem, setHeaders, takesHeaders } from './response.js';
+
+/** Requests of Express and Fastify. */
+@Injectable()
+export class HttpTransport implements RateLimitTransport {
+  readonly name = 'http';
+
+  constructor(
+    @Inject(RATE_LIMIT_SETTINGS) private readonly settings: Pick<RateLimitSettings, 'headers' | 'problemDetails'>,
+    @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
+  ) {}
+
+  owns(call: ArgumentsHost): boolean {
+    return call.getType() === 'http';
+  }
+
+  caller(call: ArgumentsHost): Caller | undefined {
+    const request = call.getArgByIndex<unknown>(0);
+    return isObject(request) ? request : undefined;
+  }
+
+  reach(): LimitReach {
+    return 'all';
+  }
+
+  show(call: ArgumentsHost, decision: Decision): void {
+    const response = call.getArgByIndex<unknown>(1);
+    if (takesHeaders(response)) setHeaders(this.host, response, rateLimitHeaders(decision, this.settings.headers));
+  }
+
+  announce(call: ArgumentsHost, error: unknown): void {
+    const response = call.getArgByIndex<unknown>(1);
+    if (takesHeaders(response)) setHeaders(this.host, response, errorHeaders(error));
+  }
+
+  answer(call: ArgumentsHost, _refusal: Refusal, error: RateLimitExceededException): void {
+    const response = call.getArgByIndex<object>(1);
+    if (this.settings.problemDetails) {
+      const problem = isUnavailable(error) ? temporaryReducedCapacity() : tooManyRequests(error);
+      replyWithProblem(this.host, response, problem);
+    } else {
+      reply(this.host, response, error.getStatus(), error.getResponse());
+    }
+  }
+}
