@@ -38,13 +38,13 @@ export default {
       displayName: 'system',
       testMatch: ['<rootDir>/test/**/*.spec.ts'],
       testPathIgnorePatterns: ['<rootDir>/test/(unit|packaging)/', '/node_modules/'],
-      globalSetup: '<rootDir>/test/support/redis-binary.js',
+      globalSetup: '<rootDir>/test/support/server-binaries.js',
     },
     {
       ...suite,
       displayName: 'packaging',
       testMatch: ['<rootDir>/test/packaging/**/*.spec.ts'],
-      globalSetup: '<rootDir>/test/support/redis-binary.js',
+      globalSetup: '<rootDir>/test/support/server-binaries.js',
     },
   ],
   // Half the cores, since many tests start servers and processes of their own; two where there are only two.

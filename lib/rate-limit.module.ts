@@ -7,12 +7,13 @@ import {
   Module,
   type ModuleMetadata,
   type NestModule,
+  type OnApplicationBootstrap,
   type OnApplicationShutdown,
   type OnModuleInit,
   type Provider,
   type Type,
 } from '@nestjs/common';
-import { APP_GUARD, ApplicationConfig, ModulesContainer } from '@nestjs/core';
+import { APP_GUARD, ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { BackendService } from './limiter/backend.service.js';
 import { Decider } from './limiter/decider.js';
 import { DecisionRequests } from './limiter/decision-requests.js';
@@ -146,7 +147,7 @@ function withoutOptions(): never {
   providers: [{ provide: RATE_LIMIT_OPTIONS, useFactory: withoutOptions }, ...PROVIDERS],
   exports: EXPORTS,
 })
-export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationShutdown {
+export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationBootstrap, OnApplicationShutdown {
   constructor(
     @Inject(RATE_LIMIT_SETTINGS) private readonly settings: RateLimitSettings,
     @Inject(ApplicationConfig) private readonly application: ApplicationConfig,
@@ -159,10 +160,14 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationS
     @Inject(FastifyReplies) private readonly replies: FastifyReplies,
     @Inject(RateLimitGuard) private readonly guard: RateLimitGuard,
     @Inject(PolicyStoreSync) private readonly policyStore: PolicyStoreSync,
+    @Inject(HttpAdapterHost) host: HttpAdapterHost,
     @Inject(RateLimitEvents) events: RateLimitEvents,
     @Inject(CircuitBreakerRegistry) registry: CircuitBreakerRegistry,
   ) {
     registry.onTransition((transition) => events.emit({ kind: 'breaker-transition', ...transition }));
+    // Not in a hook of the start: one that fails later would leave the connection open. What never listens connects with
+    // its first call.
+    host.listen$.subscribe(() => this.decider.start());
     this.bindFilters();
     this.bindToHandlers();
   }
@@ -205,6 +210,11 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationS
     }
     this.routes.prepare();
     await this.policyStore.start();
+  }
+
+  /** The start is over but for the hooks of other modules. */
+  onApplicationBootstrap(): void {
+    this.decider.join();
   }
 
   /** By now no request is served any more: backends that are closed earlier would fail those that drain. */

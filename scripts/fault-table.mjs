@@ -1,5 +1,6 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { format, resolveConfig } from 'prettier';
+import { renderBlips } from '../test/faults/blip-table.js';
 import { FAULT_ORDER, renderSummary, renderTable } from '../test/faults/fault-table.js';
 
 /**
@@ -10,10 +11,15 @@ import { FAULT_ORDER, renderSummary, renderTable } from '../test/faults/fault-ta
 const DOCUMENT = new URL('../docs/failure-modes.md', import.meta.url);
 const MEASURED = new URL('../test/faults/measured/', import.meta.url);
 
-/** @import { Row } from '../test/faults/fault-table.js' */
+/**
+ * @import { Row } from '../test/faults/fault-table.js'
+ * @import { BlipRow } from '../test/faults/blip-table.js'
+ */
 
 const files = (await readdir(MEASURED)).filter((name) => name.endsWith('.json'));
-const rows = await Promise.all(files.map(read));
+const measured = await Promise.all(files.map(read));
+const rows = measured.filter((row) => 'fault' in row);
+const blips = measured.filter((row) => 'blip' in row).sort((one, other) => one.blip.localeCompare(other.blip));
 const ordered = FAULT_ORDER.map((fault) => {
   const row = rows.find((one) => one.fault === fault);
   if (row === undefined) throw new Error(`Not measured: ${fault}. Run npm run faults:table.`);
@@ -21,18 +27,22 @@ const ordered = FAULT_ORDER.map((fault) => {
 });
 
 const document = await readFile(DOCUMENT, 'utf8');
-const written = between(between(document, 'table', renderTable(ordered)), 'summary', renderSummary(ordered));
+const written = [
+  ['table', renderTable(ordered)],
+  ['summary', renderSummary(ordered)],
+  ['blips', renderBlips(blips)],
+].reduce((text, [marker = '', content = '']) => between(text, marker, content), document);
 const config = await resolveConfig(DOCUMENT);
 await writeFile(DOCUMENT, await format(written, { ...config, parser: 'markdown' }));
 
 /**
  * @param {string} name
- * @returns {Promise<Row>}
+ * @returns {Promise<Row | BlipRow>}
  */
 async function read(name) {
   /** @type {unknown} */
   const row = JSON.parse(await readFile(new URL(name, MEASURED), 'utf8'));
-  return /** @type {Row} */ (row);
+  return /** @type {Row | BlipRow} */ (row);
 }
 
 /**

@@ -71,8 +71,8 @@ export const INITIAL_STATE: Closed = Object.freeze({
 });
 
 /**
- * How long the first open period lasts at least, however early something says that what is called is back. Each further
- * one lasts twice as long at least, up to `recoveryTimeout`: what says so and fails each time is tried less and less.
+ * How long the k-th open period lasts at least, however early something says that what is called is back: 0, 1, 3, 7, …
+ * times this, up to `recoveryTimeout`. What says so and fails each time is tried less and less.
  */
 const LEAST_OPEN_MS = 1_000;
 
@@ -185,7 +185,7 @@ export function reconfigure(state: CircuitState, before: BreakerSettings, after:
  */
 export function hasten(state: CircuitState, nowMs: number, settings: BreakerSettings): CircuitState {
   if (state.kind !== 'open') return state;
-  const leastMs = Math.min(LEAST_OPEN_MS * 2 ** (state.step - 1), settings.recoveryTimeoutMs);
+  const leastMs = Math.min(LEAST_OPEN_MS * (2 ** (state.step - 1) - 1), settings.recoveryTimeoutMs);
   const untilMs = Math.max(nowMs, state.sinceMs + leastMs);
   return untilMs < state.untilMs ? { ...state, untilMs } : state;
 }

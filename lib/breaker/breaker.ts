@@ -149,8 +149,8 @@ export class Breaker extends Circuit {
   }
 
   /**
-   * Makes the next probe due at once, a second after the circuit has opened at the earliest (two after it has opened
-   * again, and so on): something says that what is called is back.
+   * Makes the next probe due at once; where a probe has failed already, a second after the circuit opened at the
+   * earliest, then three, and so on. Something says that what is called is back.
    *
    * @internal
    */

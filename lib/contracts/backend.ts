@@ -83,24 +83,34 @@ export interface Backend {
   refund(request: RefundRequest): void | Promise<void>;
   /** Forgets the counters of these policies for these keys, blocks included. */
   reset(request: BackendRequest): void | Promise<void>;
-  /** Resolves if the store answers; costs nothing and changes nothing. */
+  /**
+   * Resolves if the store can decide; costs nothing and changes nothing. It asks for what a decision asks for, so that a
+   * health check finds what a request would find: a missing permission is a `RateLimitConfigurationError` that names it.
+   */
   ping(signal: AbortSignal): void | Promise<void>;
   /**
    * Whether there is a connection, where that is known without asking. Default: always. For drivers that reconnect by
-   * themselves; leave it out where a connection is made for the call that needs it.
+   * themselves; leave it out where a connection is made for the call that needs it. It is looked at when calls come, so
+   * it has to be cheap. If it throws, there is a connection.
    *
    * While there is none, an open circuit lets no probe through, for it could only fail and make the outage longer; only
-   * when one has been due for `backoffMax` is it made all the same. Once there is a connection again, a probe is due at
-   * once, however long the open period (the circuit stays open for a second at least, and for twice as long after each
-   * failed probe, up to `recoveryTimeout`).
-   *
-   * It is looked at when calls come, so it has to be cheap. A connection that is lost and made again between two calls
-   * is not noticed. If it throws, there is a connection.
+   * when one has been due for `backoffMax` is it made all the same. Once there is a connection again, a probe is due:
+   * at once where the circuit has opened for the first time, after a second where a probe failed since, then after three
+   * and so on, up to `recoveryTimeout`.
    */
   isConnected?(): boolean;
   /**
-   * Makes ready what `close` released: called when an application starts to use a backend that no other one uses. A
-   * module class with a backend in it is one for all applications that are made of it, one after another or at once.
+   * Tells each time that a connection was made, so that none is missed between two calls: for drivers that reconnect by
+   * themselves.
+   *
+   * @param listener cheap, never throws
+   * @returns ends it
+   */
+  onConnected?(listener: () => void): () => void;
+  /**
+   * Connects, where the backend keeps a connection of its own: called when an application that uses the backend listens
+   * or makes its first call, and no other one uses it. Making a backend opens nothing. A module class with a backend in
+   * it is one for all applications that are made of it, one after another or at once: so it may come again after `close`.
    */
   open?(): void;
   /** Releases what the backend opened itself: called when the last application that uses it shuts down. */
@@ -122,7 +132,10 @@ export interface BackendHealth {
     readonly name: string;
     readonly healthy: boolean;
     readonly latencyMs: number;
+    /** One word for an outage; for a mistake, what is wrong and the mend. Never an address or a key. */
     readonly error?: string;
+    /** The backend is set up wrongly: calls fail with this error whatever the failure mode. */
+    readonly mistake?: boolean;
     readonly breaker: CircuitBreakerStatus | null;
   }[];
   /** Where changes of policies are kept, if the module has such a store. Away, the last known policies hold. */

@@ -30,9 +30,9 @@ export type TripOptions =
 export interface CircuitBreakerOptions {
   /** Consecutive failures that open the circuit: a whole number of at least 1. Default 5. */
   readonly failureThreshold?: number;
-  /** Length of the first open period. Default 60 s. */
+  /** Length of the first open period. Default 60 s; around a backend 1 s. */
   readonly recoveryTimeout?: Duration;
-  /** Time closed without a trip until the backoff starts over. Default 300 s. */
+  /** Time closed without a trip until the backoff starts over. Default 300 s; around a backend 1 s. */
   readonly resetTimeout?: Duration;
   /** Probes in flight at a time while half-open: at least 1. Default 1. */
   readonly halfOpenMaxCalls?: number;
@@ -40,7 +40,7 @@ export interface CircuitBreakerOptions {
   readonly successThreshold?: number;
   /** Factor by which each further open period grows: at least 1. Default 2. */
   readonly backoffMultiplier?: number;
-  /** Longest open period. Default 300 s, or `recoveryTimeout` where that is longer. */
+  /** Longest open period. Default 300 s, around a backend 60 s, or `recoveryTimeout` where that is longer. */
   readonly backoffMax?: Duration;
   /** Share of an open period that chance may take off, 0 to 1. Default 0.25. */
   readonly jitter?: number;

@@ -41,8 +41,9 @@ export interface BackendFailure {
   readonly cause?: unknown;
 }
 
-/** The code of an error; `undefined` for what has none. */
-const codeOf = (error: unknown): unknown => (error instanceof Error ? (error as { code?: unknown }).code : undefined);
+/** The code of an error, by its shape: each copy of the package, and each realm of a test runner, has its own classes. */
+const codeOf = (error: unknown): unknown =>
+  typeof error === 'object' && error !== null ? (error as { code?: unknown }).code : undefined;
 
 /** What `instanceof` says of any other class. */
 const isMadeBy = (type: object, value: unknown): boolean => Function.prototype[Symbol.hasInstance].call(type, value);
@@ -217,11 +218,17 @@ function describe(value: unknown): string {
   }
 }
 
+/** Whether an error says that no backend could decide, whichever copy of the package made it. */
+export const isBackendUnavailable = (error: unknown): error is BackendUnavailableError =>
+  codeOf(error) === 'BACKEND_UNAVAILABLE';
+
 /** Whether an error says that a backend or a circuit is unavailable, whichever copy of the package made it. */
-export function isUnavailable(error: unknown): error is BackendUnavailableError | CircuitOpenError {
-  const code = codeOf(error);
-  return code === 'BACKEND_UNAVAILABLE' || code === 'CIRCUIT_OPEN';
-}
+export const isUnavailable = (error: unknown): error is BackendUnavailableError | CircuitOpenError =>
+  isBackendUnavailable(error) || codeOf(error) === 'CIRCUIT_OPEN';
+
+/** Whether an error tells of a wrong option or setting, whichever copy of the package made it. */
+export const isConfigurationError = (error: unknown): error is RateLimitConfigurationError =>
+  codeOf(error) === 'RATE_LIMIT_CONFIGURATION';
 
 /** Whether an error says that a deadline of this package passed, whichever copy of the package made it. */
 export function isDeadlineExceeded(error: unknown): error is DeadlineExceededError {

@@ -1,7 +1,7 @@
 import type { PolicyOptions } from './policy.js';
 
 /** The options of a policy that are plain data, so that a store can keep them. */
-export type PlainPolicyOptions = {
+export type PlainPolicy = {
   readonly [Option in keyof Omit<PolicyOptions, 'name' | 'skipIf' | 'scope'>]: Exclude<
     PolicyOptions[Option],
     (...args: never[]) => unknown
@@ -9,7 +9,7 @@ export type PlainPolicyOptions = {
 };
 
 /** What holds for a key instead of the policy: another quota, no limit at all, or none of its calls passes. */
-export type OverrideTarget = string | PlainPolicyOptions;
+export type OverrideTarget = string | PlainPolicy;
 
 /** Another quota of a policy for one key, or for all keys that a pattern matches. */
 export interface PolicyOverride {
@@ -36,7 +36,7 @@ export interface CarriedCounters {
 /** What was changed at run time, over what the module defines. Plain JSON. */
 export interface PolicyDocument {
   /** Policies of the module, by name: a rate or options. */
-  readonly policies: Readonly<Record<string, string | PlainPolicyOptions>>;
+  readonly policies: Readonly<Record<string, string | PlainPolicy>>;
   readonly overrides: readonly PolicyOverride[];
   /** `true`: no policy refuses; names: these do not. */
   readonly shadow: boolean | readonly string[];

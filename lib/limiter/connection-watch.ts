@@ -6,15 +6,25 @@ import type { Backend } from '../contracts/backend.js';
  * open period; on a new one the next probe need not wait.
  */
 export class ConnectionWatch {
-  /** Whether it has been seen without a connection, since it last answered or was found to be connected again. */
-  private cutOff = false;
+  /** Whether a connection was lost, or made again, since the backend last answered. */
+  private changed = false;
 
   constructor(private readonly backend: Backend) {}
 
   /** Whether a probe makes sense. A backend that connects only when it is asked is asked now and then all the same. */
   mayBeAsked(open: Breaker): boolean {
     this.look(open);
-    return !this.cutOff || open.isOverdue();
+    return !this.changed || open.isOverdue();
+  }
+
+  /**
+   * A connection was made: calls that fail after this may still be of the connection before.
+   *
+   * @param open the breaker, if its circuit is open
+   */
+  connected(open: Breaker | null): void {
+    this.changed = true;
+    this.look(open);
   }
 
   /**
@@ -25,16 +35,16 @@ export class ConnectionWatch {
    */
   look(open: Breaker | null): void {
     if (!this.isConnected()) {
-      this.cutOff = true;
-    } else if (this.cutOff && open !== null) {
-      this.cutOff = false;
+      this.changed = true;
+    } else if (this.changed && open !== null) {
+      this.changed = false;
       open.hasten();
     }
   }
 
   /** The backend answered. */
   forget(): void {
-    this.cutOff = false;
+    this.changed = false;
   }
 
   private isConnected(): boolean {

@@ -11,6 +11,7 @@ import { decisionOf, failedOpen } from './decisions.js';
 import { FailoverBackend } from './failover.backend.js';
 import { breakerName, GuardedBackend } from './guarded-backend.js';
 import { LOCAL, LocalLimiter } from './local-limiter.js';
+import { logMistake } from './mistake-log.js';
 
 /** A decision, and the store's time of it; `null` if no store made it. */
 export interface Outcome {
@@ -35,6 +36,7 @@ export class Decider {
   readonly guards: readonly GuardedBackend[];
   private readonly backend: Backend;
   private readonly local: LocalLimiter;
+  private readonly stopped = new AbortController();
 
   constructor(
     @Inject(RATE_LIMIT_SETTINGS) private readonly settings: RateLimitSettings,
@@ -90,10 +92,26 @@ export class Decider {
 
   async health(): Promise<BackendHealth> {
     const backends = await Promise.all(this.guards.map((guard) => guard.health(this.settings.timeoutMs)));
-    return { healthy: backends.some(({ healthy }) => healthy), backends };
+    // A mistake of one member is what calls get, for only outages fail over.
+    return { healthy: backends.some(({ healthy }) => healthy) && !backends.some(({ mistake }) => mistake), backends };
+  }
+
+  /** Keeps the backends from being closed by another application before this one ends. */
+  join(): void {
+    for (const guard of this.guards) guard.join();
+  }
+
+  /** Connects the backends and logs what is set up wrongly: the application listens. */
+  start(): void {
+    if (!this.settings.enabled) return;
+    for (const guard of this.guards) {
+      guard.open();
+      void logMistake(guard.inner, this.stopped.signal);
+    }
   }
 
   async close(): Promise<void> {
+    this.stopped.abort();
     await this.backend.close();
   }
 

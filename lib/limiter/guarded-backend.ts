@@ -8,10 +8,11 @@ import type {
   Reply,
 } from '../contracts/backend.js';
 import type { BreakerState, CircuitBreakerOptions, Permit } from '../contracts/breaker.js';
-import { BackendUnavailableError } from '../contracts/errors.js';
+import { BackendUnavailableError, isBackendUnavailable, isConfigurationError } from '../contracts/errors.js';
 import type { RateLimitListener } from '../contracts/events.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
 import { parseDuration } from '../policies/duration.js';
+import { BackendUse } from './backend-use.js';
 import { ConnectionWatch } from './connection-watch.js';
 import { withDeadline } from './deadline.js';
 import { failureReason } from './failure-reason.js';
@@ -35,8 +36,10 @@ interface Outage {
 /** Name under which a backend's breaker stands in the registry. */
 export const breakerName = (backend: string): string => `backend:${backend}`;
 
-/** Applications of this process that use a backend. */
-const USERS = new WeakMap<Backend, number>();
+/** A blip costs a second: the first open period, how long it may grow, and when it is as short as that again. */
+const FIRST_OPEN_MS = 1_000;
+const LONGEST_OPEN_MS = 60_000;
+const FORGIVEN_MS = 1_000;
 
 /**
  * A backend behind its deadline and its circuit breaker.
@@ -53,6 +56,7 @@ export class GuardedBackend implements Backend {
   private callTimeoutMs = Number.POSITIVE_INFINITY;
   private notify: RateLimitListener = () => undefined;
   private outage: Outage | undefined;
+  private readonly use: BackendUse;
 
   /** @param overrides options that stand above those of the backend and of the application */
   constructor(
@@ -61,6 +65,7 @@ export class GuardedBackend implements Backend {
   ) {
     this.name = inner.name;
     this.connection = new ConnectionWatch(inner);
+    this.use = new BackendUse(inner, () => this.connection.connected(this.opened));
     this.guard = this.breakerWith(inner.circuitBreaker ?? {});
   }
 
@@ -74,16 +79,23 @@ export class GuardedBackend implements Backend {
     return this.circuit === 'closed';
   }
 
-  /** Joins an application: takes its defaults and tells it of outages. Before the first call. */
+  /** Joins an application: takes its defaults and tells it of outages. Before the first call; opens nothing. */
   connect({ circuitBreaker, timeoutMs, notify }: GuardSettings): void {
     this.notify = notify;
     const options = this.inner.circuitBreaker ?? circuitBreaker;
     this.guard = this.breakerWith(options && { callTimeout: timeoutMs, ...options });
     this.callTimeoutMs = ownDeadlineMs(options);
-    const users = USERS.get(this.inner) ?? 0;
-    USERS.set(this.inner, users + 1);
-    if (users === 0) this.inner.open?.();
     this.inner.onEviction?.((count) => notify({ kind: 'eviction', backend: this.name, count }));
+  }
+
+  /** The application has started: the backend is not closed before it ends. Opens nothing. */
+  join(): void {
+    this.use.join();
+  }
+
+  /** The application listens; else the first call opens the backend. */
+  open(): void {
+    this.use.open();
   }
 
   consume(request: ConsumeRequest): MaybePromise<Reply> {
@@ -112,21 +124,22 @@ export class GuardedBackend implements Backend {
     return this.call(() => this.inner.ping(AbortSignal.timeout(timeoutMs)), timeoutMs);
   }
 
-  /** What a live ping finds; never rejects. */
+  /** What a live ping finds, a mistake in the backend's setting among it; never rejects. */
   async health(timeoutMs: number): Promise<BackendHealth['backends'][number]> {
     const startedMs = performance.now();
-    const found = (healthy: boolean, error?: string): BackendHealth['backends'][number] => ({
+    const found = (healthy: boolean, failure?: object): BackendHealth['backends'][number] => ({
       name: this.name,
       healthy,
       latencyMs: Math.round(performance.now() - startedMs),
-      ...(error !== undefined && { error }),
+      ...failure,
       breaker: this.guard?.status() ?? null,
     });
     try {
       await this.pingWithin(timeoutMs);
       return found(true);
     } catch (error) {
-      return found(false, failureReason(error instanceof BackendUnavailableError ? error.cause : error));
+      if (isConfigurationError(error)) return found(false, { error: error.message, mistake: true });
+      return found(false, { error: failureReason(isBackendUnavailable(error) ? error.cause : error) });
     }
   }
 
@@ -136,9 +149,7 @@ export class GuardedBackend implements Backend {
 
   /** Leaves the application; the last one closes the backend. */
   close(): MaybePromise<void> {
-    const users = (USERS.get(this.inner) ?? 1) - 1;
-    USERS.set(this.inner, users);
-    if (users === 0) return this.inner.close();
+    return this.use.close();
   }
 
   /** Within the backend's own deadline, too. */
@@ -147,6 +158,7 @@ export class GuardedBackend implements Backend {
   }
 
   private call<T>(ask: () => MaybePromise<T>, timeoutMs: number): MaybePromise<T> {
+    if (!this.use.isOpen) this.use.open();
     const permit = this.acquire(timeoutMs);
     let answer: MaybePromise<T>;
     try {
@@ -158,7 +170,7 @@ export class GuardedBackend implements Backend {
       this.succeeded(permit);
       return answer;
     }
-    return withDeadline(answer, timeoutMs).then(
+    return withDeadline(answer, timeoutMs, this.answeredLate).then(
       (value) => {
         this.succeeded(permit);
         return value;
@@ -178,6 +190,9 @@ export class GuardedBackend implements Backend {
     const cause = this.guard.rejection();
     throw BackendUnavailableError.of({ backend: this.name, retryAfterMs: cause.retryAfterMs, cause });
   }
+
+  /** What stood still moves again: the circuit that its silence opened need not wait for its period to end. */
+  private readonly answeredLate = (): void => this.opened?.hasten();
 
   /** The breaker, if its circuit is open. */
   private get opened(): Breaker | null {
@@ -210,14 +225,15 @@ export class GuardedBackend implements Backend {
     permit?.failure(error);
     this.connection.look(this.opened);
     this.reportFailure(error);
-    const cause = error instanceof BackendUnavailableError ? (error.cause ?? error) : error;
-    const told = error instanceof BackendUnavailableError ? error.retryAfterMs : 0;
+    const unavailable = isBackendUnavailable(error);
+    const cause = unavailable ? (error.cause ?? error) : error;
+    const told = unavailable ? error.retryAfterMs : 0;
     const retryAfterMs = Math.max(told, this.guard?.status().retryAfterMs ?? 0);
     return BackendUnavailableError.of({ backend: this.name, retryAfterMs, cause });
   }
 
   private reportFailure(error: Error): void {
-    const cause = error instanceof BackendUnavailableError && error.cause instanceof Error ? error.cause : error;
+    const cause = isBackendUnavailable(error) && error.cause instanceof Error ? error.cause : error;
     if (this.outage === undefined) {
       this.outage = { sinceMs: performance.now(), failures: 0 };
       this.notify({ kind: 'outage-started', backend: this.name, error: cause });
@@ -229,7 +245,7 @@ export class GuardedBackend implements Backend {
   private breakerWith(options: CircuitBreakerOptions | false): Breaker | null {
     this.circuit = 'closed';
     if (options === false) return null;
-    const breaker = new Breaker({ name: breakerName(this.name), ...options, ...this.overrides });
+    const breaker = new Breaker({ name: breakerName(this.name), ...asForBackends(options), ...this.overrides });
     breaker.onTransition(({ to }) => {
       this.circuit = to;
     });
@@ -240,4 +256,11 @@ export class GuardedBackend implements Backend {
 function ownDeadlineMs(options: CircuitBreakerOptions | false): number {
   if (options === false || options.callTimeout === undefined) return Number.POSITIVE_INFINITY;
   return parseDuration('circuitBreaker.callTimeout', options.callTimeout);
+}
+
+/** Options with the defaults of a breaker around a backend. */
+function asForBackends(options: CircuitBreakerOptions): CircuitBreakerOptions {
+  const { recoveryTimeout = FIRST_OPEN_MS, resetTimeout = FORGIVEN_MS } = options;
+  const longestMs = Math.max(LONGEST_OPEN_MS, parseDuration('circuitBreaker.recoveryTimeout', recoveryTimeout));
+  return { backoffMax: longestMs, ...options, recoveryTimeout, resetTimeout };
 }

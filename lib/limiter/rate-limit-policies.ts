@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { PolicyInput } from '../contracts/policy.js';
 import type {
   OverrideTarget,
-  PlainPolicyOptions,
+  PlainPolicy,
   PolicyChangeNote,
   PolicyDocument,
   PolicyOverride,
@@ -159,7 +159,7 @@ export class RateLimitPolicies {
 function plainOptions(option: string, policy: PolicyInput): OverrideTarget {
   if (typeof policy === 'string') return policy;
   const isPlain = typeof policy === 'object' && Object.values(policy).every((value) => typeof value !== 'function');
-  if (isPlain && !('name' in policy) && !('scope' in policy)) return policy as PlainPolicyOptions;
+  if (isPlain && !('name' in policy) && !('scope' in policy)) return policy as PlainPolicy;
   throw new RateLimitConfigurationError(
     option,
     policy,

@@ -1,6 +1,6 @@
 import { RateLimitConfigurationError } from '../contracts/errors.js';
 import type { PolicyOptions } from '../contracts/policy.js';
-import type { CarriedCounters, OverrideTarget, PlainPolicyOptions, PolicyDocument } from '../contracts/policy-store.js';
+import type { CarriedCounters, OverrideTarget, PlainPolicy, PolicyDocument } from '../contracts/policy-store.js';
 import { compilePolicy, type CompiledPolicy, withId } from './compiled-policy.js';
 import { isShadowed } from './policy-document.js';
 import { keyOverride, type KeyOverride, PolicyOverrides } from './policy-overrides.js';
@@ -105,7 +105,7 @@ export class LivePolicies {
 const seriesId = (name: string, { series }: CarriedCounters): string => `${name}~${series}`;
 
 /** What is given, over what was there before. */
-function merged(option: string, base: PolicyOptions, given: string | PlainPolicyOptions): PolicyOptions {
+function merged(option: string, base: PolicyOptions, given: string | PlainPolicy): PolicyOptions {
   const changes: PolicyOptions = typeof given === 'string' ? { rate: given } : given;
   const { rate: _rate, limit: _limit, window: _window, burst, ...rest } = base;
   const quota = changes.rate === undefined ? quotaOf(option, base) : {};

@@ -1,6 +1,6 @@
 import { RateLimitConfigurationError } from '../contracts/errors.js';
 import type { PolicyChangeEvent } from '../contracts/events.js';
-import type { PlainPolicyOptions, PolicyDocument, PolicyOverride } from '../contracts/policy-store.js';
+import type { PlainPolicy, PolicyDocument, PolicyOverride } from '../contracts/policy-store.js';
 import { parseKeyPattern } from './key-pattern.js';
 import { anObject, onlyKnown } from './option-checks.js';
 
@@ -17,7 +17,7 @@ export type PolicyChange = Pick<PolicyChangeEvent, 'change' | 'policy' | 'key'>;
 export function withPolicy(
   document: PolicyDocument,
   name: string,
-  policy: string | PlainPolicyOptions,
+  policy: string | PlainPolicy,
   carryOver: CarryOver,
   fromLimit: number,
 ): PolicyDocument {

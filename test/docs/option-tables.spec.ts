@@ -1,8 +1,9 @@
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 import { DEFAULT_SETTINGS } from '../../lib/breaker/breaker.options.js';
 import { settingsOf } from '../../lib/rate-limit.options.js';
-import { ROOT, textOf } from './markdown.js';
+import { PAGES, ROOT, textOf } from './markdown.js';
 import { COMPILER_OPTIONS } from './type-checker.js';
 
 /** A table of options, under a comment that says of which type: `<!-- options: X -->`. */
@@ -15,7 +16,9 @@ interface OptionTable {
 }
 
 const TABLES: readonly OptionTable[] = [
-  ...textOf('README.md').matchAll(/<!-- options: (\w+)(?: beyond (\w+))? -->\n\n((?:\|.*\n)+)/g),
+  ...PAGES.map(textOf)
+    .join('\n')
+    .matchAll(/<!-- options: (\w+)(?: beyond (\w+))? -->\n\n((?:\|.*\n)+)/g),
 ].map(([, type = '', beyond, table = '']) => ({ type, beyond, defaults: defaultsOf(table) }));
 
 function defaultsOf(table: string): ReadonlyMap<string, string> {
@@ -28,10 +31,19 @@ function defaultsOf(table: string): ReadonlyMap<string, string> {
   );
 }
 
+/** The sources of all entry points but the one for tests. */
+const ENTRY_POINTS = [
+  'lib/index.ts',
+  ...['lib/backends', 'lib/integrations'].flatMap((folder) =>
+    readdirSync(join(ROOT, folder))
+      .map((name) => `${folder}/${name}/index.ts`)
+      .filter((file) => existsSync(join(ROOT, file))),
+  ),
+];
+
 /** Every exported type that is called options, with the names of its properties, as the compiler sees them. */
 function optionTypes(): ReadonlyMap<string, readonly string[]> {
-  const files = ['lib/index.ts', 'lib/backends/redis/index.ts', 'lib/integrations/terminus/index.ts'];
-  const entries = files.map((path) => join(ROOT, path));
+  const entries = ENTRY_POINTS.map((path) => join(ROOT, path));
   const program = ts.createProgram(entries, COMPILER_OPTIONS);
   const checker = program.getTypeChecker();
   const types = new Map<string, readonly string[]>();

@@ -118,6 +118,18 @@ export class FaultyApp implements AsyncDisposable {
     return [response.status, status];
   }
 
+  /** The same, with the whole body. */
+  async healthDetails(): Promise<readonly [number, string, string]> {
+    const response = await fetch(`${this.url}/health`);
+    const body = await response.text();
+    return [response.status, (JSON.parse(body) as { status: string }).status, body];
+  }
+
+  /** What all applications logged so far. */
+  lines(): readonly string[] {
+    return LOG.lines;
+  }
+
   /** What was logged of the backend that fails, by level. */
   logged(level: 'warn' | 'log'): readonly string[] {
     return LOG.lines.filter((line) => line.startsWith(`${level} Backend '${this.backend}'`));

@@ -1,4 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import type { BlipRow } from './blip-table.js';
 import type { Course } from './fault-run.js';
 import type { Cell, Row } from './fault-table.js';
 import { renderTable, rowIn, withoutTimes } from './fault-table.js';
@@ -15,8 +16,13 @@ export function rowOf(fault: string, courses: readonly Course[]): Row {
 }
 
 /** Keeps a row for whoever renders the table. */
-export async function keep(row: Row): Promise<void> {
-  const name = row.fault.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
+export const keep = (row: Row): Promise<void> => write(row.fault, row);
+
+/** The same for a blip. */
+export const keepBlip = (row: BlipRow): Promise<void> => write(`blip ${row.blip}`, row);
+
+async function write(title: string, row: object): Promise<void> {
+  const name = title.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
   await writeFile(new URL(`${name}.json`, MEASURED), `${JSON.stringify(row, null, 2)}\n`);
 }
 

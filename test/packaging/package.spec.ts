@@ -6,7 +6,14 @@ import { RedisServer } from '../support/redis-server.js';
 
 const NEST_11 = nest('^11.0.0');
 const NEST_12 = nest('^12.0.0');
-const ENTRIES = ['nestjs-floodgate', 'nestjs-floodgate/redis', 'nestjs-floodgate/terminus', 'nestjs-floodgate/testing'];
+const ENTRIES = [
+  'nestjs-floodgate',
+  'nestjs-floodgate/postgres',
+  'nestjs-floodgate/redis',
+  'nestjs-floodgate/terminus',
+  'nestjs-floodgate/testing',
+];
+const PG = { pg: '^8.0.0', '@types/pg': '^8.0.0' };
 const BIN = join(process.cwd(), 'node_modules/.bin');
 const INSTALL_LIMIT_MS = 180_000;
 
@@ -121,11 +128,11 @@ describe('on Nest 12 without ioredis and terminus', () => {
 describe.each([
   [
     'Nest 12, Terminus 12 and ioredis 6',
-    { ...NEST_12.core, ...NEST_12.http, ...NEST_12.more, '@nestjs/terminus': '^12.0.0', ioredis: '^6.0.0' },
+    { ...NEST_12.core, ...NEST_12.http, ...NEST_12.more, '@nestjs/terminus': '^12.0.0', ioredis: '^6.0.0', ...PG },
   ],
   [
     'Nest 11, Terminus 11 and ioredis 5',
-    { ...NEST_11.core, ...NEST_11.http, ...NEST_11.more, '@nestjs/terminus': '^11.0.0', ioredis: '^5.0.0' },
+    { ...NEST_11.core, ...NEST_11.http, ...NEST_11.more, '@nestjs/terminus': '^11.0.0', ioredis: '^5.0.0', ...PG },
   ],
 ])('on %s', (name, dependencies) => {
   const esmOnly = name.startsWith('Nest 12');

@@ -22,9 +22,10 @@ async function command(name: string, body: string): Promise<string> {
   return file;
 }
 
-/** Runs Jest's global setup on that machine, and shows what it found. */
+/** Looks for it on that machine, and shows what it found. */
 function setUp(given: Record<string, string> = {}) {
-  const source = `import setup from ${JSON.stringify(MODULE)}; setup(); console.log(process.env.REDIS_SERVER_BIN);`;
+  const source = `import { redisServerBinary } from ${JSON.stringify(MODULE)};
+    try { console.log(redisServerBinary()); } catch (error) { console.error(error.message); process.exit(1); }`;
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', source], {
     env: { PATH: bin, ...given },
     encoding: 'utf8',

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { freePort } from './free-port.js';
-import { RedisProcess } from './redis-process.js';
+import { ServerProcess } from './server-process.js';
 
 const HOST = '127.0.0.1';
 const START_ATTEMPTS = 5;
@@ -42,7 +42,7 @@ export interface RedisServerOptions {
  */
 export class RedisServer implements AsyncDisposable {
   readonly host = HOST;
-  #process: RedisProcess | undefined;
+  #process: ServerProcess | undefined;
   #client: Redis | undefined;
 
   private constructor(
@@ -190,11 +190,11 @@ export class RedisServer implements AsyncDisposable {
   }
 
   async #spawn(readiness?: Readiness): Promise<void> {
-    this.#process = await RedisProcess.spawn(this.directory, [
-      join(this.directory, 'redis.conf'),
-      ...['--port', String(this.port)],
-      ...(this.options.args ?? []),
-    ]);
+    this.#process = await ServerProcess.spawn({
+      command: process.env['REDIS_SERVER_BIN'] ?? 'redis-server',
+      args: [join(this.directory, 'redis.conf'), '--port', String(this.port), ...(this.options.args ?? [])],
+      directory: this.directory,
+    });
     await this.waitReady(readiness);
   }
 

@@ -1,4 +1,4 @@
-import { memoryBackend, type RateLimitModuleOptions } from 'nestjs-floodgate';
+import { filePolicyStore, memoryBackend, type RateLimitModuleOptions } from 'nestjs-floodgate';
 import { settingsOf } from '../../lib/rate-limit.options.js';
 import { thrownBy } from './policies/thrown.js';
 
@@ -9,6 +9,8 @@ describe('the options of the module', () => {
     expect(settings).toEqual({
       policies: {},
       apply: [],
+      policyStore: undefined,
+      lists: {},
       key: 'ip',
       failureMode: 'closed',
       localShare: 1,
@@ -33,6 +35,8 @@ describe('the options of the module', () => {
       backend,
       policies: { api: '5/m' },
       apply: ['api'],
+      policyStore: filePolicyStore({ path: 'limits.json' }),
+      lists: { deny: ['ip:198.51.100.0/24'] },
       key: 'user',
       failureMode: 'open',
       localShare: 0.5,
@@ -55,6 +59,8 @@ describe('the options of the module', () => {
   });
 
   it.each<[string, unknown, string]>([
+    ['policyStore', {}, 'Give filePolicyStore('],
+    ['lists', [], 'Give lists of keys'],
     ['backend', {}, 'Give memoryBackend()'],
     ['backend', 'redis', 'Give memoryBackend()'],
     ['backend', { ...memoryBackend(), ping: undefined }, 'Give memoryBackend()'],

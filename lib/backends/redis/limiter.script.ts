@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { Refund } from '../../contracts/backend.js';
 import type { AlgorithmName, Policy } from '../../contracts/policy.js';
-import type { ScriptingClient } from './redis-client.js';
+import type { Script, ScriptCall } from './redis-driver.js';
 import { LIMITER_SCRIPT } from './scripts/limiter.generated.js';
 import { subjectKey } from './subject-key.js';
 
-const SHA = createHash('sha1').update(LIMITER_SCRIPT).digest('hex');
+export const LIMITER: Script = {
+  text: LIMITER_SCRIPT,
+  hash: createHash('sha1').update(LIMITER_SCRIPT).digest('hex'),
+};
 
 /** By what letter the script knows an algorithm. */
 const LETTERS: Readonly<Record<AlgorithmName, string>> = {
@@ -21,13 +24,7 @@ export type Verb =
   | { readonly kind: 'refund'; readonly chargedAtMs: number | undefined }
   | { readonly kind: 'reset' };
 
-/** What the script is called with. */
-export interface LimiterCall {
-  readonly keys: readonly string[];
-  readonly parameters: readonly string[];
-}
-
-export function limiterCall(keyPrefix: string, verb: Verb, charges: readonly Refund[]): LimiterCall {
+export function limiterCall(keyPrefix: string, verb: Verb, charges: readonly Refund[]): ScriptCall {
   const keys: string[] = [];
   const parameters = verbParameters(verb);
   let number = 0;
@@ -45,14 +42,6 @@ export function limiterCall(keyPrefix: string, verb: Verb, charges: readonly Ref
   }
   return { keys, parameters };
 }
-
-/** Runs the script by its hash: fails if the server does not know it (any more). */
-export const runByHash = (client: ScriptingClient, { keys, parameters }: LimiterCall): Promise<unknown> =>
-  client.evalshaBuffer(SHA, keys.length, ...keys, ...parameters);
-
-/** Runs the script by its text, which the server keeps for later. */
-export const runByText = (client: ScriptingClient, { keys, parameters }: LimiterCall): Promise<unknown> =>
-  client.evalBuffer(LIMITER_SCRIPT, keys.length, ...keys, ...parameters);
 
 export const isUnknownScript = (error: unknown): boolean =>
   error instanceof Error && error.message.startsWith('NOSCRIPT');

@@ -1,4 +1,19 @@
 import { Redis, type RedisOptions } from 'ioredis';
+import { SilenceWatch } from './silence-watch.js';
+import { untilAborted } from './until-aborted.js';
+
+/** Who logs in. */
+export interface RedisCredentials {
+  readonly username?: string;
+  readonly password: string;
+}
+
+/** What a connection of the backend's own is made from. */
+export interface RedisServerOptions {
+  readonly url?: string | undefined;
+  readonly connection?: RedisOptions | undefined;
+  readonly credentials?: (() => RedisCredentials | Promise<RedisCredentials>) | undefined;
+}
 
 /** Longest pause between two attempts to connect, in ms. */
 const MAX_RETRY_DELAY_MS = 1_000;
@@ -19,9 +34,7 @@ const NEEDS_READY_CHECK = !('replyMapping' in ((Redis as unknown as { defaultOpt
 const DEFAULTS = {
   connectTimeout: 5_000,
   disconnectTimeout: 500,
-  socketTimeout: SOCKET_TIMEOUT_MS,
   maxLoadingRetryTime: MAX_RETRY_DELAY_MS,
-  retryStrategy: retryDelayMs,
   // A server that became a replica is left for the one that took over, once name or Sentinel points there.
   reconnectOnError: (error: Error): boolean => error.message.includes('READONLY'),
 } satisfies RedisOptions;
@@ -31,18 +44,32 @@ const REQUIRED = {
   enableOfflineQueue: false,
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
-  lazyConnect: false,
+  lazyConnect: true,
   replyMapping: 'legacy',
+  // Attempts are made here: ioredis could not wait for credentials.
+  retryStrategy: () => null,
 } satisfies RedisOptions;
 
-/** A client of the backend's own: it connects in the background, for as long as it takes, and as suits a limiter. */
+/**
+ * A client of the backend's own. Once it is opened, it connects in the background, for as long as it takes, and as suits
+ * a limiter.
+ */
 export class OwnedConnection {
   readonly client: Redis;
+  readonly silence: SilenceWatch;
   /** Why there is no connection, if there is none. */
   lastError: Error | undefined;
+  private readonly credentials: RedisServerOptions['credentials'];
+  private readonly retryDelayMs: (attempt: number) => unknown;
+  private readonly connectTimeoutMs: number;
+  private wanted = false;
+  private attempts = 0;
+  private retry: NodeJS.Timeout | undefined;
+  /** Hears of an attempt that failed before the client took part in it. */
+  onFailure = (): void => undefined;
 
-  constructor(server: string | RedisOptions) {
-    const given = typeof server === 'string' ? {} : server;
+  constructor({ url, connection = {}, credentials }: RedisServerOptions) {
+    const { socketTimeout = SOCKET_TIMEOUT_MS, retryStrategy = retryDelayMs, ...given } = connection;
     const options = {
       ...DEFAULTS,
       // A server that is loading says so itself, at once. Behind Sentinel the check also tells a master from a replica.
@@ -50,32 +77,90 @@ export class OwnedConnection {
       ...given,
       ...REQUIRED,
     };
-    this.client = typeof server === 'string' ? new Redis(server, options) : new Redis(options);
-    // Without a listener ioredis prints every failed attempt. Callers hear of the outage by their own failures.
-    this.client.on('error', (error: Error) => (this.lastError = error));
-    this.client.on('close', () => this.forgetSocketTimeout());
+    this.credentials = credentials;
+    this.retryDelayMs = retryStrategy ?? (() => undefined);
+    this.connectTimeoutMs = options.connectTimeout ?? DEFAULTS.connectTimeout;
+    // In this order ioredis takes from the URL what the options do not say, which its types leave out.
+    this.client = Reflect.construct(Redis, url === undefined ? [options] : [options, url]) as Redis;
+    this.silence = new SilenceWatch(socketTimeout, () => this.giveUp());
+    this.watch();
   }
 
-  /** Connects once more after `close`; an attempt that fails is told by the 'error' event, as any other. */
+  /** Connects and stays connected; harmless where that is so already. */
   open(): void {
-    if (this.client.status === 'end') this.client.connect().catch(() => undefined);
+    if (this.wanted) return;
+    this.wanted = true;
+    this.attempts = 0;
+    if (this.client.status === 'wait' || this.client.status === 'end') void this.attempt();
   }
 
   /** Lets pending answers come in, for a moment, and disconnects. */
   async close(): Promise<void> {
+    this.wanted = false;
+    clearTimeout(this.retry);
     // Answers come in order. QUIT would end the connection, and leave those that watch the sentinels open for ever.
-    if (this.client.status === 'ready') await inTime(this.client.ping().catch(() => undefined));
-    if (this.client.status === 'end') return;
+    if (this.client.status === 'ready') await inTime(this.client.ping().catch(ignore));
+    if (this.wanted || this.client.status === 'end' || this.client.status === 'wait') return;
     const ended = new Promise((resolve) => this.client.once('end', resolve));
     this.client.disconnect();
     await inTime(ended);
   }
 
-  /** ioredis 5 keeps the timer of a socket that closed, and would cut with it the connection that is made next. */
-  private forgetSocketTimeout(): void {
-    const timed = this.client as unknown as { socketTimeoutTimer?: NodeJS.Timeout | undefined };
-    clearTimeout(timed.socketTimeoutTimer);
-    timed.socketTimeoutTimer = undefined;
+  private watch(): void {
+    // The handshake waits for answers, too.
+    let shakingHands = false;
+    const handsShaken = (): void => {
+      if (shakingHands) this.silence.answered();
+      shakingHands = false;
+    };
+    // Without a listener ioredis prints every failed attempt. Callers hear of the outage by their own failures.
+    this.client.on('error', (error: Error) => (this.lastError = error));
+    this.client.on('connect', () => {
+      if (!shakingHands) this.silence.sent();
+      shakingHands = true;
+    });
+    this.client.on('ready', () => {
+      handsShaken();
+      this.attempts = 0;
+    });
+    this.client.on('close', handsShaken);
+    this.client.on('end', () => this.tryAgain());
+  }
+
+  private tryAgain(): void {
+    if (!this.wanted) return;
+    this.attempts += 1;
+    const delayMs = this.retryDelayMs(this.attempts);
+    if (typeof delayMs !== 'number') return;
+    clearTimeout(this.retry);
+    this.retry = setTimeout(() => void this.attempt(), delayMs).unref();
+  }
+
+  private async attempt(): Promise<void> {
+    try {
+      if (this.credentials !== undefined) await this.logIn(this.credentials);
+    } catch (error) {
+      this.lastError = error instanceof Error ? error : new Error('No credentials', { cause: error });
+      this.onFailure();
+      return this.tryAgain();
+    }
+    // What fails is told by the client's events.
+    if (this.wanted) this.client.connect().catch(ignore);
+  }
+
+  /** Asks for credentials, which the connection that is made next logs in with. */
+  private async logIn(credentials: NonNullable<RedisServerOptions['credentials']>): Promise<void> {
+    const asked = Promise.resolve(credentials());
+    const { username, password } = await untilAborted(asked, AbortSignal.timeout(this.connectTimeoutMs));
+    const { options } = this.client;
+    options.password = password;
+    if (username === undefined) delete options.username;
+    else options.username = username;
+  }
+
+  private giveUp(): void {
+    this.lastError = Object.assign(new Error('The connection is silent'), { code: 'ETIMEDOUT' });
+    this.client.disconnect(true);
   }
 }
 
@@ -91,4 +176,8 @@ async function inTime(promise: Promise<unknown>): Promise<void> {
 function retryDelayMs(attempt: number): number {
   const delayMs = Math.min(50 * 2 ** (attempt - 1), MAX_RETRY_DELAY_MS);
   return Math.round(delayMs * (1 - Math.random() / 2));
+}
+
+function ignore(): void {
+  // The outcome is seen by the client's status and events.
 }

@@ -1,4 +1,4 @@
-import type { RedisClient } from './redis-client.js';
+import type { RedisClient } from './ioredis-client.js';
 import { untilAborted } from './until-aborted.js';
 
 /** A client has no connection, and none is being made at this moment. */
@@ -22,10 +22,14 @@ export class RedisDisconnectedError extends Error {
 export class Readiness {
   private readonly waiting = new Set<(error?: Error) => void>();
 
-  /** @param lastError why there is no connection, where that is known */
+  /**
+   * @param lastError why there is no connection, where that is known
+   * @param connect makes a client connect that waits to be asked
+   */
   constructor(
     private readonly client: RedisClient,
     private readonly lastError: () => Error | undefined = () => undefined,
+    private readonly connect: () => void = () => void client.connect().catch(ignore),
   ) {}
 
   /** Whether commands can be sent now. */
@@ -40,10 +44,11 @@ export class Readiness {
    * @throws the signal's reason when it aborts
    */
   async wait(signal: AbortSignal): Promise<void> {
-    if (this.client.status === 'wait') this.client.connect().catch(ignore);
+    if (this.client.status === 'wait') this.connect();
     switch (this.client.status) {
       case 'ready':
         return;
+      case 'wait':
       case 'connecting':
       case 'connect':
         return this.next(signal);
@@ -88,7 +93,8 @@ export class Readiness {
 
   private readonly succeed = (): void => this.waiting.forEach((settle) => settle());
 
-  private readonly fail = (): void => {
+  /** The attempt that is waited for has failed. */
+  readonly fail = (): void => {
     const error = this.disconnected();
     this.waiting.forEach((settle) => settle(error));
   };

@@ -1,4 +1,4 @@
-import { BackendUnavailableError, isUnavailable } from '../../contracts/errors.js';
+import { BackendUnavailableError, isUnavailable, RateLimitConfigurationError } from '../../contracts/errors.js';
 
 /** Error codes of sockets and name resolution: the server cannot be reached. */
 const NETWORK =
@@ -76,8 +76,48 @@ function isInfrastructureReply(message: string): boolean {
   return REPLY_CODES.has(code) || REPLY_CODES.has(inner) || REPLY_TEXTS.some((text) => message.includes(text));
 }
 
-/** What the backend throws for an error of its driver: infrastructure as unavailable, anything else as the bug it is. */
+/** How servers of version 6 and of 7 say that a user may not run a command of a script. */
+const FORBIDDEN = /^NOPERM |-NOPERM |The user executing the script can't|User executing the script can't/;
+
+/** The command that a reply names: `NOPERM this user has no permissions to run the 'evalsha' command`. */
+const NAMED_COMMAND = /the '([a-z|]+)' command/i;
+
+/** All that a decision asks for. */
+const PERMISSIONS = '+evalsha +eval +get +set +setrange +del +time';
+
+/** A command of the ping script failed: in the form of the driver's own errors, which do not name it. */
+export class ScriptCommandError extends Error {
+  override readonly name = 'ReplyError';
+
+  constructor(
+    readonly commandName: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** What a user may not do, if that is what an error says: a mistake in the server's setting. */
+function forbidden(error: unknown, backend: string): RateLimitConfigurationError | undefined {
+  if (!isError(error) || !FORBIDDEN.test(error.message)) return undefined;
+  const command = error instanceof ScriptCommandError ? error.commandName : undefined;
+  const keys = /\bkeys?\b/.test(error.message);
+  const name = command ?? NAMED_COMMAND.exec(error.message)?.[1]?.toLowerCase();
+  const [what, mend] = keys
+    ? ["the user may not touch the limiter's keys", 'Allow its keyPrefix: ACL SETUSER <user> ~floodgate:*']
+    : [
+        `the user may not run ${name ?? 'a command of the script'}`,
+        `Allow it: ACL SETUSER <user> ${name === undefined ? PERMISSIONS : `+${name}`} (in all: ${PERMISSIONS})`,
+      ];
+  return new RateLimitConfigurationError(`redisBackend '${backend}'`, `NOPERM: ${what}`, `${mend}.`);
+}
+
+/**
+ * What the backend throws for an error of its driver: infrastructure as unavailable, a missing permission as the mistake
+ * it is, anything else as the bug it is.
+ */
 export function translated(error: unknown, backend: string): unknown {
-  if (isUnavailable(error) || !isInfrastructureError(error)) return error;
-  return BackendUnavailableError.of({ backend, cause: error });
+  if (isUnavailable(error)) return error;
+  if (isInfrastructureError(error)) return BackendUnavailableError.of({ backend, cause: error });
+  return forbidden(error, backend) ?? error;
 }

@@ -1,25 +1,14 @@
-import type { RedisOptions } from 'ioredis';
 import type { Backend, BackendRequest, ConsumeRequest, Refund, RefundRequest, Reply } from '../../contracts/backend.js';
 import type { CircuitBreakerOptions } from '../../contracts/breaker.js';
-import { RateLimitConfigurationError } from '../../contracts/errors.js';
 import { onlyKnown } from '../../policies/option-checks.js';
 import { consumeForAll, runForAll, sharesOf } from './cluster-decision.js';
-import { isUnknownScript, limiterCall, runByHash, runByText, type Verb } from './limiter.script.js';
-import { OwnedConnection } from './owned-connection.js';
-import { Readiness } from './readiness.js';
-import { isScriptingClient, type RedisClient, type ScriptingClient } from './redis-client.js';
+import { isUnknownScript, LIMITER, limiterCall, type Verb } from './limiter.script.js';
+import { checkPermissions } from './permissions.js';
+import { driverOf, type RedisConnection } from './redis-connection.js';
+import type { RedisDriver } from './redis-driver.js';
 import { translated } from './redis-errors.js';
 import { readReply } from './reply.js';
 import { untilAborted } from './until-aborted.js';
-
-/** Which Redis: a client of the application, or what a client of the backend's own is made from. */
-export type RedisConnection =
-  /** A `Redis` or `Cluster` of ioredis, with any options. It stays the application's to close. */
-  | { readonly client: RedisClient; readonly url?: never; readonly connection?: never }
-  /** Such as `redis://:password@host:6379/0`, or `rediss://` for TLS. */
-  | { readonly url: string; readonly client?: never; readonly connection?: never }
-  /** Options of ioredis, Sentinel's among them. */
-  | { readonly connection: RedisOptions; readonly client?: never; readonly url?: never };
 
 /** Options of `redisBackend()`. */
 export type RedisBackendOptions = RedisConnection & {
@@ -35,13 +24,23 @@ export type RedisBackendOptions = RedisConnection & {
  * Counters in Redis, shared by every process: a single server, Sentinel, or (with a client of the application) a
  * Cluster. The server's clock decides, and each decision is one script call.
  *
- * @throws RateLimitConfigurationError unless exactly one of `client`, `url` and `connection` is given
+ * Connects when an application that uses it listens, or with the first call; making it opens nothing.
+ *
+ * @throws RateLimitConfigurationError unless it is given a `client`, or a `url`, a `connection` or both
  *
  * @example
  * RateLimitModule.forRoot({ backend: redisBackend({ url: 'redis://localhost:6379' }) })
  */
 export function redisBackend(options: RedisBackendOptions): Backend {
-  onlyKnown('redisBackend', options, ['client', 'url', 'connection', 'keyPrefix', 'name', 'circuitBreaker']);
+  onlyKnown('redisBackend', options, [
+    'client',
+    'url',
+    'connection',
+    'credentials',
+    'keyPrefix',
+    'name',
+    'circuitBreaker',
+  ]);
   return new RedisBackend(options);
 }
 
@@ -56,19 +55,14 @@ class RedisBackend implements Backend {
   readonly name: string;
   readonly circuitBreaker?: CircuitBreakerOptions | false;
   private readonly keyPrefix: string;
-  private readonly owned: OwnedConnection | undefined;
-  private readonly client: ScriptingClient;
-  private readonly readiness: Readiness;
+  private readonly driver: RedisDriver;
 
   constructor(options: RedisBackendOptions) {
     const { name = 'redis', keyPrefix = 'floodgate:', circuitBreaker } = options;
     this.name = name;
     this.keyPrefix = keyPrefix;
     if (circuitBreaker !== undefined) this.circuitBreaker = circuitBreaker;
-    const server = serverOf(options);
-    this.owned = server === undefined ? undefined : new OwnedConnection(server);
-    this.client = (this.owned?.client ?? options.client) as ScriptingClient;
-    this.readiness = new Readiness(this.client, () => this.owned?.lastError);
+    this.driver = driverOf('redisBackend', options);
   }
 
   consume(request: ConsumeRequest): Promise<Reply> {
@@ -89,27 +83,30 @@ class RedisBackend implements Backend {
     await this.runAll({ kind: 'reset' }, request);
   }
 
-  /** A write that changes nothing: unlike PING it finds out that a server is a replica, full, or cannot persist. */
+  /** Asks for all that a decision asks for: unlike PING it finds out about a replica, a full server, and permissions. */
   async ping(signal: AbortSignal): Promise<void> {
     try {
-      if (!this.readiness.isReady) await this.readiness.wait(signal);
-      await untilAborted(this.client.set(`${this.keyPrefix}ping`, '', 'PX', 1, 'XX'), signal);
+      if (!this.driver.isReady) await this.driver.whenReady(signal);
+      await untilAborted(checkPermissions(this.driver, this.keyPrefix), signal);
     } catch (error) {
       throw translated(error, this.name);
     }
   }
 
-  /** A client that waits to be asked connects with the first call. */
   isConnected(): boolean {
-    return this.readiness.isReady || this.client.status === 'wait';
+    return this.driver.isConnected;
+  }
+
+  onConnected(listener: () => void): () => void {
+    return this.driver.onConnected(listener);
   }
 
   open(): void {
-    this.owned?.open();
+    this.driver.open();
   }
 
-  async close(): Promise<void> {
-    await this.owned?.close();
+  close(): Promise<void> {
+    return this.driver.close();
   }
 
   private runAll(verb: Verb, request: BackendRequest): Promise<Reply> {
@@ -120,37 +117,24 @@ class RedisBackend implements Backend {
 
   /** Only a Cluster has to be asked for each subject apart. */
   private sharesOf(charges: readonly Refund[]): ReturnType<typeof sharesOf> {
-    return this.client.isCluster && charges.length > 1 ? sharesOf(charges) : ONE_SHARE;
+    return this.driver.isCluster && charges.length > 1 ? sharesOf(charges) : ONE_SHARE;
   }
 
   private async run(verb: Verb, charges: readonly Refund[], { timeoutMs }: BackendRequest): Promise<Reply> {
     try {
-      if (!this.readiness.isReady) await this.readiness.wait(AbortSignal.timeout(Math.min(timeoutMs, MAX_TIMER_MS)));
+      if (!this.driver.isReady) await this.driver.whenReady(AbortSignal.timeout(Math.min(timeoutMs, MAX_TIMER_MS)));
       const call = limiterCall(this.keyPrefix, verb, charges);
       let reply: unknown;
       // Not by `catch` of the promise: with many calls on their way, a promise more for each is what the collector feels.
       try {
-        reply = await runByHash(this.client, call);
+        reply = await this.driver.runByHash(LIMITER, call);
       } catch (error) {
         if (!isUnknownScript(error)) throw error;
-        reply = await runByText(this.client, call);
+        reply = await this.driver.runByText(LIMITER, call);
       }
       return readReply(reply, charges);
     } catch (error) {
       throw translated(error, this.name);
     }
   }
-}
-
-/** What to connect to; nothing if the application gave its own client. */
-function serverOf(options: RedisBackendOptions): string | RedisOptions | undefined {
-  const { client, url, connection } = options;
-  const given = [client, url, connection].filter((one) => one !== undefined);
-  if (given.length !== 1) {
-    const names = Object.keys(options).filter((name) => ['client', 'url', 'connection'].includes(name));
-    throw new RateLimitConfigurationError('redisBackend', names, 'Give exactly one of client, url and connection.');
-  }
-  if (client === undefined) return url ?? connection;
-  if (isScriptingClient(client)) return undefined;
-  throw new RateLimitConfigurationError('redisBackend.client', client, 'Give a Redis or a Cluster of ioredis 5 or 6.');
 }

@@ -28,7 +28,7 @@ export class RateLimitHealthIndicator {
   ) {}
 
   /**
-   * Up while a backend can decide; else down in failure mode `closed` and degraded in the others, for they go on
+   * Up while a backend can decide; down where one is set up wrongly, for calls fail then whatever the mode; else down in failure mode `closed` and degraded in the others, for they go on
    * (Terminus 11 has no such word: up, with `degraded: true`). Asks the backends, so that a check finds out that one is
    * back even where nobody calls.
    *
@@ -38,6 +38,7 @@ export class RateLimitHealthIndicator {
     const check: Check = this.indicators.check(key);
     const { backends } = await this.backend.health();
     const details = { backends: Object.fromEntries(backends.map((one) => [one.name, detailsOf(one)])) };
+    if (backends.some(({ mistake }) => mistake)) return check.down(details);
     if (backends.some(isUp)) return check.up(details);
     if (this.backend.status().failureMode === 'closed') return check.down(details);
     return check.degraded?.(details) ?? check.up({ ...details, degraded: true });

@@ -64,14 +64,15 @@ describe('on a cluster of three masters', () => {
 
   it('refuses a single client of a cluster node for what it is: a wrong configuration', async () => {
     const [master] = cluster.masters;
-    const single = redisBackend({ client: new Redis(master!.url) });
+    const client = new Redis(master!.url);
+    const single = redisBackend({ client });
     const users = Array.from({ length: 20 }, (_, index) => `user:${index}`);
     const outcomes = await Promise.allSettled(users.map((key) => single.consume(asking(key))));
     const [refusal] = outcomes.flatMap((one) => (one.status === 'rejected' ? [one.reason as Error] : []));
     expect(refusal).toMatchObject({ name: 'ReplyError', message: expect.stringMatching(/^MOVED/) });
     expect(refusal).not.toBeInstanceOf(BackendUnavailableError);
     await single.close();
-    (single as unknown as { client: Redis }).client.disconnect();
+    client.disconnect();
   });
 
   it('serves the slots whose master lives, tells which do not, and keeps nothing reserved', async () => {

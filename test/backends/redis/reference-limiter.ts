@@ -5,6 +5,11 @@ import type { Trace } from './timed-limiter.js';
 
 export type ReferenceCall = ConsumeRequest & RefundRequest;
 
+interface Weights {
+  readonly counter: number;
+  readonly record: number;
+}
+
 interface Counter {
   readonly state: CounterState;
   readonly keptUntilMs: number;
@@ -28,7 +33,11 @@ export class ReferenceLimiter {
   private readonly sizes = new Map<string, number>();
   lastTrace: Trace = { px: -1, writes: 0 };
 
-  constructor(private readonly clock: () => number) {}
+  /** @param weights what a counter weighs in a key, and a record of a log: a key that gets heavier lets go of what is over */
+  constructor(
+    private readonly clock: () => number,
+    private readonly weights: Weights = { counter: 43, record: 13 },
+  ) {}
 
   consume({ charges, overdraw = false }: ReferenceCall): Reply {
     const nowMs = this.clock();
@@ -99,10 +108,10 @@ export class ReferenceLimiter {
     for (const key of new Set(charges.map((one) => one.key))) {
       const counters = this.subjects.get(key);
       if (!this.written.has(key) || counters === undefined) continue;
-      if (sizeOf(counters) > (this.sizes.get(key) ?? 0)) {
+      if (this.weightOf(counters) > (this.sizes.get(key) ?? 0)) {
         for (const [id, { keptUntilMs }] of counters) if (keptUntilMs + GRACE_MS <= nowMs) counters.delete(id);
       }
-      this.sizes.set(key, sizeOf(counters));
+      this.sizes.set(key, this.weightOf(counters));
       const neededMs = Math.max(...[...counters.values()].map(({ keptUntilMs }) => keptUntilMs + GRACE_MS));
       if (counters.size === 0) {
         this.expiresAtMs.delete(key);
@@ -114,11 +123,13 @@ export class ReferenceLimiter {
     this.lastTrace = { px, writes: this.written.size };
     this.written.clear();
   }
-}
 
-/** Bytes of a subject's counters: each has as many, and a log so many more for each of its records. */
-function sizeOf(counters: ReadonlyMap<string, Counter>): number {
-  let size = 0;
-  for (const { state } of counters.values()) size += 43 + (state.log ? (13 * (state.at - state.rest)) / 2 : 0);
-  return size;
+  private weightOf(counters: ReadonlyMap<string, Counter>): number {
+    const { counter, record } = this.weights;
+    let weight = 0;
+    for (const { state } of counters.values()) {
+      weight += counter + (state.log ? (record * (state.at - state.rest)) / 2 : 0);
+    }
+    return weight;
+  }
 }

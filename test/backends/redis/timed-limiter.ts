@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Backend } from '../../../lib/contracts/backend.js';
 import { redisBackend } from '../../../lib/backends/redis/redis.backend.js';
-import type { ScriptingClient } from '../../../lib/backends/redis/redis-client.js';
+import type { ScriptingClient } from '../../../lib/backends/redis/ioredis-client.js';
 import { LIMITER_SCRIPT } from '../../../lib/backends/redis/scripts/limiter.generated.js';
 
 /**
@@ -78,7 +78,7 @@ export function timedLimiter(client: Redis, clock: () => number, keyPrefix: stri
       return reply.subarray(0, -16);
     },
     evalBuffer: (script, numberOfKeys, ...rest) => scripting.evalBuffer(script, numberOfKeys, ...rest),
-    set: (...args) => client.set(...args),
+    pipeline: () => scripting.pipeline(),
     connect: () => client.connect(),
     on: (event, listener) => client.on(event, listener),
     off: (event, listener) => client.off(event, listener),

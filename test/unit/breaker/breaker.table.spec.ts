@@ -270,25 +270,24 @@ describe('the table of states and events', () => {
       expect(breaker.status()).toMatchObject({ state: 'open', tripCount: 2, retryAfterMs: 120_000 });
     });
 
-    it('hasten(): twice as long after each failed probe, up to recoveryTimeout', () => {
+    it('hasten(): later after each failed probe, up to recoveryTimeout', () => {
       const breaker = tripped({ recoveryTimeout: '10s', backoffMax: '1h' });
-      const waitsMs = [1_000, 2_000, 4_000, 8_000, 10_000, 10_000].map(() => {
+      const waitsMs = [1, 2, 3, 4, 5, 6].map(() => {
         breaker.hasten();
         const { retryAfterMs } = breaker.status();
         clock.advance(retryAfterMs);
         permitOf(breaker).failure(down);
         return retryAfterMs;
       });
-      expect(waitsMs).toEqual([1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
+      expect(waitsMs).toEqual([0, 1_000, 3_000, 7_000, 10_000, 10_000]);
     });
 
     it('hasten(): the backoff is the same after other options and after a snapshot', () => {
       const breaker = tripped({ backoffMultiplier: 100, backoffMax: '5h' });
       breaker.hasten();
       breaker.configure({ failureThreshold: 3 });
-      expect(breaker.status().retryAfterMs).toBe(1_000);
+      expect(breaker.status().retryAfterMs).toBe(0);
       breaker.restore(breaker.snapshot());
-      clock.advance(1_000);
       permitOf(breaker).failure(down);
       expect(breaker.status().retryAfterMs).toBe(6_000_000);
     });
@@ -303,17 +302,17 @@ describe('the table of states and events', () => {
       expect(breaker.isOverdue()).toBe(false);
     });
 
-    it('hasten(): no sooner than a second after it opened, and never later than it was', () => {
+    it('hasten(): no sooner than a second after a probe failed, and never later than it was', () => {
       const breaker = tripped();
+      breaker.hasten();
+      permitOf(breaker).failure(down);
       clock.advance(400);
       breaker.hasten();
       breaker.hasten();
       expect(breaker.status().retryAfterMs).toBe(600);
-      clock.advance(600);
-      breaker.hasten();
-      permitOf(breaker).failure(down);
-      expect(breaker.status().retryAfterMs).toBe(120_000);
       const brief = tripped({ recoveryTimeout: 100 });
+      brief.hasten();
+      permitOf(brief).failure(down);
       brief.hasten();
       expect(brief.status().retryAfterMs).toBe(100);
     });

@@ -103,7 +103,7 @@ export class ReferenceModel {
 
   hasten(now: number): void {
     if (this.state !== 'open' || this.mode !== 'auto') return;
-    const least = Math.min(1_000 * 2 ** (this.k - 1), this.options.recoveryTimeout);
+    const least = Math.min(1_000 * (2 ** (this.k - 1) - 1), this.options.recoveryTimeout);
     this.openUntil = Math.min(this.openUntil, Math.max(now, this.openedAt + least));
   }
 

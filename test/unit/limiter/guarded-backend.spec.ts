@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
 import { withDeadline } from '../../../lib/limiter/deadline.js';
 import { GuardedBackend } from '../../../lib/limiter/guarded-backend.js';
 import { isInfrastructureError } from '../../../lib/limiter/infrastructure.js';
@@ -10,19 +11,19 @@ import { manualClock } from '../../support/manual-clock.js';
 import { oneCall, refused, ScriptedBackend, type ScriptedBackendOptions } from './failover/scripted-backend.js';
 
 /** A backend behind a guard whose breaker trips at the second failure, on a clock that the test moves. */
-function guarded(circuitBreaker: CircuitBreakerOptions | false = {}, scripted: ScriptedBackendOptions = {}) {
+const guarded = (circuitBreaker: CircuitBreakerOptions | false = {}, scripted: ScriptedBackendOptions = {}) =>
+  guardedWith(
+    circuitBreaker && { failureThreshold: 2, recoveryTimeout: '10s', jitter: 0, ...circuitBreaker },
+    scripted,
+  );
+
+function guardedWith(circuitBreaker: CircuitBreakerOptions | false, scripted: ScriptedBackendOptions = {}) {
   const clock = manualClock(0);
   const inner = new ScriptedBackend('store', scripted);
   const guard = new GuardedBackend(inner);
   const events: RateLimitEvent[] = [];
   guard.connect({
-    circuitBreaker: circuitBreaker && {
-      failureThreshold: 2,
-      recoveryTimeout: '10s',
-      jitter: 0,
-      clock,
-      ...circuitBreaker,
-    },
+    circuitBreaker: circuitBreaker && { clock, ...circuitBreaker },
     timeoutMs: 1_000,
     notify: (event) => events.push(event),
   });
@@ -46,6 +47,13 @@ describe.each([
     const { inner, failure } = guarded({}, { async });
     const cause = (inner.error = refused());
     expect(await failure()).toMatchObject({ code: 'BACKEND_UNAVAILABLE', backend: 'store', retryAfterMs: 0, cause });
+  });
+
+  it('unwraps what a backend of another copy of the package has made unavailable', async () => {
+    const { inner, failure } = guarded({}, { async });
+    const cause = refused();
+    inner.error = Object.assign(new Error('away'), { code: 'BACKEND_UNAVAILABLE', retryAfterMs: 7_000, cause });
+    expect(await failure()).toMatchObject({ backend: 'store', retryAfterMs: 7_000, cause });
   });
 
   it('unwraps what a backend has made unavailable itself', async () => {
@@ -157,7 +165,7 @@ describe('a guard around a backend that tells whether it has a connection', () =
 
   it('sends no probe while there is none, so that none can fail and open the circuit for longer', async () => {
     const { inner, failure, clock, guard } = await cutOff();
-    for (let period = 0; period < 10; period += 1) {
+    for (let period = 0; period < 5; period += 1) {
       clock.advance(10_000);
       expect(await failure()).toMatchObject({ retryAfterMs: 0, cause: { code: 'CIRCUIT_OPEN' } });
       expect(await guard.health(1_000)).toMatchObject({ healthy: false });
@@ -207,8 +215,8 @@ describe('a guard around a backend that tells whether it has a connection', () =
       await failure();
       if (inner.drain().length > 0) probedMs.push(clock() - start);
     }
-    // A connection is there at 0.1 s, 0.3 s, ... ; the wait is 1 s, 2 s, 4 s, 8 s, and then `recoveryTimeout`.
-    expect(probedMs).toEqual([1_100, 3_100, 7_100, 15_100, 25_100, 35_100]);
+    // A connection is there at 0.1 s, 0.3 s, ... ; the wait is 0 s, 1 s, 3 s, 7 s, and then `recoveryTimeout`.
+    expect(probedMs).toEqual([100, 1_100, 4_100, 11_100, 21_100, 31_100]);
   });
 
   it.each([
@@ -239,16 +247,15 @@ describe('a guard around a backend that tells whether it has a connection', () =
   });
 
   it('probes a new connection at once even if the last failures were heard on it', async () => {
-    const { clock, inner, failure, guard } = guarded({ failureThreshold: 3 });
+    const { inner, failure, guard } = guarded({ failureThreshold: 3 });
     inner.error = refused();
     inner.connected = false;
     await failure();
     inner.connected = true;
     await failure();
     await failure();
-    expect(guard.breaker!.status()).toMatchObject({ state: 'open', retryAfterMs: 1_000 });
+    expect(guard.breaker!.status()).toMatchObject({ state: 'open', retryAfterMs: 0 });
     inner.error = undefined;
-    clock.advance(1_000);
     expect(await failure()).toBeUndefined();
   });
 
@@ -320,6 +327,147 @@ describe('a guard around a backend that tells whether it has a connection', () =
   });
 });
 
+describe('a guard around a backend that tells of new connections', () => {
+  /** A backend that says only that a connection was made: whoever looks finds it connected. */
+  function reconnecting(circuitBreaker: CircuitBreakerOptions = {}) {
+    const all = guarded(circuitBreaker);
+    const listeners = new Set<() => void>();
+    all.inner.onConnected = (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    };
+    return { ...all, listeners, reconnect: () => listeners.forEach((listener) => listener()) };
+  }
+
+  it('probes a connection at once that was lost and made again between two calls', async () => {
+    const { inner, failure, guard, reconnect } = reconnecting();
+    inner.error = refused();
+    await failure();
+    await failure();
+    inner.error = undefined;
+    expect(await failure()).toMatchObject({ cause: { code: 'CIRCUIT_OPEN' } });
+    reconnect();
+    expect(await failure()).toBeUndefined();
+    expect(guard.isClosed()).toBe(true);
+  });
+
+  it('probes it even if the failures of the old one are heard after the new one was made', async () => {
+    const { inner, failure, reconnect } = reconnecting();
+    await failure();
+    reconnect();
+    inner.error = refused();
+    await failure();
+    await failure();
+    inner.error = undefined;
+    expect(await failure()).toBeUndefined();
+  });
+
+  it('probes later and later where connections come and none works', async () => {
+    const { inner, failure, clock, reconnect } = reconnecting();
+    inner.error = refused();
+    await failure();
+    await failure();
+    inner.drain();
+    for (const waitMs of [0, 1_000, 3_000]) {
+      reconnect();
+      clock.advance(Math.max(0, waitMs - 1));
+      if (waitMs > 0) await failure();
+      expect(inner.drain()).toEqual([]);
+      clock.advance(1);
+      await failure();
+      expect(inner.drain()).toEqual(['consume']);
+    }
+  });
+
+  it('listens once it is used, and no longer than that', async () => {
+    const { failure, guard, listeners } = reconnecting();
+    expect(listeners.size).toBe(0);
+    await failure();
+    await failure();
+    expect(listeners.size).toBe(1);
+    await guard.close();
+    expect(listeners.size).toBe(0);
+  });
+});
+
+describe('a backend that stood still', () => {
+  /** Its circuit is open, and the answers of what opened it are still to come. */
+  async function stalled() {
+    const all = guarded({}, { async: true });
+    const { consume } = all.inner;
+    const answers: (() => void)[] = [];
+    all.inner.consume = async (request) => {
+      await new Promise<void>((resolve) => answers.push(resolve));
+      return consume.call(all.inner, request);
+    };
+    await Promise.all([all.failure(5), all.failure(5)]);
+    expect(all.guard.isClosed()).toBe(false);
+    all.inner.consume = consume;
+    return { ...all, move: () => answers.splice(0).forEach((answer) => answer()) };
+  }
+
+  it('is probed as soon as it answers what it left without an answer', async () => {
+    const { failure, guard, move } = await stalled();
+    expect(await failure()).toMatchObject({ cause: { code: 'CIRCUIT_OPEN' } });
+    move();
+    await setImmediate();
+    expect(await failure()).toBeUndefined();
+    expect(guard.isClosed()).toBe(true);
+  });
+
+  it('is not probed for a late error', async () => {
+    const { inner, failure, move } = await stalled();
+    inner.error = refused();
+    move();
+    await setImmediate();
+    inner.drain();
+    expect(await failure()).toMatchObject({ cause: { code: 'CIRCUIT_OPEN' } });
+    expect(inner.drain()).toEqual([]);
+  });
+});
+
+describe('the default breaker of a backend', () => {
+  it('opens for a second at first, twice as long after each failed probe, and for a minute at most', async () => {
+    const { inner, failure, guard, clock } = guardedWith({ failureThreshold: 2, jitter: 0 });
+    inner.error = refused();
+    await failure();
+    await failure();
+    const periodsMs: number[] = [];
+    while (periodsMs.length < 8) {
+      const { retryAfterMs } = guard.breaker!.status();
+      periodsMs.push(retryAfterMs);
+      clock.advance(retryAfterMs);
+      await failure();
+    }
+    expect(periodsMs).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
+  });
+
+  it('starts over once it has been closed for a second', async () => {
+    const { inner, failure, guard, clock } = guardedWith({ failureThreshold: 2, jitter: 0 });
+    const blip = async (): Promise<number> => {
+      inner.error = refused();
+      await failure();
+      await failure();
+      const { retryAfterMs } = guard.breaker!.status();
+      inner.error = undefined;
+      clock.advance(retryAfterMs);
+      await failure();
+      return retryAfterMs;
+    };
+    expect([await blip(), await blip()]).toEqual([1_000, 2_000]);
+    clock.advance(1_000);
+    expect(await blip()).toBe(1_000);
+  });
+
+  it('keeps what the application says', async () => {
+    const { inner, failure, guard } = guarded({ recoveryTimeout: '10m' });
+    inner.error = refused();
+    await failure();
+    expect(await failure()).toMatchObject({ retryAfterMs: 600_000 });
+    expect(guard.isClosed()).toBe(false);
+  });
+});
+
 describe('the deadline of a call', () => {
   it('ends the wait for a backend that never answers, as a failure of it', async () => {
     const { inner, failure, guard } = guarded();
@@ -360,6 +508,33 @@ describe('the deadline of a call', () => {
     const until = performance.now() + 200;
     while (performance.now() < until);
     expect((await answer).isDirectory()).toBe(true);
+  });
+
+  it('gives back the time in which the process itself did not run', async () => {
+    const answer = withDeadline(new Promise((resolve) => setTimeout(resolve, 60, 'done')), 50);
+    const until = performance.now() + 200;
+    while (performance.now() < until);
+    expect(await answer).toBe('done');
+  });
+
+  it('gives it back once, and no more than the deadline again', async () => {
+    const answer = withDeadline(new Promise(() => undefined), 20);
+    const until = performance.now() + 200;
+    while (performance.now() < until);
+    await expect(answer).rejects.toBeInstanceOf(DeadlineExceededError);
+  });
+
+  it('tells of an answer that came too late, and of no other', async () => {
+    let late = 0;
+    const hear = (): void => void (late += 1);
+    let resolve: (value: string) => void = () => undefined;
+    await withDeadline(Promise.resolve('in time'), 1, hear);
+    const slow = withDeadline(new Promise<string>((settle) => (resolve = settle)), 1, hear);
+    await expect(slow).rejects.toBeInstanceOf(DeadlineExceededError);
+    expect(late).toBe(0);
+    resolve('late');
+    await setImmediate();
+    expect(late).toBe(1);
   });
 
   it('may be longer than the longest timer of the platform', async () => {

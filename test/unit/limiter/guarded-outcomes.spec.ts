@@ -49,13 +49,45 @@ describe('a guarded backend', () => {
     const calls: string[] = [];
     const backend = replacing({ open: () => void calls.push('open'), close: () => void calls.push('close') });
     const settings = { circuitBreaker: {}, timeoutMs: 50, notify: () => undefined };
-    const [one, other] = [new GuardedBackend(backend), new GuardedBackend(backend)];
-    one.connect(settings);
-    other.connect(settings);
+    const started = (): GuardedBackend => {
+      const guard = new GuardedBackend(backend);
+      guard.connect(settings);
+      guard.join();
+      return guard;
+    };
+    const [one, other] = [started(), started()];
+    expect(calls).toEqual([]);
+    one.open();
+    other.open();
+    expect(calls).toEqual(['open']);
+    void one.close();
     void one.close();
     expect(calls).toEqual(['open']);
     void other.close();
-    one.connect(settings);
+    expect(calls).toEqual(['open', 'close']);
+    started().open();
     expect(calls).toEqual(['open', 'close', 'open']);
+  });
+
+  it('opens a backend with the first call, and not again after its application has ended', async () => {
+    const calls: string[] = [];
+    const guard = new GuardedBackend(replacing({ open: () => void calls.push('open') }));
+    expect(calls).toEqual([]);
+    await guard.consume(request);
+    await guard.consume(request);
+    expect(calls).toEqual(['open']);
+    await guard.close();
+    await guard.consume(request);
+    expect(calls).toEqual(['open']);
+  });
+
+  it('does not count an application that never started as one that uses the backend', () => {
+    const calls: string[] = [];
+    const backend = replacing({ close: () => void calls.push('close') });
+    const [failed, running] = [new GuardedBackend(backend), new GuardedBackend(backend)];
+    failed.connect({ circuitBreaker: {}, timeoutMs: 50, notify: () => undefined });
+    running.open();
+    void running.close();
+    expect(calls).toEqual(['close']);
   });
 });

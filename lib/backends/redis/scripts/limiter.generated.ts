@@ -1,4 +1,4 @@
-// Made from limiter.lua by scripts/embed-lua.mjs: edit that, then run `npm run lua`.
+// Made from limiter.lua by scripts/embed-scripts.mjs: edit that, then run `npm run embed`.
 
 export const LIMITER_SCRIPT = `--[[
 Decides calls and counts them: each verb of the limiter, atomically, for any number of policies and subjects.

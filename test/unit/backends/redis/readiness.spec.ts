@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import { Readiness } from '../../../../lib/backends/redis/readiness.js';
-import type { RedisClient } from '../../../../lib/backends/redis/redis-client.js';
+import type { RedisClient } from '../../../../lib/backends/redis/ioredis-client.js';
 
 /** The part of a client that shows whether it is connected. */
 class Connection extends EventEmitter {

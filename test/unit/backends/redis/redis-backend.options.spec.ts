@@ -1,10 +1,15 @@
 import { RateLimitConfigurationError } from '../../../../lib/contracts/errors.js';
 import { redisBackend, type RedisBackendOptions } from '../../../../lib/backends/redis/redis.backend.js';
 
+const CLIENT = { status: 'ready', isCluster: false, evalshaBuffer: () => null, evalBuffer: () => null };
+
 describe('redisBackend', () => {
   it.each([
     ['none', {}],
-    ['two', { url: 'redis://localhost', connection: {} }],
+    ['a client and a url', { url: 'redis://localhost', client: CLIENT }],
+    ['a client and credentials', { client: CLIENT, credentials: () => ({ password: 'x' }) }],
+    ['credentials alone', { credentials: () => ({ password: 'x' }) }],
+    ['credentials that are no function', { url: 'redis://localhost', credentials: 'secret' }],
     ['something that is no client', { client: { get: () => null } }],
   ])('refuses %s where it needs one client, url or connection', (_what, options) => {
     expect(() => redisBackend(options as unknown as RedisBackendOptions)).toThrow(RateLimitConfigurationError);

@@ -25,6 +25,8 @@ export class ScriptedBackend implements Backend {
   error: unknown;
   /** Whether it never answers at all. */
   silent = false;
+  /** Tells of new connections, where a test makes it. */
+  onConnected?: (listener: () => void) => () => void;
   /** Whether it says that it has a connection. */
   connected = true;
   /** The verbs that it was asked, oldest first. */

@@ -8,15 +8,23 @@ export interface RedisClient {
   readonly status: string;
   readonly isCluster: boolean;
   connect(): Promise<unknown>;
-  set(key: string, value: string, px: 'PX', milliseconds: number, xx: 'XX'): Promise<unknown>;
   on(event: 'ready' | 'close' | 'end', listener: () => void): unknown;
   off(event: 'ready' | 'close' | 'end', listener: () => void): unknown;
 }
 
-/** The same, with what ioredis has and does not declare: of every command a variant that replies with bytes. */
-export interface ScriptingClient extends RedisClient {
-  evalshaBuffer(sha: string, numberOfKeys: number, ...keysAndArguments: string[]): Promise<unknown>;
-  evalBuffer(script: string, numberOfKeys: number, ...keysAndArguments: string[]): Promise<unknown>;
+/** Of every command a variant that replies with bytes: ioredis has it and does not declare it. */
+export interface ScriptCommands<Result> {
+  evalshaBuffer(sha: string, numberOfKeys: number, ...keysAndArguments: string[]): Result;
+  evalBuffer(script: string, numberOfKeys: number, ...keysAndArguments: string[]): Result;
+}
+
+export interface ScriptPipeline extends ScriptCommands<ScriptPipeline> {
+  exec(): Promise<readonly (readonly [error: Error | null, reply: unknown])[] | null>;
+}
+
+export interface ScriptingClient extends RedisClient, ScriptCommands<Promise<unknown>> {
+  readonly options?: { readonly enableAutoPipelining?: boolean };
+  pipeline(): ScriptPipeline;
 }
 
 /** Whether this is a client of ioredis at all: TypeScript need not have looked. */

@@ -17,39 +17,44 @@ const NOT_FOUND = 127;
 const LOG_TAIL_LINES = 30;
 const EXIT_TIMEOUT_MS = 5_000;
 
-/** One process of the redis-server binary: its signals, its log, its end. It never outlives this process. */
-export class RedisProcess {
+export interface ServerCommand {
+  /** Its file, or its name on PATH. */
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Its working directory; its log goes there. */
+  readonly directory: string;
+  /** Who runs it. Default: who runs the tests. */
+  readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
+}
+
+/** The process of a server: its signals, its log, its end. It never outlives this process. */
+export class ServerProcess {
   readonly #child: ChildProcess;
   readonly #exited: Promise<void>;
   #frozen = false;
 
   private constructor(
     child: ChildProcess,
+    private readonly command: string,
     private readonly logFile: string,
   ) {
     this.#child = child;
     this.#exited = once(child, 'exit').then(() => this.#letGo());
   }
 
-  /**
-   * Starts `REDIS_SERVER_BIN`, or else the `redis-server` on PATH.
-   *
-   * @param directory its working directory; its log goes there
-   * @param args its command line
-   */
-  static async spawn(directory: string, args: readonly string[]): Promise<RedisProcess> {
-    const binary = process.env['REDIS_SERVER_BIN'] ?? 'redis-server';
-    const logFile = join(directory, 'redis.log');
+  static async spawn({ command, args, directory, owner }: ServerCommand): Promise<ServerProcess> {
+    const logFile = join(directory, 'server.log');
     const log = openSync(logFile, 'a');
     try {
-      const child = spawn('/bin/sh', ['-c', ON_A_LEASH, 'sh', binary, ...args], {
+      const child = spawn('/bin/sh', ['-c', ON_A_LEASH, 'sh', command, ...args], {
         cwd: directory,
         stdio: ['ignore', log, log, 'pipe'],
+        ...owner,
       });
       await once(child, 'spawn');
       child.unref();
       leashOf(child).unref();
-      return new RedisProcess(child, logFile);
+      return new ServerProcess(child, command, logFile);
     } finally {
       closeSync(log);
     }
@@ -95,14 +100,19 @@ export class RedisProcess {
     await this.#end('SIGTERM').catch(() => this.kill());
   }
 
-  async #end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+  /** SIGQUIT, by which PostgreSQL ends at once and takes its children along; and SIGKILL when that does not help. */
+  async quit(): Promise<void> {
+    await this.#end('SIGQUIT').catch(() => this.kill());
+  }
+
+  async #end(signal: 'SIGKILL' | 'SIGTERM' | 'SIGQUIT'): Promise<void> {
     if (this.running) this.#child.kill(signal);
     const timer = new AbortController();
     const late = delay(EXIT_TIMEOUT_MS, true, { signal: timer.signal }).catch(() => false);
     try {
       if (await Promise.race([this.#exited, late])) {
         throw new Error(
-          `redis-server (pid ${this.pid}) is alive ${EXIT_TIMEOUT_MS} ms after ${signal}:\n${this.logTail}`,
+          `${this.command} (pid ${this.pid}) is alive ${EXIT_TIMEOUT_MS} ms after ${signal}:\n${this.logTail}`,
         );
       }
     } finally {

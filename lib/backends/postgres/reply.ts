@@ -1,0 +1,48 @@
+import type { Charge, Reply } from '../../contracts/backend.js';
+import type { PolicyStatus } from '../../contracts/decision.js';
+import type { Policy } from '../../contracts/policy.js';
+
+/** Numbers that the function returns for each charge, after the time. */
+const STATUS = 3;
+
+/**
+ * Checks and reads what the function returned.
+ *
+ * @param order the charge that each part of it is of
+ * @throws TypeError if it is not what the function returns: something between here and PostgreSQL is not what it should be
+ */
+export function readReply(raw: unknown, charges: readonly Charge[], order: readonly number[]): Reply {
+  const numbers = typeof raw === 'string' ? raw.slice(1, -1).split(',').map(Number) : [];
+  const wanted = 1 + STATUS * charges.length;
+  if (numbers.length !== wanted || !numbers.every(Number.isSafeInteger)) {
+    throw new TypeError(
+      `The limiter function returned ${JSON.stringify(raw)?.slice(0, 200)}; expected ${wanted} whole numbers.`,
+    );
+  }
+  const [nowMs = 0, ...parts] = numbers;
+  const policies = new Array<PolicyStatus>(charges.length);
+  let allowed = true;
+  order.forEach((place, part) => {
+    const { policy } = charges[place] as Charge;
+    const status = statusOf(policy, parts.slice(part * STATUS, (part + 1) * STATUS));
+    policies[place] = status;
+    if (!status.allowed && policy.mode === 'enforce') allowed = false;
+  });
+  return { allowed, nowMs, policies };
+}
+
+function statusOf(
+  { name, limit, windowMs, mode }: Policy,
+  [remaining = 0, resetAfterMs = 0, retryAfterMs = 0]: readonly number[],
+): PolicyStatus {
+  return {
+    name,
+    limit,
+    windowMs,
+    allowed: retryAfterMs === 0,
+    remaining,
+    resetAfterMs,
+    retryAfterMs: retryAfterMs < 0 ? null : retryAfterMs,
+    mode,
+  };
+}

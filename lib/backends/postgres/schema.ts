@@ -1,0 +1,62 @@
+import { onlyKnown } from '../../policies/option-checks.js';
+import { LIMITER_SQL } from './sql/limiter.generated.js';
+import { SINGLE_SQL } from './sql/single.generated.js';
+import { TABLE_SQL } from './sql/table.generated.js';
+import { tableNames, type TableNames } from './table-names.js';
+
+/** Where the backend's table is, and of what kind. */
+export interface PostgresSchemaOptions {
+  /** Schema that holds everything the backend needs; made if it is missing. Default `public`. */
+  readonly schema?: string;
+  /** Name of the table: at most 50 bytes. Default `floodgate`. */
+  readonly table?: string;
+  /** Makes the table unlogged: faster, and empty after a crash or a failover. Default false. */
+  readonly unlogged?: boolean;
+}
+
+/**
+ * What a database needs, in order. Each can be run again without harm, and none takes away what an older release uses:
+ * a new contract of the function gets a new number in its name.
+ */
+const MIGRATIONS: readonly string[] = [TABLE_SQL, LIMITER_SQL, SINGLE_SQL];
+
+/** Statements that bring a database up to date, for a transaction in which they are alone. */
+export function migrationStatements(names: TableNames, unlogged: boolean): readonly string[] {
+  const { migrations } = names;
+  return [
+    `DO $do$ BEGIN
+  IF to_regnamespace(${literal(names.schema)}) IS NULL THEN CREATE SCHEMA ${names.schema}; END IF;
+END $do$`,
+    `CREATE TABLE IF NOT EXISTS ${migrations} (version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())`,
+    ...MIGRATIONS.flatMap((sql, index) => [
+      filled(sql, names, unlogged),
+      `INSERT INTO ${migrations} (version) VALUES (${index + 1}) ON CONFLICT (version) DO NOTHING`,
+    ]),
+  ];
+}
+
+/** Makes those who migrate at once wait for each other, whatever their tables, until their transaction ends. */
+export const MIGRATION_LOCK = 'SELECT pg_advisory_xact_lock(7308324466420147570)';
+
+/**
+ * SQL that sets a database up for `postgresBackend`, for `migrate: false` or for somebody with more privileges: one
+ * transaction, which can be run again at any time, and by many at once.
+ *
+ * @throws RateLimitConfigurationError for a name that PostgreSQL cannot hold
+ * @example
+ * await client.query(postgresSchema({ schema: 'limits' }));
+ */
+export function postgresSchema(options: PostgresSchemaOptions = {}): string {
+  onlyKnown('postgresSchema', options, ['schema', 'table', 'unlogged']);
+  const { schema = 'public', table = 'floodgate', unlogged = false } = options;
+  const names = tableNames('postgresSchema', schema, table);
+  const statements = ['BEGIN', MIGRATION_LOCK, ...migrationStatements(names, unlogged), 'COMMIT'];
+  return statements.map((sql) => `${sql.trimEnd().replace(/;$/, '')};\n`).join('\n');
+}
+
+function filled(sql: string, names: TableNames, unlogged: boolean): string {
+  const values: Readonly<Record<string, string>> = { ...names, unlogged: unlogged ? 'UNLOGGED' : '' };
+  return sql.replaceAll(/(?<![:\w]):([a-z]+)\b/g, (whole, name: string) => values[name] ?? whole);
+}
+
+const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;

@@ -1,0 +1,493 @@
+-- Decides calls and counts them: each verb of the limiter, atomically, for any number of policies and subjects.
+-- The arithmetic is that of lib/algorithms, operation by operation.
+--
+--   verb        0 consume, 1 overdraw (which charges even where the quota does not suffice), 2 peek, 3 refund, 4 reset,
+--               5 ping (which only finds out whether a decision could be stored)
+--   subjects    the subjects of the call, each once
+--   charges     ten numbers for each charge, those of one subject in a row: its number in `subjects`, id, algorithm,
+--               limit, windowMs, cost, burst, blockForMs, 0 for a shadow policy (else 1), and what a bucket owed right
+--               after the charge that is given back (-1: unknown)
+--   charged_at  of refund: the time of the charge that is given back, ms; -1 if unknown
+--   patience    how long to wait for each lock, ms
+--
+-- Returns now (ms), and for each charge remaining, resetAfterMs and retryAfterMs (0: allowed, -1: refused for ever).
+--
+-- `counters` of a row holds for each policy of its subject a header of seven numbers
+--               id, size (numbers in all), kept_until (ms; from then on it is as if never seen), windowMs (0: blocked
+--               until kept_until), and
+--                          at                       used                        rest
+--      1 fixed-window      window since the epoch   its units                   0
+--      2 sliding-window    window since the epoch   its units                   units of the window before
+--      3 token-bucket      a time, ms               what it lacked of being     the limit it refills at
+--                                                   full then, tokens x windowMs
+--      4 sliding-log       newest time, ms          units in all                0
+-- and after that of a log its units, oldest first, as pairs of time and number.
+--
+-- Locks are advisory ones of this transaction, one for each subject, taken in the order of their numbers: they cost no
+-- write, they hold subjects that have no row yet, and calls that cross cannot wait for each other. The clock is read
+-- when all are held.
+--
+-- Numbers are whole. What is stored or returned is below 2^53; a product beyond 2^52 is never formed, but for those of
+-- doubles, where lib/algorithms rounds too.
+
+CREATE OR REPLACE FUNCTION :limiter(
+  verb integer, subjects text[], charges bigint[], charged_at bigint, patience integer
+) RETURNS bigint[] LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $limiter$
+DECLARE
+  CONSUME CONSTANT integer := 0;
+  OVERDRAW CONSTANT integer := 1;
+  PEEK CONSTANT integer := 2;
+  REFUND CONSTANT integer := 3;
+  RESET CONSTANT integer := 4;
+  PING CONSTANT integer := 5;
+  FIXED CONSTANT bigint := 1;
+  SLIDING CONSTANT bigint := 2;
+  BUCKET CONSTANT bigint := 3;
+  LOG CONSTANT bigint := 4;
+  MAX_PRODUCT CONSTANT bigint := 4503599627370496;
+  MAX_INTEGER CONSTANT bigint := 9007199254740991;
+  FIELDS CONSTANT integer := 10;
+  HEADER CONSTANT integer := 7;
+  -- A row outlives its last counter by so much (ms): a clock that steps back by less finds all of them again.
+  GRACE CONSTANT bigint := 1000;
+  -- An expiry that moves with each call is set ahead by so much, so that most calls leave the index alone.
+  SLACK CONSTANT bigint := 5000;
+  total CONSTANT integer := cardinality(charges) / FIELDS;
+
+  setting text;
+  locked boolean;
+  lock_id bigint;
+  now_ms bigint;
+  reply bigint[];
+  allowed boolean := true;
+  -- With several subjects a first pass only asks, and stores nothing.
+  trial boolean := verb = CONSUME AND cardinality(subjects) > 1;
+
+  -- The subject in hand: its number, its row, and until when what changes is kept (0: nothing changes).
+  subject_number bigint;
+  value bigint[];
+  expires bigint;
+  has_row boolean;
+  stored_size integer;
+  kept bigint;
+  needed bigint;
+
+  -- The charge in hand.
+  field integer;
+  id bigint;
+  algorithm bigint;
+  quota bigint;
+  window_ms bigint;
+  cost bigint;
+  burst bigint;
+  block_ms bigint;
+  owed bigint;
+
+  -- Its counter: where it lies, how long it is (0: it is not there), and its state.
+  place integer;
+  size integer;
+  new_size integer;
+  kept_until bigint;
+  stored_ms bigint;
+  at bigint;
+  used bigint;
+  rest bigint;
+  records bigint[];
+  blocked_until bigint;
+
+  this_window bigint;
+  until_next bigint;
+  covered bigint;
+  free bigint;
+  left_over bigint;
+  taken bigint;
+  spot integer;
+  admitted boolean;
+  possible boolean;
+  remaining bigint;
+  reset_ms bigint;
+  retry_ms bigint;
+BEGIN
+  IF verb <> PEEK AND current_setting('transaction_read_only')::boolean THEN
+    RAISE EXCEPTION 'the limiter cannot count in a read-only transaction' USING ERRCODE = 'read_only_sql_transaction';
+  END IF;
+  setting := set_config('lock_timeout', patience::text, true);
+  IF verb = PING THEN
+    -- Changes nothing, and fails if a decision could not be stored.
+    INSERT INTO :table SELECT * FROM :table WHERE false;
+    UPDATE :table t SET counters = t.counters WHERE false;
+    DELETE FROM :table WHERE false;
+  END IF;
+  IF verb <> PEEK THEN
+    IF cardinality(subjects) = 1 THEN
+      locked := pg_advisory_xact_lock(hashtextextended(subjects[1], :seed)) IS NULL;
+    ELSE
+      FOR lock_id IN SELECT DISTINCT hashtextextended(s.subject, :seed) FROM unnest(subjects) s (subject) ORDER BY 1 LOOP
+        locked := pg_advisory_xact_lock(lock_id) IS NULL;
+      END LOOP;
+    END IF;
+  END IF;
+  now_ms := floor(extract(epoch FROM pg_catalog.clock_timestamp()) * 1000);
+
+  -- At most twice: what is not allowed stays so, and a trial is made once.
+  <<pass>>
+  LOOP
+    reply := ARRAY[now_ms];
+    subject_number := 0;
+    FOR index IN 0 .. total LOOP
+      field := index * FIELDS;
+
+      -- 1. From one subject to the next.
+      IF index = total OR charges[field + 1] <> subject_number THEN
+        IF subject_number > 0 AND kept > 0 AND NOT trial THEN
+          -- A limiter need not wait for the disk: a crash forgets what came within the last moment.
+          setting := set_config('synchronous_commit', 'off', true);
+          IF cardinality(value) > stored_size THEN
+            -- A row that grows lets go of counters that are over for good.
+            place := 1;
+            WHILE place <= cardinality(value) LOOP
+              size := value[place + 1];
+              IF value[place + 2] + GRACE <= now_ms THEN
+                value := value[: place - 1] || value[place + size :];
+              ELSE
+                place := place + size;
+              END IF;
+            END LOOP;
+          END IF;
+          IF cardinality(value) = 0 THEN
+            DELETE FROM :table t WHERE t.subject = subjects[subject_number];
+          ELSE
+            needed := kept + GRACE;
+            IF needed > expires THEN
+              expires := needed + SLACK;
+            END IF;
+            IF has_row THEN
+              UPDATE :table t SET counters = value, expires_ms = expires WHERE t.subject = subjects[subject_number];
+              has_row := FOUND;
+            END IF;
+            IF NOT has_row THEN
+              INSERT INTO :table AS t (subject, expires_ms, counters)
+              VALUES (subjects[subject_number], expires, value)
+              ON CONFLICT (subject) DO UPDATE SET counters = EXCLUDED.counters, expires_ms = EXCLUDED.expires_ms;
+            END IF;
+          END IF;
+        END IF;
+        EXIT WHEN index = total;
+
+        subject_number := charges[field + 1];
+        SELECT t.counters, t.expires_ms INTO value, expires FROM :table t WHERE t.subject = subjects[subject_number];
+        has_row := FOUND;
+        IF NOT has_row THEN
+          value := '{}';
+          expires := 0;
+        END IF;
+        kept := 0;
+        stored_size := cardinality(value);
+      END IF;
+
+      -- 2. The charge and its counter.
+      id := charges[field + 2];
+      algorithm := charges[field + 3];
+      quota := charges[field + 4];
+      window_ms := charges[field + 5];
+      cost := charges[field + 6];
+      burst := charges[field + 7];
+      block_ms := charges[field + 8];
+      place := 1;
+      size := 0;
+      WHILE place <= cardinality(value) LOOP
+        IF value[place] = id THEN
+          size := value[place + 1];
+          kept_until := value[place + 2];
+          stored_ms := value[place + 3];
+          at := value[place + 4];
+          used := value[place + 5];
+          rest := value[place + 6];
+          EXIT;
+        END IF;
+        place := place + value[place + 1];
+      END LOOP;
+
+      -- A kept_until of 0 says that it must be stored, whatever becomes of it; of now, that there is nothing to keep.
+      blocked_until := 0;
+      IF size > 0 AND stored_ms = 0 AND kept_until > now_ms AND block_ms > 0 AND verb <> RESET THEN
+        -- A block never outlasts the policy's own, not even when the clock steps back or the policy changes.
+        blocked_until := least(kept_until, now_ms + block_ms);
+        IF blocked_until < kept_until THEN
+          kept_until := 0;
+        END IF;
+      ELSIF size = 0 OR stored_ms = 0 OR verb = RESET THEN
+        -- Never seen: as if last used before the epoch, by nobody.
+        kept_until := CASE WHEN size > 0 AND (kept_until > now_ms OR verb = RESET) THEN 0 ELSE now_ms END;
+        stored_ms := window_ms;
+        at := -1;
+        used := 0;
+        rest := 0;
+        records := '{}';
+      ELSIF algorithm = LOG THEN
+        records := value[place + HEADER : place + size - 1];
+      END IF;
+
+      -- 3. As of now.
+      IF blocked_until > 0 THEN
+        -- Nothing is counted meanwhile.
+      ELSIF algorithm = SLIDING THEN
+        this_window := now_ms / stored_ms;
+        IF at < this_window THEN
+          rest := CASE WHEN at = this_window - 1 THEN used ELSE 0 END;
+          used := 0;
+          at := this_window;
+        ELSIF at > this_window + 1 THEN
+          at := this_window + 1;
+          kept_until := 0;
+        END IF;
+        IF stored_ms <> window_ms THEN
+          used := used + (rest * least(stored_ms, (at + 1) * stored_ms - now_ms) + stored_ms - 1) / stored_ms;
+          used := least(used, MAX_PRODUCT / window_ms);
+          at := now_ms / window_ms;
+          rest := 0;
+          kept_until := 0;
+        END IF;
+      ELSIF algorithm = FIXED THEN
+        this_window := now_ms / window_ms;
+        IF stored_ms <> window_ms THEN
+          IF now_ms / stored_ms > at THEN
+            used := 0;
+          END IF;
+          at := this_window;
+          kept_until := 0;
+        ELSIF at < this_window THEN
+          at := this_window;
+          used := 0;
+        ELSIF at > this_window + 1 THEN
+          at := this_window + 1;
+          kept_until := 0;
+        END IF;
+      ELSIF algorithm = BUCKET THEN
+        IF used > 0 THEN
+          IF at > now_ms OR rest <> quota OR stored_ms <> window_ms THEN
+            kept_until := 0;
+          END IF;
+          IF now_ms > at THEN
+            -- Compared before it is multiplied: the product may be larger than any number.
+            used := CASE WHEN now_ms - at > used / rest THEN 0 ELSE used - (now_ms - at) * rest END;
+          END IF;
+          IF stored_ms <> window_ms THEN
+            used := least(
+              (used / stored_ms)::float8 * window_ms + ceil(((used % stored_ms)::float8 * window_ms) / stored_ms),
+              MAX_PRODUCT
+            );
+          END IF;
+        END IF;
+        at := now_ms;
+        rest := quota;
+      ELSE
+        IF at > now_ms THEN
+          -- The clock stepped back: what lies in the future came now.
+          FOR spot IN 1 .. cardinality(records) BY 2 LOOP
+            records[spot] := least(records[spot], now_ms);
+          END LOOP;
+          at := now_ms;
+          kept_until := 0;
+        END IF;
+        spot := 1;
+        WHILE spot < cardinality(records) AND records[spot] + window_ms <= now_ms LOOP
+          used := used - records[spot + 1];
+          spot := spot + 2;
+        END LOOP;
+        IF spot > 1 THEN
+          records := records[spot :];
+        END IF;
+      END IF;
+
+      -- 4. Whether its policy admits the call.
+      -- Until the present window ends; it may be one to come, where the clock stepped back.
+      IF algorithm = FIXED OR algorithm = SLIDING THEN
+        until_next := (at + 1) * window_ms - now_ms;
+        covered := least(until_next, window_ms);
+      END IF;
+      free := quota - used - cost;
+      admitted := true;
+      IF verb = CONSUME AND cost > 0 THEN
+        admitted := CASE
+          WHEN blocked_until > 0 OR quota = 0 THEN false
+          WHEN algorithm = SLIDING THEN free >= 0 AND rest * covered <= free * window_ms
+          WHEN algorithm = BUCKET THEN cost <= burst AND used <= (burst - cost) * window_ms
+          ELSE free >= 0
+        END;
+        IF allowed AND NOT admitted AND charges[field + 9] = 1 THEN
+          allowed := false;
+          IF index > 0 THEN
+            -- Once more, knowing it.
+            trial := false;
+            CONTINUE pass;
+          END IF;
+        END IF;
+      END IF;
+
+      -- 5. Charges, gives back or blocks.
+      possible := admitted;
+      IF NOT admitted THEN
+        possible := quota > 0 AND cost <= burst;
+        IF block_ms > 0 AND possible AND blocked_until = 0 THEN
+          blocked_until := now_ms + block_ms;
+          kept_until := 0;
+        END IF;
+      ELSIF cost = 0 OR blocked_until > 0 THEN
+        -- Nothing to count.
+      ELSIF verb = CONSUME OR verb = OVERDRAW THEN
+        IF allowed THEN
+          kept_until := 0;
+          IF algorithm = SLIDING THEN
+            used := least(used + cost, MAX_PRODUCT / window_ms);
+          ELSIF algorithm = FIXED THEN
+            used := least(used + cost, MAX_INTEGER);
+          ELSIF algorithm = BUCKET THEN
+            used := least(used + least(cost, MAX_PRODUCT / window_ms + 1) * window_ms, MAX_PRODUCT);
+          ELSE
+            taken := least(cost, MAX_INTEGER - used);
+            at := now_ms;
+            used := used + taken;
+            records := records || ARRAY[now_ms, taken];
+          END IF;
+        END IF;
+      ELSIF verb = REFUND AND size > 0 AND quota > 0 THEN
+        kept_until := 0;
+        IF algorithm = BUCKET THEN
+          left_over := least(cost, MAX_PRODUCT / window_ms + 1) * window_ms;
+          owed := charges[field + 10];
+          IF owed >= 0 THEN
+            -- What was owed first is repaid first.
+            taken := CASE WHEN charged_at < 0 THEN 0 ELSE greatest(0, now_ms - charged_at) END;
+            left_over := least(left_over, CASE WHEN taken > owed / quota THEN 0 ELSE owed - taken * quota END);
+          END IF;
+          used := greatest(0, used - left_over);
+        ELSIF algorithm = FIXED THEN
+          IF charged_at < 0 OR charged_at / window_ms = at THEN
+            used := greatest(0, used - cost);
+          END IF;
+        ELSIF algorithm = SLIDING THEN
+          IF charged_at < 0 THEN
+            rest := greatest(0, rest - greatest(0, cost - used));
+            used := greatest(0, used - cost);
+          ELSIF charged_at / window_ms = at THEN
+            used := greatest(0, used - cost);
+          ELSIF charged_at / window_ms = at - 1 THEN
+            rest := greatest(0, rest - cost);
+          END IF;
+        ELSE
+          -- The newest first.
+          left_over := cost;
+          FOR spot IN REVERSE cardinality(records) - 1 .. 1 BY 2 LOOP
+            IF charged_at < 0 OR records[spot] = charged_at THEN
+              taken := least(left_over, records[spot + 1]);
+              left_over := left_over - taken;
+              records[spot + 1] := records[spot + 1] - taken;
+            END IF;
+          END LOOP;
+          used := used - (cost - left_over);
+          records := ARRAY(
+            SELECT records[r.spot] FROM generate_subscripts(records, 1) r (spot)
+            WHERE records[((r.spot + 1) / 2) * 2] > 0 ORDER BY r.spot
+          );
+          IF cardinality(records) > 0 THEN
+            at := records[cardinality(records) - 1];
+          END IF;
+        END IF;
+      END IF;
+
+      -- 6. What the policy says of it.
+      remaining := 0;
+      reset_ms := 0;
+      IF blocked_until > 0 THEN
+        reset_ms := blocked_until - now_ms;
+      ELSIF quota = 0 THEN
+        -- Nothing is counted.
+      ELSIF algorithm = SLIDING THEN
+        remaining := quota - used - (rest * covered + window_ms - 1) / window_ms;
+        IF used > 0 THEN
+          reset_ms := until_next + window_ms;
+        ELSIF rest > 0 THEN
+          reset_ms := until_next;
+        END IF;
+      ELSIF algorithm = FIXED THEN
+        remaining := quota - used;
+        IF used > 0 THEN
+          reset_ms := until_next;
+        END IF;
+      ELSIF algorithm = BUCKET THEN
+        remaining := burst - (used + window_ms - 1) / window_ms;
+        reset_ms := (used + quota - 1) / quota;
+      ELSE
+        remaining := quota - used;
+        IF cardinality(records) > 0 THEN
+          reset_ms := at + window_ms - now_ms;
+        END IF;
+      END IF;
+
+      retry_ms := 0;
+      IF admitted THEN
+        -- At once.
+      ELSIF NOT possible THEN
+        retry_ms := -1;
+      ELSIF blocked_until > 0 THEN
+        retry_ms := reset_ms;
+      ELSIF algorithm = SLIDING THEN
+        retry_ms := CASE
+          WHEN free >= 0 THEN until_next - (free * window_ms) / rest
+          ELSE until_next + window_ms - ((quota - cost) * window_ms) / used
+        END;
+      ELSIF algorithm = FIXED THEN
+        retry_ms := until_next;
+      ELSIF algorithm = BUCKET THEN
+        retry_ms := (used - (burst - cost) * window_ms + quota - 1) / quota;
+      ELSE
+        left_over := used + cost - quota;
+        retry_ms := window_ms;
+        FOR spot IN 1 .. cardinality(records) BY 2 LOOP
+          left_over := left_over - records[spot + 1];
+          IF left_over <= 0 THEN
+            retry_ms := records[spot] + window_ms - now_ms;
+            EXIT;
+          END IF;
+        END LOOP;
+      END IF;
+      reply := reply || ARRAY[greatest(remaining, 0), reset_ms, retry_ms];
+
+      -- 7. What it leaves behind. A limit of 0 leaves all as it is.
+      IF verb <> PEEK AND (quota > 0 OR verb = RESET) AND (kept_until = 0 OR reset_ms > 0 AND now_ms + reset_ms > kept_until) THEN
+        -- 1: it changes, and is over.
+        kept_until := CASE WHEN reset_ms > 0 THEN now_ms + reset_ms ELSE 1 END;
+        kept := greatest(kept, kept_until);
+        IF reset_ms = 0 THEN
+          value := value[: place - 1] || value[place + size :];
+        ELSE
+          IF blocked_until > 0 THEN
+            window_ms := 0;
+            at := 0;
+            used := 0;
+            rest := 0;
+          END IF;
+          new_size := HEADER;
+          IF algorithm = LOG AND blocked_until = 0 THEN
+            new_size := HEADER + cardinality(records);
+          END IF;
+          IF size = HEADER AND new_size = HEADER THEN
+            value[place + 2] := kept_until;
+            value[place + 3] := window_ms;
+            value[place + 4] := at;
+            value[place + 5] := used;
+            value[place + 6] := rest;
+          ELSE
+            value := value[: place - 1] || ARRAY[id, new_size, kept_until, window_ms, at, used, rest]
+              || CASE WHEN new_size > HEADER THEN records END || value[place + size :];
+          END IF;
+        END IF;
+      END IF;
+    END LOOP;
+    EXIT WHEN NOT trial;
+    trial := false;
+  END LOOP;
+  RETURN reply;
+END
+$limiter$;

@@ -1,0 +1,26 @@
+import { createHash } from 'node:crypto';
+import { isUnknownScript, LIMITER } from './limiter.script.js';
+import type { RedisDriver, Script } from './redis-driver.js';
+import { ScriptCommandError } from './redis-errors.js';
+import { PING_SCRIPT } from './scripts/ping.generated.js';
+
+const PING: Script = { text: PING_SCRIPT, hash: createHash('sha1').update(PING_SCRIPT).digest('hex') };
+
+/**
+ * Runs every command that a decision runs, by hash and by text, and changes nothing.
+ *
+ * @throws what a decision would be answered; where it is about one command of the script, with that one's name
+ */
+export async function checkPermissions(driver: RedisDriver, keyPrefix: string): Promise<void> {
+  // No subject's key, for those have braces.
+  const keys = [`${keyPrefix}ping`];
+  const byHash = driver.runByHash(LIMITER, { keys, parameters: ['peek'] }).then(
+    () => undefined,
+    (error: unknown) => (isUnknownScript(error) ? undefined : error),
+  );
+  const reply = await driver.runByText(PING, { keys, parameters: [] });
+  const [command, message] = reply as readonly (Buffer | undefined)[];
+  if (command !== undefined) throw new ScriptCommandError(command.toString(), message?.toString() ?? '');
+  const error = await byHash;
+  if (error !== undefined) throw error as Error;
+}

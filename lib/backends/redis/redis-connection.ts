@@ -1,0 +1,62 @@
+import type { RedisOptions } from 'ioredis';
+import { RateLimitConfigurationError } from '../../contracts/errors.js';
+import { isScriptingClient, type RedisClient, type ScriptingClient } from './ioredis-client.js';
+import { IoredisDriver } from './ioredis-driver.js';
+import { OwnedConnection, type RedisCredentials } from './owned-connection.js';
+import type { RedisDriver } from './redis-driver.js';
+
+/** Which Redis: a client of the application, or what a client of the backend's own is made from. */
+export type RedisConnection =
+  /** A `Redis` or `Cluster` of ioredis, with any options. It stays the application's to close. */
+  | {
+      readonly client: RedisClient;
+      readonly url?: never;
+      readonly connection?: never;
+      readonly credentials?: never;
+    }
+  | (RedisAddress & {
+      readonly client?: never;
+      /** Asked for each new connection, for passwords and tokens that change. They stand above those of `url`. */
+      readonly credentials?: () => RedisCredentials | Promise<RedisCredentials>;
+    });
+
+/** Where a client of the backend's own connects to: a URL, options, or both; the options stand above the URL. */
+export type RedisAddress =
+  | {
+      /** Such as `redis://:password@host:6379/0`, or `rediss://` for TLS. */
+      readonly url: string;
+      readonly connection?: RedisOptions;
+    }
+  | {
+      readonly url?: never;
+      /** Options of ioredis, Sentinel's among them. */
+      readonly connection: RedisOptions;
+    };
+
+/**
+ * The driver of a connection.
+ *
+ * @param place what is given the connection, for errors
+ * @throws RateLimitConfigurationError unless it is a `client`, or a `url`, a `connection` or both
+ */
+export function driverOf(place: string, options: RedisConnection): RedisDriver {
+  const { client, url, connection, credentials } = options;
+  if (client === undefined) {
+    if (url === undefined && connection === undefined) refuse(place, Object.keys(options), GIVE_ONE);
+    if (credentials !== undefined && typeof credentials !== 'function') {
+      refuse(`${place}.credentials`, credentials, 'Give a function that answers { username?, password }.');
+    }
+    const owned = new OwnedConnection({ url, connection, credentials });
+    return new IoredisDriver(owned.client as unknown as ScriptingClient, owned);
+  }
+  const others = (['url', 'connection', 'credentials'] as const).filter((name) => options[name] !== undefined);
+  if (others.length > 0) refuse(place, ['client', ...others], GIVE_ONE);
+  if (!isScriptingClient(client)) refuse(`${place}.client`, client, 'Give a Redis or a Cluster of ioredis 5 or 6.');
+  return new IoredisDriver(client);
+}
+
+const GIVE_ONE = 'Give a client; or url, connection or both, and credentials if you like.';
+
+function refuse(option: string, received: unknown, mend: string): never {
+  throw new RateLimitConfigurationError(option, received, mend);
+}

@@ -1,0 +1,95 @@
+import { createHash } from 'node:crypto';
+import { BackendUnavailableError } from '../../contracts/errors.js';
+import type { PolicyDocument, PolicyStore } from '../../contracts/policy-store.js';
+import { onlyKnown } from '../../policies/option-checks.js';
+import { isUnknownScript } from './limiter.script.js';
+import { driverOf, type RedisConnection } from './redis-connection.js';
+import type { RedisDriver, Script, ScriptCall } from './redis-driver.js';
+import { translated } from './redis-errors.js';
+import { POLICIES_SCRIPT } from './scripts/policies.generated.js';
+
+/** Options of `redisPolicyStore()`. */
+export type RedisPolicyStoreOptions = RedisConnection & {
+  /** What its key begins with. Default `floodgate:`. */
+  readonly keyPrefix?: string;
+  /** Shown in health and errors. Default `redis-policies`. */
+  readonly name?: string;
+};
+
+const SCRIPT: Script = { text: POLICIES_SCRIPT, hash: createHash('sha1').update(POLICIES_SCRIPT).digest('hex') };
+
+/** Longest wait for a connection, in ms. */
+const CONNECT_MS = 1_000;
+
+/** Changes that others made at the same moment, before one is given up. */
+const MAX_ATTEMPTS = 20;
+
+/**
+ * Keeps changes of policies in Redis, for all processes that share it. They never expire.
+ *
+ * @throws RateLimitConfigurationError unless it is given a `client`, or a `url`, a `connection` or both
+ * @example
+ * RateLimitModule.forRoot({ policies, policyStore: redisPolicyStore({ url: 'redis://localhost:6379' }) })
+ */
+export function redisPolicyStore(options: RedisPolicyStoreOptions): PolicyStore {
+  onlyKnown('redisPolicyStore', options, ['client', 'url', 'connection', 'credentials', 'keyPrefix', 'name']);
+  return new RedisPolicyStore(options);
+}
+
+class RedisPolicyStore implements PolicyStore {
+  readonly name: string;
+  private readonly key: string;
+  private readonly driver: RedisDriver;
+
+  constructor(options: RedisPolicyStoreOptions) {
+    const { name = 'redis-policies', keyPrefix = 'floodgate:' } = options;
+    this.name = name;
+    this.key = `${keyPrefix}policies`;
+    this.driver = driverOf('redisPolicyStore', options);
+  }
+
+  async read(): Promise<PolicyDocument | undefined> {
+    return documentOf(await this.run([]));
+  }
+
+  async change(update: (present: PolicyDocument | undefined) => PolicyDocument): Promise<PolicyDocument> {
+    let present = await this.run([]);
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+      const document = update(documentOf(present));
+      const reply = await this.run([present, JSON.stringify(document)]);
+      if (reply === '+') return document;
+      present = reply.slice(1);
+    }
+    throw new BackendUnavailableError({
+      backend: this.name,
+      cause: new Error('Others change the policies all the time'),
+    });
+  }
+
+  close(): Promise<void> {
+    return this.driver.close();
+  }
+
+  private async run(parameters: readonly string[]): Promise<string> {
+    const call: ScriptCall = { keys: [this.key], parameters };
+    try {
+      this.driver.open();
+      if (!this.driver.isReady) await this.driver.whenReady(AbortSignal.timeout(CONNECT_MS));
+      return String(await this.runScript(call));
+    } catch (error) {
+      throw translated(error, this.name);
+    }
+  }
+
+  private async runScript(call: ScriptCall): Promise<unknown> {
+    try {
+      return await this.driver.runByHash(SCRIPT, call);
+    } catch (error) {
+      if (!isUnknownScript(error)) throw error;
+      return this.driver.runByText(SCRIPT, call);
+    }
+  }
+}
+
+const documentOf = (text: string): PolicyDocument | undefined =>
+  text === '' ? undefined : (JSON.parse(text) as PolicyDocument);

@@ -1,0 +1,24 @@
+// Made from ping.lua by scripts/embed-lua.mjs: edit that, then run `npm run lua`.
+
+export const PING_SCRIPT = `--[[
+Asks for everything that limiter.lua asks for and changes nothing, so that a health check finds what a decision would find.
+
+KEYS  1  a key of the limiter's that is never there
+
+Reply empty, or the name of the command that fails, in lower case, and its error.
+]]
+
+local key = KEYS[1]
+local commands = {
+  { 'TIME' },
+  { 'GET', key },
+  { 'SET', key, '', 'PX', 1, 'XX' },
+  { 'SETRANGE', key, 0, '' },
+  { 'DEL', key },
+}
+for index = 1, #commands do
+  local reply = redis.pcall(unpack(commands[index]))
+  if type(reply) == 'table' and reply.err then return { string.lower(commands[index][1]), reply.err } end
+end
+return {}
+`;

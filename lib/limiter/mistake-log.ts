@@ -1,0 +1,20 @@
+import { Logger } from '@nestjs/common';
+import type { Backend } from '../contracts/backend.js';
+import { isConfigurationError } from '../contracts/errors.js';
+
+/** Longest wait for a connection and an answer, in ms. */
+const PATIENCE_MS = 10_000;
+
+/**
+ * Asks a backend what a decision would ask, and logs a mistake in its setting, such as a missing permission. An outage is
+ * no mistake: the calls that meet it tell of it.
+ */
+export async function logMistake(backend: Backend, stopped: AbortSignal): Promise<void> {
+  try {
+    await backend.ping(AbortSignal.any([AbortSignal.timeout(PATIENCE_MS), stopped]));
+  } catch (error) {
+    if (isConfigurationError(error)) {
+      new Logger('RateLimit').error(`Backend '${backend.name}' cannot decide: ${error.message}`);
+    }
+  }
+}

@@ -1,0 +1,77 @@
+import { RedisServer } from '../support/redis-server.js';
+import { spawnWorkers } from '../support/child-process.js';
+import { BLIPS, type Blip } from './blips.js';
+import { blipRowIn, renderBlips, withoutSeconds, type BlipRow } from './blip-table.js';
+import { keepBlip, readDocument } from './measurements.js';
+import type blipWorker from './workers/blip.worker.js';
+import type { BlipReply } from './workers/blip.worker.js';
+
+/** Calls go on for so long after it, so that a circuit which stays open is seen. */
+const AFTER_MS = 3_500;
+/** A machine that is busy elsewhere can make calls late at any time; a circuit that stays open does so each time. */
+const ATTEMPTS = 3;
+
+const UNANSWERED: Readonly<Record<string, readonly string[]>> = {
+  closed: ['BACKEND_UNAVAILABLE'],
+  open: ['none'],
+  local: ['local'],
+  'failover to memory': ['fallback'],
+};
+
+/** A failover pings its first member three times, a second apart, before it comes back: its limits are enforced meanwhile. */
+const isFailover = ({ mode }: BlipReply): boolean => mode.startsWith('failover');
+
+const TIMEOUT_MS = ATTEMPTS * 40_000;
+
+describe('what stands still for a moment, under 32 callers and with default options', () => {
+  const besideOthers = BLIPS.filter(({ alone }) => !alone);
+  const alone = BLIPS.filter((blip) => blip.alone);
+
+  it.concurrent.each(besideOthers)('costs two seconds at most after it: $name', costsLittle, TIMEOUT_MS);
+
+  it.each(alone)('costs two seconds at most after it: $name', costsLittle, TIMEOUT_MS);
+});
+
+/** Answers come from elsewhere for two seconds at most after everything moves again, and the docs say so. */
+async function costsLittle(blip: Blip): Promise<void> {
+  const row = await measured(blip);
+  await keepBlip(row);
+  const promised = blipRowIn(await readDocument(), blip.name) ?? 'no row: run npm run faults:table';
+  expect(withoutSeconds(promised)).toBe(withoutSeconds(blipRowIn(renderBlips([row]), blip.name)!));
+}
+
+async function measured(blip: Blip): Promise<BlipRow> {
+  for (let attempt = 1; ; attempt += 1) {
+    const { movedAt, replies } = await happening(blip);
+    for (const { mode, kinds, calls } of replies) {
+      expect(calls).toBeGreaterThan(0);
+      expect([[], UNANSWERED[mode]]).toContainEqual(kinds);
+    }
+    const lateMs = (reply: BlipReply): number => Math.max(0, (reply.lastAt ?? 0) - movedAt);
+    const row = { blip: blip.name, lateMs: Object.fromEntries(replies.map((reply) => [reply.mode, lateMs(reply)])) };
+    if (replies.every((reply) => isFailover(reply) || lateMs(reply) <= (blip.mostMs ?? 2_000))) return row;
+    if (attempt === ATTEMPTS) throw new Error(`Too long, ${ATTEMPTS} times: ${JSON.stringify(row)}`);
+  }
+}
+
+async function happening(blip: Blip): Promise<{ movedAt: number; replies: readonly BlipReply[] }> {
+  await using redis = await RedisServer.start({ config: ['enable-debug-command yes'] });
+  const { promise: happened, resolve, reject } = promiseOf<number>();
+  const [replies = []] = await spawnWorkers<typeof blipWorker>(
+    1,
+    new URL('./workers/blip.worker.ts', import.meta.url),
+    { port: redis.port, lastsMs: blip.lastsMs + AFTER_MS },
+    {
+      timeoutMs: 35_000,
+      onMessage: (message) =>
+        void blip.happen({ redis, pid: (message as { pid: number }).pid }).then(() => resolve(Date.now()), reject),
+    },
+  );
+  return { movedAt: await happened, replies };
+}
+
+function promiseOf<T>(): { promise: Promise<T>; resolve: (value: T) => void; reject: (error: unknown) => void } {
+  let [resolve, reject]: [(value: T) => void, (error: unknown) => void] = [() => undefined, () => undefined];
+  const promise = new Promise<T>((...settle) => ([resolve, reject] = settle));
+  return { promise, resolve, reject };
+}
