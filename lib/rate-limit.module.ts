@@ -28,6 +28,7 @@ import { BREAKER_REGISTRY, CircuitBreakerRegistry } from './breaker/breaker.regi
 import { RateLimitConfigurationError } from './contracts/errors.js';
 import { BackendUnavailableFilter } from './transports/backend-unavailable.filter.js';
 import { ErrorHeadersInterceptor } from './transports/http/error-headers.interceptor.js';
+import { ConnectionGuard } from './guard/connection.guard.js';
 import { Injection } from './guard/injection.js';
 import { KeyReaders } from './guard/keys/key-reader.js';
 import { RateLimitExceededFilter } from './transports/rate-limit-exceeded.filter.js';
@@ -115,6 +116,7 @@ const PROVIDERS: Provider[] = [
   RouteCatalog,
   ChargeResolver,
   RateLimitGuard,
+  ConnectionGuard,
   BackendUnavailableFilter,
   RateLimitExceededFilter,
   ErrorHeadersInterceptor,
@@ -159,6 +161,7 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationB
     @Inject(Decider) private readonly decider: Decider,
     @Inject(FastifyReplies) private readonly replies: FastifyReplies,
     @Inject(RateLimitGuard) private readonly guard: RateLimitGuard,
+    @Inject(ConnectionGuard) private readonly connections: ConnectionGuard,
     @Inject(PolicyStoreSync) private readonly policyStore: PolicyStoreSync,
     @Inject(HttpAdapterHost) host: HttpAdapterHost,
     @Inject(RateLimitEvents) events: RateLimitEvents,
@@ -170,6 +173,7 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationB
     host.listen$.subscribe(() => this.decider.start());
     this.bindFilters();
     this.bindToHandlers();
+    this.connections.prepare();
   }
 
   /**
@@ -209,6 +213,7 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationB
       );
     }
     this.routes.prepare();
+    this.connections.start();
     await this.policyStore.start();
   }
 

@@ -28,6 +28,4 @@ export function replyWithProblem(host: HttpAdapterHost, response: object, proble
 
 /** Whether something is a response of Express or Fastify: what calls itself `http` may be called by hand. */
 export const takesHeaders = (response: unknown): response is object =>
-  typeof response === 'object' &&
-  response !== null &&
-  typeof (response as { header?: unknown }).header === 'function';
+  typeof response === 'object' && response !== null && typeof (response as { header?: unknown }).header === 'function';

@@ -47,4 +47,3 @@ function errorWithoutStack(message: string): Error {
   delete error.stack;
   return error;
 }
-

@@ -24,7 +24,11 @@ export class WebSocketTransport implements RateLimitTransport {
     if (!isObject(client)) return undefined;
     const { user, data } = propertiesOf(client);
     const { address, headers } = this.handshakeOf(client);
-    return { ip: address, user: user ?? propertiesOf(data)['user'], ...(isObject(headers) && { headers: { ...headers } }) };
+    return {
+      ip: address,
+      user: user ?? propertiesOf(data)['user'],
+      ...(isObject(headers) && { headers: { ...headers } }),
+    };
   }
 
   /** An `exception` event; where the client asked for an acknowledgement, that carries it too. */
