@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type INestApplication, type LoggerService, Module, type Type } from '@nestjs/common';
+import { type INestApplication, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type NestExpressApplication } from '@nestjs/platform-express';
 import { WsAdapter } from '@nestjs/platform-ws';
@@ -12,52 +12,12 @@ import {
   SubscribeMessage,
   WebSocketGateway,
 } from '@nestjs/websockets';
-import {
-  type Backend,
-  BackendUnavailableError,
-  CircuitBreaker,
-  type Decision,
-  memoryBackend,
-  RateLimit,
-  RateLimitDecision,
-  RateLimitModule,
-} from 'nestjs-floodgate';
+import { CircuitBreaker, type Decision, RateLimit, RateLimitDecision, RateLimitModule } from 'nestjs-floodgate';
 import { io, type Socket } from 'socket.io-client';
 import { WebSocket } from 'ws';
 import { expectNoUnhandled } from '../../support/unhandled.js';
-
-/** Lines of a log, by their level. */
-class Lines implements LoggerService {
-  readonly errors: unknown[] = [];
-  readonly warnings: unknown[] = [];
-  log(): void {
-    // Not looked at.
-  }
-  warn(line: unknown): void {
-    this.warnings.push(line);
-  }
-  error(line: unknown): void {
-    this.errors.push(line);
-  }
-}
-
-/** Counts in memory until it is switched off. */
-class SwitchedBackend implements Backend {
-  readonly name = 'switched';
-  private readonly memory = memoryBackend();
-  isOff = false;
-  readonly consume: Backend['consume'] = (request) => this.whenOn(() => this.memory.consume(request));
-  readonly peek: Backend['peek'] = (request) => this.whenOn(() => this.memory.peek(request));
-  readonly refund: Backend['refund'] = (request) => this.memory.refund(request);
-  readonly reset: Backend['reset'] = (request) => this.memory.reset(request);
-  readonly ping: Backend['ping'] = (signal) => this.memory.ping(signal);
-  readonly close: Backend['close'] = () => this.memory.close();
-
-  private whenOn<T>(work: () => T): T {
-    if (this.isOff) throw BackendUnavailableError.of({ backend: this.name, retryAfterMs: 1_000 });
-    return work();
-  }
-}
+import { Lines } from './lines.js';
+import { SwitchedBackend } from './switched-backend.js';
 
 /** Clients whose `handleConnection` was called. */
 const connections = { count: 0 };
