@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger, type Type } from '@nestjs/common';
+import { type ExecutionContext, Inject, Injectable, Logger, type Type } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { isUnavailable } from '../contracts/errors.js';
 import { isPromise, when } from '../contracts/maybe-promise.js';
@@ -11,7 +11,7 @@ import { disconnect } from '../transports/websockets/client.js';
 import { claim, guardConnections } from '../transports/websockets/connections.js';
 import { WebSocketTransport } from '../transports/websockets/websocket.transport.js';
 import { ChargeResolver } from './charge-resolver.js';
-import { ConnectionContext } from './connection.context.js';
+import { connectionContext } from './connection.context.js';
 
 /** Marks a class as a gateway, in the metadata of Nest. */
 const GATEWAY = 'websockets:is_gateway';
@@ -74,13 +74,13 @@ export class ConnectionGuard {
     }
   }
 
-  private refuse(context: ConnectionContext, error: Error & { code: string }): void {
+  private refuse(context: ExecutionContext, error: Error & { code: string }): void {
     this.transport.answer(context, refusalOf(error));
     disconnect(context.getArgByIndex(0));
   }
 
   /** Nest catches nothing here: what is thrown would end the process. */
-  private fail(context: ConnectionContext, error: unknown): void {
+  private fail(context: ExecutionContext, error: unknown): void {
     if (isUnavailable(error) || error instanceof RateLimitExceededException) return this.refuse(context, error);
     this.logger.error(error);
     disconnect(context.getArgByIndex(0));
@@ -93,7 +93,7 @@ export class ConnectionGuard {
   }
 }
 
-function contextOf(gateway: object, client: object, args: unknown[]): ConnectionContext {
+function contextOf(gateway: object, client: object, args: unknown[]): ExecutionContext {
   const { handleConnection } = gateway as { readonly handleConnection: () => unknown };
-  return new ConnectionContext([client, ...args], gateway.constructor as Type, handleConnection);
+  return connectionContext([client, ...args], gateway.constructor as Type, handleConnection);
 }

@@ -53,7 +53,7 @@ export interface HandlerEnhancers {
   readonly guard: CanActivate | undefined;
   readonly filters: HandlerFilters | undefined;
   /** Whether the guard has anything to do for a handler of a class. */
-  isLimited(type: Type, handler: object): boolean;
+  readonly isLimited: (type: Type, handler: object) => boolean;
 }
 
 /**

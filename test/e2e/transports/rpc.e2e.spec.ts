@@ -5,6 +5,7 @@ import { loadPackageDefinition, credentials, type Client, type ServiceError } fr
 import { loadSync } from '@grpc/proto-loader';
 import {
   ClientProxyFactory,
+  type ClientOptions,
   type ClientProxy,
   EventPattern,
   GrpcMethod,
@@ -117,7 +118,7 @@ describe.each(['TCP', 'Redis'])('a microservice over %s', (transport) => {
         ? { transport: Transport.TCP, options: { host: '127.0.0.1', port: await freePort() } }
         : { transport: Transport.REDIS, options: { host: '127.0.0.1', port: redis.port } };
     service = await startService(options);
-    client = ClientProxyFactory.create(options as never) as ClientProxy;
+    client = ClientProxyFactory.create(options as ClientOptions) as unknown as ClientProxy;
     await client.connect();
   });
   afterAll(async () => {
