@@ -62,7 +62,11 @@ export class GraphqlTransport implements RateLimitTransport {
   /** An error brings its extensions. The message of an outage is hidden: filters do not see what nested fields throw. */
   thrown(error: Error): Error {
     if (!isUnavailable(error)) return error;
-    return Object.create(error, { message: { value: refusalOf(error).message } }) as Error;
+    const { code, message, retryAfterMs } = refusalOf(error);
+    return Object.create(error, {
+      message: { value: message },
+      extensions: { value: { code, retryAfterMs } },
+    }) as Error;
   }
 
   answer(_call: ArgumentsHost, _refusal: Refusal, error: Error): never {

@@ -1,4 +1,4 @@
-import { type ArgumentsHost, Inject, Injectable } from '@nestjs/common';
+import { type ArgumentsHost, Inject, Injectable, ServiceUnavailableException } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Decision } from '../../contracts/decision.js';
 import { isUnavailable } from '../../contracts/errors.js';
@@ -44,13 +44,15 @@ export class HttpTransport implements RateLimitTransport {
     if (takesHeaders(response)) setHeaders(this.host, response, errorHeaders(error));
   }
 
+  /** An outage that another copy of this package tells of may be an error without a status or a body. */
   answer(call: ArgumentsHost, _refusal: Refusal, error: RateLimitExceededException): void {
     const response = call.getArgByIndex<object>(1);
+    const isOutage = isUnavailable(error);
     if (this.settings.problemDetails) {
-      const problem = isUnavailable(error) ? temporaryReducedCapacity() : tooManyRequests(error);
-      replyWithProblem(this.host, response, problem);
-    } else {
-      reply(this.host, response, error.getStatus(), error.getResponse());
+      replyWithProblem(this.host, response, isOutage ? temporaryReducedCapacity() : tooManyRequests(error));
+      return;
     }
+    const answer = isOutage ? new ServiceUnavailableException() : error;
+    reply(this.host, response, answer.getStatus(), answer.getResponse());
   }
 }

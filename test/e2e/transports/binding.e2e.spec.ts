@@ -1,7 +1,13 @@
-import { Controller, Get, type INestApplication, Module, Req, UseGuards } from '@nestjs/common';
+import { Controller, Get, type INestApplication, Module, UseGuards } from '@nestjs/common';
 import { ExternalContextCreator, NestFactory } from '@nestjs/core';
 import { ClientProxyFactory, type ClientProxy, MessagePattern, Transport } from '@nestjs/microservices';
-import { RateLimit, RateLimitExceededException, RateLimitGuard, RateLimitModule } from 'nestjs-floodgate';
+import {
+  RateLimit,
+  RateLimitExceededException,
+  RateLimitGuard,
+  RateLimitModule,
+  type RateLimitTransport,
+} from 'nestjs-floodgate';
 import { firstValueFrom } from 'rxjs';
 import { freePort } from '../../support/free-port.js';
 
@@ -59,18 +65,35 @@ class Consumers {
   unlimited(): string {
     return 'unlimited';
   }
-
-  @Get('ip')
-  ip(@Req() { ip }: { ip: string }): string {
-    return ip;
-  }
 }
 
+interface BotMessage {
+  readonly from: { readonly id: number };
+  readonly replies: string[];
+}
+
+/** A transport of the application's own. */
+const bot: RateLimitTransport = {
+  name: 'bot',
+  owns: (call) => call.getType<string>() === 'bot',
+  caller: (call) => ({ user: call.getArgByIndex<BotMessage>(0).from }),
+  reach: () => 'all',
+  answer: (call, { code }) => call.getArgByIndex<BotMessage>(0).replies.push(code),
+};
+
 @Module({
-  imports: [RateLimitModule.forRoot({ policies: { api: '1/m' }, apply: ['api'] })],
+  imports: [
+    RateLimitModule.forRoot({
+      policies: { api: { rate: '1/m', key: 'user-or-ip' } },
+      apply: ['api'],
+      transports: [bot],
+    }),
+  ],
   controllers: [Plain, OfClass, Consumers],
 })
 class HybridModule {}
+
+type Method = 'limited' | 'neighbour' | 'unlimited';
 
 /** Two applications of a process share classes; each has a guard and counters of its own. */
 describe.each([
@@ -104,6 +127,16 @@ describe.each([
     return answers.filter((answer) => typeof answer === 'string').length;
   };
 
+  /** Calls a method as libraries do that have contexts of their own. */
+  const calledAs = (type: string, method: Method, message: object): Promise<unknown> => {
+    const consumers = app.get(Consumers);
+    const creator = app.get(ExternalContextCreator, { strict: false });
+    const enhancers = { guards: true, filters: true, interceptors: true };
+    const none = undefined;
+    const call = creator.create(consumers, consumers[method], method, none, none, none, none, enhancers, type);
+    return (call as (message: object) => Promise<unknown>)(message);
+  };
+
   it('limits by the decorator alone', async () => {
     expect(await admitted('plain')).toBe(3);
   });
@@ -114,25 +147,20 @@ describe.each([
   });
 
   it('limits what others call by what it declares, and never by what the module applies', async () => {
-    const consumers = app.get(Consumers);
-    const creator = app.get(ExternalContextCreator, { strict: false });
-    const called = (method: 'limited' | 'neighbour' | 'unlimited'): Promise<unknown> =>
-      (
-        creator.create(
-          consumers,
-          consumers[method],
-          method,
-          undefined,
-          undefined,
-          undefined,
-          undefined,
-          { guards: true, filters: true, interceptors: true },
-          'rmq',
-        ) as (message: object) => Promise<unknown>
-      )({});
+    const called = (method: Method): Promise<unknown> => calledAs('rmq', method, {});
     for (let index = 0; index < 5; index += 1) expect(await called('unlimited')).toBe('unlimited');
     for (let index = 0; index < 2; index += 1) expect(await called('limited')).toBe('limited');
     await expect(called('limited')).rejects.toThrow(RateLimitExceededException);
     expect(await called('neighbour')).toBe('neighbour');
+  });
+
+  it('limits a transport of the application by what that says of its calls', async () => {
+    const messageOf = (id: number): BotMessage => ({ from: { id }, replies: [] });
+    const first = messageOf(1);
+    expect(await calledAs('bot', 'unlimited', first)).toBe('unlimited');
+    const second = messageOf(1);
+    await calledAs('bot', 'unlimited', second);
+    expect([first.replies, second.replies]).toEqual([[], ['RATE_LIMITED']]);
+    expect(await calledAs('bot', 'unlimited', messageOf(2))).toBe('unlimited');
   });
 });
