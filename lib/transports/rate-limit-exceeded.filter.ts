@@ -25,17 +25,22 @@ export class RateLimitExceededFilter implements ExceptionFilter<RateLimitExceede
   catch(exception: RateLimitExceededException, call: ArgumentsHost): unknown {
     const transport = this.transports.of(call);
     transport.announce?.(call, exception);
-    const next = this.nextFor(exception);
+    const next = this.nextFor(exception, call);
     if (next !== undefined) return next.catch(exception, call);
     if (transport.answer === undefined) throw exception;
     return transport.answer(call, refusalOf(exception), exception);
   }
 
-  /** The filter that Nest would ask if this one were not bound: the last of the global ones that catches the error. */
-  private nextFor(exception: RateLimitExceededException): ExceptionFilter | undefined {
+  /**
+   * The filter that Nest would ask if this one were not bound: the last of the global ones that catches the error. Elsewhere
+   * than over HTTP only one that names the error is asked: those that catch more are written for HTTP.
+   */
+  private nextFor(exception: RateLimitExceededException, call: ArgumentsHost): ExceptionFilter | undefined {
+    const isHttp = call.getType() === 'http';
     return this.application.getGlobalFilters().findLast((filter) => {
       if (filter instanceof RateLimitExceededFilter) return false;
       const types = (Reflect.getMetadata(CAUGHT, filter.constructor) as readonly ErrorType[] | undefined) ?? [];
+      if (!isHttp) return types.includes(RateLimitExceededException);
       return types.length === 0 || types.some((type) => exception instanceof type);
     });
   }

@@ -1,4 +1,13 @@
-import { Controller, Get, type INestApplication, Module, UseGuards } from '@nestjs/common';
+import {
+  type ArgumentsHost,
+  Catch,
+  Controller,
+  type ExceptionFilter,
+  Get,
+  type INestApplication,
+  Module,
+  UseGuards,
+} from '@nestjs/common';
 import { ExternalContextCreator, NestFactory } from '@nestjs/core';
 import { ClientProxyFactory, type ClientProxy, MessagePattern, Transport } from '@nestjs/microservices';
 import {
@@ -93,6 +102,18 @@ const bot: RateLimitTransport = {
 })
 class HybridModule {}
 
+/** Catches everything, and knows HTTP alone. */
+@Catch()
+class ForHttp implements ExceptionFilter {
+  catch(error: Error, host: ArgumentsHost): void {
+    host
+      .switchToHttp()
+      .getResponse<{ status(code: number): { send(body: string): void } }>()
+      .status(500)
+      .send(error.name);
+  }
+}
+
 type Method = 'limited' | 'neighbour' | 'unlimited';
 
 /** Two applications of a process share classes; each has a guard and counters of its own. */
@@ -106,6 +127,7 @@ describe.each([
   beforeAll(async () => {
     const options = { host: '127.0.0.1', port: await freePort() };
     app = await NestFactory.create(HybridModule, { logger: false, abortOnError: false });
+    app.useGlobalFilters(new ForHttp());
     app.connectMicroservice({ transport: Transport.TCP, options }, { inheritAppConfig });
     await app.startAllMicroservices();
     await app.listen(0, '127.0.0.1');
