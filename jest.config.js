@@ -38,8 +38,14 @@ export default {
       ...suite,
       displayName: 'system',
       testMatch: ['<rootDir>/test/**/*.spec.ts'],
-      testPathIgnorePatterns: ['<rootDir>/test/(unit|packaging)/', '/node_modules/'],
+      testPathIgnorePatterns: ['<rootDir>/test/(unit|packaging|observe|browser)/', '/node_modules/'],
       globalSetup: '<rootDir>/test/support/server-binaries.js',
+    },
+    {
+      ...suite,
+      displayName: 'observers',
+      testMatch: ['<rootDir>/test/(observe|browser)/**/*.spec.ts'],
+      globalSetup: '<rootDir>/test/support/observer-binaries.js',
     },
     {
       ...suite,

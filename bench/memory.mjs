@@ -25,7 +25,7 @@ const BATCH = 100;
 const MANY = 100_000;
 const WEIGHED = 1_000_000;
 const WINDOW_MS = 60_000;
-const ALGORITHMS = ['sliding-window', 'fixed-window', 'token-bucket', 'sliding-log'];
+const ALGORITHMS = ['sliding-window', 'fixed-window', 'token-bucket', 'sliding-log', 'strict-window'];
 /** What all the peers count by. */
 const ALIKE = 'fixed-window';
 

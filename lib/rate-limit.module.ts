@@ -14,6 +14,7 @@ import {
   type Type,
 } from '@nestjs/common';
 import { APP_GUARD, ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import { Admission } from './limiter/admission.js';
 import { BackendService } from './limiter/backend.service.js';
 import { Decider } from './limiter/decider.js';
 import { DecisionRequests } from './limiter/decision-requests.js';
@@ -70,7 +71,7 @@ export interface RateLimitModuleAsyncOptions extends Pick<ModuleMetadata, 'impor
 }
 
 /** What the guard is made of, for modules that bind it themselves. */
-const GUARD_PARTS = [RATE_LIMIT_SETTINGS, ChargeResolver, Decider, Transports];
+const GUARD_PARTS = [RATE_LIMIT_SETTINGS, ChargeResolver, Decider, Admission, Transports];
 
 const EXPORTS = [
   BackendService,
@@ -97,6 +98,7 @@ const PROVIDERS: Provider[] = [
   { provide: BREAKER_REGISTRY, useExisting: CircuitBreakerRegistry },
   OutageLog,
   Decider,
+  Admission,
   { provide: RoutePolicies, useClass: RouteCounters },
   ServicePolicies,
   DecisionRequests,

@@ -11,12 +11,16 @@ export const MAX_PRODUCT = 2 ** 52;
  *
  * |                  | `at`                    | `used`                           | `rest`                       |
  * | ---------------- | ----------------------- | -------------------------------- | ---------------------------- |
- * | `fixed-window`   | window since the epoch  | its units                        | 0                            |
+ * | `fixed-window`   | end of the window, ms   | its units                        | 0, or which calendar window  |
  * | `sliding-window` | window since the epoch  | its units                        | units of the window before   |
  * | `token-bucket`   | a time, ms              | what it lacked of being full     | the limit that it refills at |
  * |                  |                         | then, tokens x window            |                              |
  * | `sliding-log`    | where its part of the   | units in that part               | where its part begins        |
  * |                  | log ends                |                                  |                              |
+ * | `strict-window`  | time of the newest      | units in all records             | units in the newest record   |
+ * |                  | record, ms              |                                  |                              |
+ * | `concurrency`    | the latest end of a     | slots                            | 0                            |
+ * |                  | lease, ms               |                                  |                              |
  *
  * It has one shape for all algorithms, so that the memory backend can hold the numbers in the counter itself and
  * overwrite them: with an object for each new state, 100,000 keys in use keep the garbage collector busy.
@@ -27,7 +31,10 @@ export interface CounterState {
   readonly at: number;
   readonly used: number;
   readonly rest: number;
-  /** Of a sliding log. */
+  /**
+   * Pairs of a time and the units that came then, oldest first: of a sliding log, and of a strict window. Pairs of a
+   * slot's name and the end of its lease, of `concurrency`.
+   */
   readonly log: readonly number[] | undefined;
 }
 
@@ -65,14 +72,22 @@ export interface Algorithm {
   isDisplaced(stored: CounterState, policy: Policy, nowMs: number): boolean;
 
   /** Whether a call passes: what `decide` says of it, without the charge. */
-  admits(stored: CounterState | undefined, policy: Policy, cost: number, nowMs: number): boolean;
+  admits(stored: CounterState | undefined, policy: Policy, cost: number, nowMs: number, slot?: number): boolean;
 
   /**
    * Decides on a call.
    *
    * @param forced the call passes even where the quota does not suffice
+   * @param slot the slot that is taken, of a concurrency policy
    */
-  decide(stored: CounterState | undefined, policy: Policy, cost: number, forced: boolean, nowMs: number): Verdict;
+  decide(
+    stored: CounterState | undefined,
+    policy: Policy,
+    cost: number,
+    forced: boolean,
+    nowMs: number,
+    slot?: number,
+  ): Verdict;
 
   /**
    * Gives a cost back, never above the full quota; a charge made at `chargedAtMs` only where it still counts.
@@ -87,6 +102,7 @@ export interface Algorithm {
     nowMs: number,
     chargedAtMs?: number,
     owed?: number,
+    slot?: number,
   ): CounterState;
 }
 

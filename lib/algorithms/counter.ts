@@ -1,9 +1,11 @@
 import type { PolicyStatus } from '../contracts/decision.js';
 import type { Policy } from '../contracts/policy.js';
+import { concurrency } from './concurrency.js';
 import { counted, type Algorithm, type CounterState, type Verdict } from './algorithm.js';
-import { fixedWindow } from './fixed-window.js';
+import { fixedWindow, presentWindowMs } from './fixed-window.js';
 import { slidingLog } from './sliding-log.js';
 import { slidingWindow } from './sliding-window.js';
+import { strictWindow } from './strict-window.js';
 import { tokenBucket } from './token-bucket.js';
 
 /** What a call makes of a counter. */
@@ -27,6 +29,7 @@ export function decide(
   cost: number,
   overdraw: boolean,
   nowMs: number,
+  slot?: number,
 ): Outcome {
   const forced = overdraw || cost === 0;
   const blockedForMs = blockLeft(stored, policy, nowMs);
@@ -45,11 +48,18 @@ export function decide(
     case 'token-bucket':
       verdict = tokenBucket.decide(state, policy, cost, forced, nowMs);
       break;
+    case 'strict-window':
+      verdict = strictWindow.decide(state, policy, cost, forced, nowMs);
+      break;
+    case 'concurrency':
+      verdict = concurrency.decide(state, policy, cost, forced, nowMs, slot);
+      break;
     default:
       policy.algorithm satisfies 'sliding-log';
       verdict = slidingLog.decide(state, policy, cost, forced, nowMs);
   }
-  const { name, limit, windowMs, mode, unit } = policy;
+  const { name, limit, mode, unit } = policy;
+  const windowMs = presentWindowMs(policy, nowMs);
   const { admitted, resetAfterMs, nextUnitAfterMs } = verdict;
   const remaining = verdict.remaining > 0 ? verdict.remaining : 0;
   if (admitted) {
@@ -95,10 +105,11 @@ export function admits(
   cost: number,
   overdraw: boolean,
   nowMs: number,
+  slot?: number,
 ): boolean {
   if (overdraw || cost === 0) return true;
   if (policy.limit === 0 || blockLeft(stored, policy, nowMs) > 0) return false;
-  return algorithmOf(policy).admits(counting(stored), policy, cost, nowMs);
+  return algorithmOf(policy).admits(counting(stored), policy, cost, nowMs, slot);
 }
 
 /**
@@ -113,10 +124,39 @@ export function refund(
   nowMs: number,
   chargedAtMs?: number,
   owed?: number,
+  slot?: number,
 ): CounterState | undefined {
   const before = asOfNow(stored, policy, nowMs);
   const counts = cost > 0 && policy.limit > 0 && !isBlock(before);
-  const state = counts ? algorithmOf(policy).refund(before, policy, cost, nowMs, chargedAtMs, owed) : before;
+  const state = counts ? algorithmOf(policy).refund(before, policy, cost, nowMs, chargedAtMs, owed, slot) : before;
+  return changedTo(state, before, stored, policy, nowMs);
+}
+
+/**
+ * Makes the lease of a slot anew, if it is still held.
+ *
+ * @returns what is to be stored from now on, as in an outcome
+ */
+export function renew(
+  stored: CounterState,
+  policy: Policy,
+  slot: number | undefined,
+  nowMs: number,
+): CounterState | undefined {
+  const before = asOfNow(stored, policy, nowMs);
+  const isSlot = policy.algorithm === 'concurrency' && slot !== undefined && policy.limit > 0;
+  const state = isSlot ? concurrency.renew(before, policy, slot, nowMs) : before;
+  return changedTo(state, before, stored, policy, nowMs);
+}
+
+/** What is to be stored where a state became another without a decision. */
+function changedTo(
+  state: CounterState,
+  before: CounterState,
+  stored: CounterState,
+  policy: Policy,
+  nowMs: number,
+): CounterState | undefined {
   // A call that costs nothing tells how long it is to be kept.
   const { resetAfterMs } = decide(state, policy, 0, false, nowMs).status;
   if (state === before) return kept(stored, { state, resetAfterMs }, policy, nowMs);
@@ -149,6 +189,10 @@ function algorithmOf({ algorithm }: Policy): Algorithm {
       return tokenBucket;
     case 'sliding-log':
       return slidingLog;
+    case 'strict-window':
+      return strictWindow;
+    case 'concurrency':
+      return concurrency;
     default:
       return algorithm satisfies never;
   }
@@ -180,14 +224,14 @@ function decideUncounted(
   const retryAfterMs = admitted ? 0 : canNeverPass(policy, cost) ? null : blockedForMs;
   return {
     state: kept(stored, { state: blockedUntil(nowMs + blockedForMs), resetAfterMs: blockedForMs }, policy, nowMs),
-    status: uncounted(policy, admitted, blockedForMs, retryAfterMs),
+    status: uncounted(policy, admitted, blockedForMs, retryAfterMs, nowMs),
   };
 }
 
 /** After a refusal, if the policy blocks then. */
 const blocked = (policy: Policy, nowMs: number): Outcome => ({
   state: blockedUntil(nowMs + policy.blockForMs),
-  status: uncounted(policy, false, policy.blockForMs, policy.blockForMs),
+  status: uncounted(policy, false, policy.blockForMs, policy.blockForMs, nowMs),
 });
 
 /** Whether no wait is long enough. `burst` is the capacity: it equals `limit` for every algorithm but the token bucket. */
@@ -210,19 +254,20 @@ const isDisplaced = (stored: CounterState, policy: Policy, nowMs: number): boole
 
 /** The status of a key that has nothing until a block is over, or of a limit of 0. */
 const uncounted = (
-  { name, limit, windowMs, mode, unit }: Policy,
+  policy: Policy,
   allowed: boolean,
   blockedForMs: number,
   retryAfterMs: number | null,
+  nowMs: number,
 ): PolicyStatus => ({
-  name,
-  limit,
-  windowMs,
+  name: policy.name,
+  limit: policy.limit,
+  windowMs: presentWindowMs(policy, nowMs),
   allowed,
   remaining: 0,
   resetAfterMs: blockedForMs,
   retryAfterMs,
   nextUnitAfterMs: blockedForMs,
-  mode,
-  unit,
+  mode: policy.mode,
+  unit: policy.unit,
 });

@@ -1,51 +1,85 @@
-import type { Policy } from '../contracts/policy.js';
+import type { CalendarWindow, Policy } from '../contracts/policy.js';
 import { counted, type Algorithm, type CounterState } from './algorithm.js';
+import { calendarSpan, type Span } from './calendar.js';
 
-/** One counter for each window; windows are aligned to the epoch, so that all processes share their borders. */
+/** How a state remembers by which windows it was counted: 0 where they have one length, aligned to the epoch. */
+const KINDS: Readonly<Record<CalendarWindow, number>> = { 'calendar-day': 1, 'calendar-week': 2, 'calendar-month': 3 };
+
+/**
+ * One counter for each window. All processes share the windows' borders: whole multiples of the window since the epoch,
+ * or those of the calendar in a time zone.
+ */
 export const fixedWindow: Algorithm = {
   advance,
 
-  isDisplaced: (stored, { windowMs }, nowMs) =>
-    stored.windowMs !== windowMs || stored.at > Math.floor(nowMs / windowMs) + 1,
+  isDisplaced(stored, policy, nowMs) {
+    if (isOtherwise(stored, policy)) return true;
+    if (stored.at <= nowMs) return false;
+    const { endMs } = windowAt(policy, nowMs);
+    return stored.at !== endMs && stored.at !== windowAt(policy, endMs).endMs;
+  },
 
   admits: (stored, policy, cost, nowMs) => fits(advance(stored, policy, nowMs), policy, cost),
 
   decide(stored, policy, cost, forced, nowMs) {
-    const { limit, windowMs } = policy;
     const before = advance(stored, policy, nowMs);
     const admitted = forced || fits(before, policy, cost);
     const state = admitted && cost > 0 ? using(before, Math.min(before.used + cost, Number.MAX_SAFE_INTEGER)) : before;
-    const untilNextMs = (state.at + 1) * windowMs - nowMs;
+    const untilNextMs = state.at - nowMs;
     const resetAfterMs = state.used === 0 ? 0 : untilNextMs;
     return {
       admitted,
       state,
-      remaining: limit - state.used,
+      remaining: policy.limit - state.used,
       resetAfterMs,
       retryAfterMs: admitted ? 0 : untilNextMs,
       nextUnitAfterMs: resetAfterMs,
     };
   },
 
-  refund(state, { windowMs }, cost, _nowMs, chargedAtMs) {
-    const counts = chargedAtMs === undefined || Math.floor(chargedAtMs / windowMs) === state.at;
+  refund(state, _policy, cost, _nowMs, chargedAtMs = state.at - 1) {
+    const counts = chargedAtMs < state.at && chargedAtMs >= state.at - state.windowMs;
     return counts ? using(state, Math.max(0, state.used - cost)) : state;
   },
 };
 
-function advance(stored: CounterState | undefined, { windowMs }: Policy, nowMs: number): CounterState {
-  const window = Math.floor(nowMs / windowMs);
-  if (stored === undefined) return counted(windowMs, window, 0, 0);
-  if (stored.windowMs !== windowMs) return counted(windowMs, window, carried(stored, nowMs), 0);
-  if (stored.at < window) return counted(windowMs, window, 0, 0);
-  // A clock that stepped back may cross the border again at once: units of a window to come stay until it has passed.
-  return stored.at <= window + 1 ? stored : counted(windowMs, window + 1, stored.used, 0);
+/** The window of a policy that a time lies in. */
+export function windowAt({ windowMs, calendar, timeZone = 'UTC' }: Policy, atMs: number): Span {
+  if (calendar !== undefined) return calendarSpan(calendar, timeZone, atMs);
+  const startMs = Math.floor(atMs / windowMs) * windowMs;
+  return { startMs, endMs: startMs + windowMs };
 }
+
+/** Length of a policy's present window, which is that of the policy but for a calendar's. */
+export function presentWindowMs(policy: Policy, nowMs: number): number {
+  if (policy.calendar === undefined) return policy.windowMs;
+  const { startMs, endMs } = windowAt(policy, nowMs);
+  return endMs - startMs;
+}
+
+/** By which windows a policy counts, as states remember it. */
+export const kindOf = ({ calendar }: Policy): number => (calendar === undefined ? 0 : KINDS[calendar]);
+
+function advance(stored: CounterState | undefined, policy: Policy, nowMs: number): CounterState {
+  const present = windowAt(policy, nowMs);
+  const { endMs } = present;
+  if (stored === undefined || stored.at <= nowMs) return inWindow(present, policy, 0);
+  if (isOtherwise(stored, policy)) return inWindow(present, policy, stored.used);
+  if (stored.at === endMs) return stored;
+  const next = windowAt(policy, endMs);
+  // A clock that stepped back may cross the border again at once: units of a window to come stay until it has passed.
+  if (stored.at === next.endMs) return stored;
+  // Between the borders of windows lie those of another time zone.
+  return inWindow(stored.at > next.endMs ? next : present, policy, stored.used);
+}
+
+/** Whether a state was counted by windows of another length or kind. */
+const isOtherwise = (stored: CounterState, policy: Policy): boolean =>
+  stored.rest !== kindOf(policy) || (policy.calendar === undefined && stored.windowMs !== policy.windowMs);
 
 const fits = ({ used }: CounterState, { limit }: Policy, cost: number): boolean => cost <= limit - used;
 
-const using = ({ windowMs, at }: CounterState, used: number): CounterState => counted(windowMs, at, used, 0);
+const inWindow = ({ startMs, endMs }: Span, policy: Policy, used: number): CounterState =>
+  counted(endMs - startMs, endMs, used, kindOf(policy));
 
-/** What a window of another length hands on: its units, while it lasts. */
-const carried = ({ windowMs, at, used }: CounterState, nowMs: number): number =>
-  Math.floor(nowMs / windowMs) <= at ? used : 0;
+const using = ({ windowMs, at, rest }: CounterState, used: number): CounterState => counted(windowMs, at, used, rest);

@@ -1,5 +1,6 @@
 import type { Policy } from '../contracts/policy.js';
 import type { Algorithm, CounterState } from './algorithm.js';
+import { heldBack, takeUnits } from './records.js';
 
 /**
  * Exact: a unit that came at t leaves at t + window. Costs memory for every unit, so it is made for small limits.
@@ -25,28 +26,21 @@ export const slidingLog: Algorithm = {
       state,
       remaining: limit - state.used,
       resetAfterMs: state.at === state.rest ? 0 : entry(state, state.at - 2) + windowMs - nowMs,
-      retryAfterMs: admitted ? 0 : untilFree(state, state.used + cost - limit, nowMs),
+      retryAfterMs: admitted ? 0 : untilFree(state, state.used - (limit - cost), nowMs),
       nextUnitAfterMs: state.used === 0 ? 0 : untilFree(state, Math.max(0, state.used - limit) + 1, nowMs),
     };
   },
 
   refund(state, { windowMs }, cost, _nowMs, chargedAtMs) {
-    const log = part(state);
-    let left = cost;
-    for (let index = log.length - 2; index >= 0 && left > 0; index -= 2) {
-      if (chargedAtMs !== undefined && log[index] !== chargedAtMs) continue;
-      const taken = Math.min(left, log[index + 1] as number);
-      log[index + 1] = (log[index + 1] as number) - taken;
-      left -= taken;
-    }
-    const kept = log.filter((_value, index) => (log[index | 1] as number) > 0);
-    return logged(windowMs, kept, 0, state.used - (cost - left));
+    const { left, taken } = takeUnits(part(state), cost, chargedAtMs);
+    return logged(windowMs, left, 0, state.used - taken);
   },
 };
 
 function advance(stored: CounterState | undefined, { windowMs }: Policy, nowMs: number): CounterState {
   if (stored === undefined) return logged(windowMs, [], 0, 0);
-  const held = isAhead(stored, nowMs) ? heldBack(stored, nowMs) : stored;
+  const { windowMs: countedMs, used: units } = stored;
+  const held = isAhead(stored, nowMs) ? logged(countedMs, heldBack(part(stored), nowMs), 0, units) : stored;
   let { rest: head, used } = held;
   while (head < held.at && entry(held, head) + windowMs <= nowMs) {
     used -= entry(held, head + 1);
@@ -69,6 +63,10 @@ const logged = (windowMs: number, log: readonly number[], head: number, used: nu
 
 const entries = ({ log }: CounterState): number[] => log as number[];
 
+/** The same state with a log of its own, for a store that keeps it as text; a block has no log, and stays as it is. */
+export const compact = (state: CounterState): CounterState =>
+  state.log === undefined ? state : logged(state.windowMs, part(state), 0, state.used);
+
 /** The number at an index that is known to lie in the part that a state looks at. */
 const entry = (state: CounterState, index: number): number => entries(state)[index] as number;
 
@@ -77,12 +75,6 @@ const part = (state: CounterState): number[] => entries(state).slice(state.rest,
 
 const isAhead = (state: CounterState, nowMs: number): boolean =>
   state.at > state.rest && entry(state, state.at - 2) > nowMs;
-
-/** The same units after the clock stepped back: what lies in the future came now. */
-const heldBack = (state: CounterState, nowMs: number): CounterState => {
-  const log = part(state).map((value, index) => (index % 2 === 0 ? Math.min(value, nowMs) : value));
-  return logged(state.windowMs, log, 0, state.used);
-};
 
 function charged(state: CounterState, cost: number, nowMs: number): CounterState {
   const units = Math.min(cost, Number.MAX_SAFE_INTEGER - state.used);

@@ -7,8 +7,13 @@ export interface Charge {
   /** Who is limited: inert, well-formed text of at most 256 characters, bounded and hashed before it gets here. */
   readonly key: string;
   readonly policy: Policy;
-  /** Units: a safe integer of at least 0. */
+  /** Units: a safe integer of at least 0; of a `concurrency` policy at most 1. */
   readonly cost: number;
+  /**
+   * Name of the slot that a `concurrency` policy gives to a call of cost 1: a safe integer of at least 0, of which no
+   * two calls have the same. Whoever charges it gives it back and renews it by this name.
+   */
+  readonly slot?: number;
 }
 
 /** What every verb of a backend is given. */
@@ -42,6 +47,12 @@ export interface RefundRequest extends BackendRequest {
   readonly backend?: string;
 }
 
+/** Slots whose holders are alive. */
+export interface RenewRequest extends BackendRequest {
+  /** Name of the backend that gave them: a composite renews there and nowhere else. */
+  readonly backend?: string;
+}
+
 /** What a backend decided. */
 export interface Reply {
   /** Every enforced policy allows the call. */
@@ -59,6 +70,8 @@ export interface Reply {
 /** What a backend can do. */
 export interface BackendCapabilities {
   readonly algorithms: readonly AlgorithmName[];
+  /** Whether a `fixed-window` can be one of the calendar (`Policy#calendar`). Default: no. */
+  readonly calendar?: boolean;
 }
 
 /**
@@ -71,7 +84,7 @@ export interface BackendCapabilities {
 export interface Backend {
   /** Unique within an application; shown in decisions, health and events. */
   readonly name: string;
-  /** Default: every algorithm. */
+  /** Default: every algorithm, and calendar windows. */
   readonly capabilities?: BackendCapabilities;
   /** Options of the breaker around this backend, before the module's. `false`: none. */
   readonly circuitBreaker?: CircuitBreakerOptions | false;
@@ -81,6 +94,11 @@ export interface Backend {
   peek(request: BackendRequest): Reply | Promise<Reply>;
   /** Gives units back, never above the limit; a key that is not there stays away. */
   refund(request: RefundRequest): void | Promise<void>;
+  /**
+   * Lets each slot that the request names end a lease (`windowMs`) from now, if it is still held; one that is gone stays
+   * gone. Needed for `concurrency`.
+   */
+  renew?(request: RenewRequest): void | Promise<void>;
   /** Forgets the counters of these policies for these keys, blocks included. */
   reset(request: BackendRequest): void | Promise<void>;
   /**

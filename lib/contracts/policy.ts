@@ -6,14 +6,42 @@ import type { ExecutionContext, Type } from '@nestjs/common';
 export type Duration = number | string;
 
 /**
+ * A window of the calendar, for `fixed-window`: a day, a week that begins on Monday, or a month, by the clocks of a time
+ * zone. Its length is what the calendar makes it: a month has 28 to 31 days, and a day 23 or 25 hours where clocks
+ * change.
+ */
+export type CalendarWindow = 'calendar-day' | 'calendar-week' | 'calendar-month';
+
+/**
  * How units are counted.
  *
  * - `sliding-window`: two counters; the previous window fades out while the current one fills. The default.
  * - `fixed-window`: one counter for each window, windows aligned to the epoch.
  * - `token-bucket`: a bucket of `burst` tokens, refilled continuously at `limit` per `window`; starts full.
  * - `sliding-log`: one entry for each unit; exact, and made for small limits.
+ * - `strict-window`: never more than `limit` in any interval of the window's length, in bounded space for any limit.
+ * - `concurrency`: so many calls at a time; each holds a slot until it ends.
  */
-export type AlgorithmName = 'sliding-window' | 'fixed-window' | 'token-bucket' | 'sliding-log';
+export type AlgorithmName =
+  'sliding-window' | 'fixed-window' | 'token-bucket' | 'sliding-log' | 'strict-window' | 'concurrency';
+
+/** The unit of a `concurrency` policy, as draft-ietf-httpapi-ratelimit-headers names it. @internal */
+export const CONCURRENT_REQUESTS = 'concurrent-requests';
+
+/** An algorithm that counts units over time. */
+export type CountingAlgorithm = Exclude<AlgorithmName, 'concurrency'>;
+
+/** Every algorithm that counts units over time. */
+export const COUNTING_ALGORITHMS: readonly CountingAlgorithm[] = [
+  'sliding-window',
+  'fixed-window',
+  'token-bucket',
+  'sliding-log',
+  'strict-window',
+];
+
+/** Every algorithm. */
+export const ALGORITHM_NAMES: readonly AlgorithmName[] = [...COUNTING_ALGORITHMS, 'concurrency'];
 
 /**
  * What a call gets when no backend can decide.
@@ -92,12 +120,24 @@ export interface PolicyOptions {
    * no limit.
    */
   readonly limit?: number | null;
-  /** Length of the window: at least 1 ms, at most 366 days. */
+  /**
+   * Length of the window: at least 1 ms, at most 366 days. Or a `CalendarWindow`: `'calendar-day'`, `'calendar-week'`,
+   * `'calendar-month'`.
+   */
   readonly window?: Duration;
-  /** Default `sliding-window`. */
+  /** Time zone of a calendar window: an IANA name such as `'Europe/Berlin'`. Default `UTC`. */
+  readonly timeZone?: string;
+  /** Default `sliding-window`; of a calendar window `fixed-window`, the only one that it can have. */
   readonly algorithm?: AlgorithmName;
   /** Capacity of a token bucket: a whole number of at least 1. Default: `limit`. */
   readonly burst?: number;
+  /**
+   * How long a slot of `concurrency` is held at most without being renewed, as it is while its call lives: it is free
+   * after so long if its process died. Default `'1m'`.
+   */
+  readonly leaseTime?: Duration;
+  /** Calls that wait for a slot of `concurrency` instead of being refused. Default: none. */
+  readonly queue?: PolicyQueue;
   /** Units that one call consumes. Default 1. */
   readonly cost?: CostInput;
   /** Who is limited. Default: the module's `key`. */
@@ -119,6 +159,16 @@ export interface PolicyOptions {
    * Letters, digits and `_ - . : *`, up to 64. Default `requests`, which the header leaves out.
    */
   readonly unit?: string;
+}
+
+/** Calls that wait in a process until a slot is free: one queue for each policy and key. */
+export interface PolicyQueue {
+  /** Calls that wait at most; the next is refused. A whole number of at least 1. */
+  readonly size: number;
+  /** How long a call waits before it is refused. */
+  readonly maxWait: Duration;
+  /** Who is next: who came first (`fifo`, the default) or who came last (`lifo`). */
+  readonly order?: 'fifo' | 'lifo';
 }
 
 /** What finds the policies of a call answers: one, several, or (`null`, `undefined`, `[]`) none, which is no limit. */
@@ -143,8 +193,8 @@ export type PolicyInput = string | PolicyOptions | PolicyFunction | Type<PolicyR
  * - `sliding-window`: `limit x windowMs` is at most 2^52, or `limit` is below 2^35, as `windowMs` always is;
  * - `token-bucket`: `limit x windowMs` and `burst x windowMs` are at most 2^52, where `limit x windowMs` is more, after both
  *   `limit` and `windowMs` are divided by their greatest common divisor;
- * - `fixed-window`: `limit` is a safe integer;
- * - `sliding-log`: `limit` is at most 10,000.
+ * - `fixed-window`, `strict-window`: `limit` is a safe integer;
+ * - `sliding-log`, `concurrency`: `limit` is at most 10,000.
  */
 export interface Policy {
   /** Identity of its counter: two policies with one id and one key share a count. */
@@ -153,7 +203,15 @@ export interface Policy {
   readonly name: string;
   readonly algorithm: AlgorithmName;
   readonly limit: number;
+  /**
+   * Of a calendar window: its usual length (a month has 31 days); statuses tell that of the present window. Of
+   * `concurrency`: how long a slot is held without being renewed.
+   */
   readonly windowMs: number;
+  /** The windows are those of the calendar in `timeZone`, not multiples of `windowMs`. Only with `fixed-window`. */
+  readonly calendar?: CalendarWindow;
+  /** IANA name. Default `UTC`. */
+  readonly timeZone?: string;
   /** Capacity of a token bucket; equal to `limit` for the other algorithms. */
   readonly burst: number;
   /** 0: no block. */

@@ -1,5 +1,6 @@
 import { type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import type { PolicyDecisionRequest } from '../limiter/decision-request.js';
+import type { CallOrigin } from '../contracts/events.js';
 import { DecisionRequests, type PolicyUse } from '../limiter/decision-requests.js';
 import { askAll, type MaybePromise, when, whenAll } from '../contracts/maybe-promise.js';
 import type { KeyInput } from '../contracts/policy.js';
@@ -33,8 +34,14 @@ export class ChargeResolver {
     const plan = this.routes.planOf(route, reach ?? this.transports.of(context).reach?.(context) ?? 'declared');
     if (plan.candidates.length === 0) return undefined;
     return when(this.settings.skipIf?.(context) ?? false, (skipped) =>
-      skipped ? undefined : when(this.policiesOf(plan, context), (policies) => this.asked(policies, context)),
+      skipped ? undefined : when(this.policiesOf(plan, context), (policies) => this.asked(plan, policies, context)),
     );
+  }
+
+  /** Where a call came from, for events. */
+  originOf(context: ExecutionContext): CallOrigin {
+    const plan = this.routes.planOf({ type: context.getClass(), handler: context.getHandler() });
+    return { route: plan.label, transport: context.getType<string>() };
   }
 
   /** The policies of the plan and of what it asks for, less those that leave this call out. */
@@ -68,13 +75,15 @@ export class ChargeResolver {
   }
 
   private asked(
+    { label: route }: RoutePlan,
     policies: readonly CompiledPolicy[],
     context: ExecutionContext,
   ): MaybePromise<PolicyDecisionRequest | undefined> {
     if (policies.length === 0) return undefined;
     const keys = new Map<KeyInput, MaybePromise<string>>();
     const uses = askAll(policies, (policy) => this.useOf(policy, context, keys));
-    return whenAll(uses, (all) => this.requests.of(all, { addressKey: () => this.keys.addressOf(context) }));
+    const terms = { route, transport: context.getType<string>(), addressKey: () => this.keys.addressOf(context) };
+    return whenAll(uses, (all) => this.requests.of(all, terms));
   }
 
   /** @param keys what has been read for this request: nothing of the application's is asked twice */

@@ -1,10 +1,14 @@
-import { type CanActivate, type ExecutionContext, Inject, Injectable, Optional } from '@nestjs/common';
+import { type CanActivate, type ExecutionContext, HttpException, Inject, Injectable, Optional } from '@nestjs/common';
+import { Admission, asksForSlots } from '../limiter/admission.js';
 import { Decider } from '../limiter/decider.js';
 import { notCounted } from '../limiter/decisions.js';
 import { exceeded, type PolicyDecisionRequest } from '../limiter/decision-request.js';
 import type { Decision } from '../contracts/decision.js';
 import { isUnavailable } from '../contracts/errors.js';
 import { isPromise, type MaybePromise, when } from '../contracts/maybe-promise.js';
+import { decisionEvent } from '../observe/decision-event.js';
+import { RateLimitEvents } from '../observe/rate-limit-events.js';
+import { isObserved } from '../observe/unobserved.decorator.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
 import { Transports } from '../transports/transports.js';
 import { firstSight, keepDecision } from './request-decision.js';
@@ -24,7 +28,9 @@ export class RateLimitGuard implements CanActivate {
     @Optional() @Inject(RATE_LIMIT_SETTINGS) private readonly settings: RateLimitSettings,
     @Optional() @Inject(ChargeResolver) private readonly resolver: ChargeResolver,
     @Optional() @Inject(Decider) private readonly decider: Decider,
+    @Optional() @Inject(Admission) private readonly admission: Admission,
     @Optional() @Inject(Transports) private readonly transports: Transports,
+    @Optional() @Inject(RateLimitEvents) private readonly events: RateLimitEvents,
   ) {
     checkModule('RateLimitGuard', decider);
   }
@@ -44,12 +50,28 @@ export class RateLimitGuard implements CanActivate {
   }
 
   private guarded(context: ExecutionContext): MaybePromise<boolean> {
-    if (!this.settings.enabled) return this.pass(context, notCounted('disabled'));
-    return when(this.resolver.resolve(context), (request) =>
-      request === undefined
-        ? this.pass(context, notCounted('skipped'))
-        : when(this.decider.decide(request), ({ decision }) => this.answer(context, request, decision)),
-    );
+    if (!this.settings.enabled) return this.uncounted(context, 'disabled');
+    return when(this.resolver.resolve(context), (request) => {
+      if (request === undefined) return this.uncounted(context, 'skipped');
+      if (asksForSlots(request)) return this.admit(context, request);
+      return when(this.decider.decide(request), ({ decision }) => this.answer(context, request, decision));
+    });
+  }
+
+  /** Holds the slots that are given until the call is over; who hangs up while it waits for one leaves the queue. */
+  private async admit(context: ExecutionContext, request: PolicyDecisionRequest): Promise<true> {
+    const over = new AbortController();
+    const end = (): void => over.abort(new HttpException('Client Closed Request', 499));
+    const isTold = this.transports.of(context).whenOver?.(context, end) ?? false;
+    const { outcome, slots } = await this.admission.admit(request, over.signal);
+    if (slots !== undefined) {
+      // What cannot be given back is free when its lease is over.
+      const free = (): void => void slots.free().catch(() => undefined);
+      if (over.signal.aborted) free();
+      else over.signal.addEventListener('abort', free);
+      if (!isTold) slots.lapse();
+    }
+    return this.answer(context, request, outcome.decision);
   }
 
   private answer(context: ExecutionContext, request: PolicyDecisionRequest, decision: Decision): true {
@@ -57,6 +79,14 @@ export class RateLimitGuard implements CanActivate {
     this.pass(context, decision);
     if (decision.kind !== 'limited') return true;
     throw exceeded(request, decision);
+  }
+
+  private uncounted(context: ExecutionContext, reason: 'skipped' | 'disabled'): true {
+    const decision = notCounted(reason);
+    if (this.events.heard && isObserved(context.getClass())) {
+      this.events.emit(decisionEvent(decision, this.resolver.originOf(context), 0));
+    }
+    return this.pass(context, decision);
   }
 
   /** Tells when to come back, before a filter answers that knows nothing of it. */

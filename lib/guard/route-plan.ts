@@ -74,7 +74,7 @@ export class RoutePlanner {
    *
    * @throws RateLimitConfigurationError for a policy that is wrong, or a name that is unknown
    */
-  plan(route: Route, reach: PlanReach): RoutePlan {
+  plan(route: Route, reach: PlanReach = 'all'): RoutePlan {
     const label = this.labelOf(route);
     const [option, names] = this.appliedTo(reach);
     const applied = { option, owner: '', place: '', route: label };

@@ -1,12 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { BackendHealth, BackendStatus } from '../contracts/backend.js';
 import type { Decision } from '../contracts/decision.js';
+import { RateLimitConfigurationError } from '../contracts/errors.js';
 import { onlyKnown } from '../policies/option-checks.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
+import { Admission, asksForSlots } from './admission.js';
 import { Decider, type Outcome } from './decider.js';
 import { type DecisionRequest, exceeded, type PolicyDecisionRequest } from './decision-request.js';
 import { notCounted } from './decisions.js';
-import { BackendLease, type Lease } from './lease.js';
+import { isSlot } from './held-slots.js';
+import { BackendLease, type Lease, type LeaseAccount } from './lease.js';
 import { PolicyStoreSync } from './policy-store.sync.js';
 import type { Policies } from './service-policies.js';
 import { type ConsumeOptions, ServiceRequests, type SubjectInput } from './service-requests.js';
@@ -28,6 +31,7 @@ export class BackendService {
   constructor(
     @Inject(RATE_LIMIT_SETTINGS) private readonly settings: RateLimitSettings,
     @Inject(Decider) private readonly decider: Decider,
+    @Inject(Admission) private readonly admission: Admission,
     @Inject(ServiceRequests) private readonly requests: ServiceRequests,
     @Inject(PolicyStoreSync) private readonly policyStore: PolicyStoreSync,
     @Inject(WaitingLines) private readonly lines: WaitingLines,
@@ -51,6 +55,7 @@ export class BackendService {
   async consume(who: string | Subjects, what?: Policies | ConsumeOptions, terms?: ConsumeOptions): Promise<Decision> {
     const [subjects, options] = argumentsOf(who, what, terms);
     const request = this.requests.of(subjects, options, 'charges');
+    refuseSlots(request);
     const { signal } = options;
     signal?.throwIfAborted();
     const charging = this.charged(request);
@@ -83,7 +88,9 @@ export class BackendService {
   async refund(who: string | Subjects, policies?: Policies, cost?: number): Promise<void> {
     const [subjects] = argumentsOf(who, policies);
     const request = this.requests.plain(subjects, cost);
-    if (this.settings.enabled && request.charges.length > 0) await this.decider.refund(request);
+    // Who holds a slot gives it back.
+    const charges = request.charges.filter((charge) => !isSlot(charge));
+    if (this.settings.enabled && charges.length > 0) await this.decider.refund({ ...request, charges });
   }
 
   /**
@@ -117,7 +124,7 @@ export class BackendService {
     const request = this.requests.of(subjects, options, 'charges');
     const { signal } = options;
     signal?.throwIfAborted();
-    const granting = this.granted(request);
+    const granting = this.granted(request, signal);
     if (signal === undefined) return granting;
     return untilAborted(granting, signal, () => {
       // Nobody will hold the lease that may still be granted.
@@ -161,6 +168,7 @@ export class BackendService {
     onlyKnown('options', options, ['cost', 'maxWait', 'signal']);
     const { cost } = options;
     const request = this.requests.of([{ key, policies }], cost === undefined ? {} : { cost }, 'charges');
+    refuseSlots(request);
     if (!this.settings.enabled) return notCounted('disabled');
     return request.settled === undefined || request.settled.kind === 'limited'
       ? this.lines.wait(request, options)
@@ -198,18 +206,33 @@ export class BackendService {
   }
 
   /** @throws RateLimitExceededException when the call is limited */
-  private async granted(request: PolicyDecisionRequest): Promise<Lease> {
-    const outcome = await this.charged(request);
+  private async granted(request: PolicyDecisionRequest, signal: AbortSignal | undefined): Promise<Lease> {
+    const slotted = this.settings.enabled && asksForSlots(request);
+    const { outcome, slots } = slotted
+      ? await this.admission.admit(request, signal)
+      : { outcome: await this.charged(request) };
     if (outcome.decision.kind === 'limited') throw exceeded(request, outcome.decision);
-    return new BackendLease(outcome, request.charges, {
+    const account: LeaseAccount = {
       charge: async (charges, overdraw) => this.charged({ ...request, charges, overdraw }),
       refund: (charges, receipt) => this.decider.refund({ ...request, charges }, receipt),
-    });
+    };
+    return new BackendLease(outcome, request.charges, account, slots);
   }
 
   private async charged(request: DecisionRequest): Promise<Outcome> {
-    return this.settings.enabled ? this.decider.decide(request) : { decision: notCounted('disabled'), atMs: null };
+    return this.settings.enabled ? this.decider.decide(request) : this.decider.disabled();
   }
+}
+
+/** @throws RateLimitConfigurationError for a slot that nobody would give back */
+function refuseSlots({ charges }: PolicyDecisionRequest): void {
+  const slot = charges.find(isSlot);
+  if (slot === undefined) return;
+  throw new RateLimitConfigurationError(
+    'policies',
+    slot.policy.name,
+    'A concurrency policy holds a slot while a call lives: use acquire() or withLease().',
+  );
 }
 
 /** What a verb was given, in one form: a key and its policies are a single subject. */

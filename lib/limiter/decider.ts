@@ -1,13 +1,16 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { MemoryBackend } from '../backends/memory/memory.backend.js';
 import { CircuitBreakerRegistry } from '../breaker/breaker.registry.js';
 import type { Backend, BackendHealth, BackendStatus, Reply } from '../contracts/backend.js';
 import type { Decision, DecisionSource } from '../contracts/decision.js';
 import { isUnavailable } from '../contracts/errors.js';
-import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
+import { isPromise, type MaybePromise, when } from '../contracts/maybe-promise.js';
+import { decisionEvent } from '../observe/decision-event.js';
 import { RateLimitEvents } from '../observe/rate-limit-events.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
+import { CarryOver } from './carry-over.js';
 import type { DecisionRequest } from './decision-request.js';
-import { decisionOf, failedOpen } from './decisions.js';
+import { decisionOf, failedOpen, notCounted } from './decisions.js';
 import { FailoverBackend } from './failover.backend.js';
 import { breakerName, GuardedBackend } from './guarded-backend.js';
 import { LOCAL, LocalLimiter } from './local-limiter.js';
@@ -36,6 +39,7 @@ export class Decider {
   readonly guards: readonly GuardedBackend[];
   private readonly backend: Backend;
   private readonly local: LocalLimiter;
+  private readonly carryOver: CarryOver;
   private readonly stopped = new AbortController();
 
   constructor(
@@ -46,17 +50,29 @@ export class Decider {
     const { backend, localShare, circuitBreaker, timeoutMs } = settings;
     this.local = new LocalLimiter(localShare);
     this.backend = backend instanceof FailoverBackend ? backend : new GuardedBackend(backend);
+    this.carryOver = new CarryOver(this.backend);
     this.guards = this.backend instanceof FailoverBackend ? this.backend.members : [this.backend as GuardedBackend];
     for (const guard of this.guards) {
-      guard.connect({ circuitBreaker, timeoutMs, notify: (event) => this.events.emit(event) });
+      guard.connect({ circuitBreaker, timeoutMs, notify: (event) => this.events.emit(event), events: this.events });
       if (guard.breaker !== null) registry.adopt(breakerName(guard.name), guard.breaker);
     }
   }
 
   /** Charges all policies or none; at once where the backend answers at once. Tells the event stream. */
   decide(request: DecisionRequest): MaybePromise<Outcome> {
-    const outcome = this.answered(request, 'consume');
-    return isPromise(outcome) ? outcome.then((one) => this.told(one)) : this.told(outcome);
+    return this.events.heard ? this.observed(request) : this.answered(request, 'consume');
+  }
+
+  /** What a call gets while the limiter is switched off. */
+  disabled(): Outcome {
+    const decision = notCounted('disabled');
+    if (this.events.heard) this.events.emit(decisionEvent(decision, {}, 0));
+    return { decision, atMs: null };
+  }
+
+  /** The same, but tells nobody: for who asks again and again. */
+  ask(request: DecisionRequest): MaybePromise<Outcome> {
+    return this.answered(request, 'consume');
   }
 
   /** The same answer for what costs nothing; charges, stores and tells nothing. */
@@ -77,6 +93,16 @@ export class Decider {
       if (!isUnavailable(error) || request.failureMode === 'closed') throw error;
       if (request.failureMode === 'local' && receipt === undefined) this.local.refund(refund);
     }
+  }
+
+  /**
+   * Renews the leases of slots where they were given.
+   *
+   * @throws BackendUnavailableError when the backend is out of reach
+   */
+  async renew(request: DecisionRequest, { source, backend }: Receipt): Promise<void> {
+    if (source === 'local') return this.local.renew(request);
+    await this.backend.renew?.({ ...request, ...(backend !== null && { backend }) });
   }
 
   /** Forgets counters, in the backend and in this process. */
@@ -110,6 +136,12 @@ export class Decider {
     }
   }
 
+  /** Counters that memory holds in this process: of memory backends, and of failure mode `local`. */
+  memoryKeys(): number {
+    const sizes = this.guards.map(({ inner }) => (inner instanceof MemoryBackend ? inner.size : 0));
+    return sizes.reduce((sum, size) => sum + size, this.local.size);
+  }
+
   async close(): Promise<void> {
     this.stopped.abort();
     await this.backend.close();
@@ -117,6 +149,11 @@ export class Decider {
 
   private answered(request: DecisionRequest, verb: 'consume' | 'peek'): MaybePromise<Outcome> {
     if (request.settled !== undefined) return { decision: request.settled, atMs: null };
+    const carrying = request.carried && this.carryOver.before(request.carried, request.timeoutMs);
+    return carrying === undefined ? this.asked(request, verb) : carrying.then(() => this.asked(request, verb));
+  }
+
+  private asked(request: DecisionRequest, verb: 'consume' | 'peek'): MaybePromise<Outcome> {
     try {
       const reply = this.backend[verb](request);
       if (!isPromise(reply)) return this.outcomeOf(reply);
@@ -151,8 +188,17 @@ export class Decider {
     }
   }
 
-  private told(outcome: Outcome): Outcome {
-    if (this.events.heard) this.events.emit({ kind: 'decision', decision: outcome.decision });
-    return outcome;
+  /** Tells the event stream of a decision that `ask` made. */
+  told(request: DecisionRequest, { decision }: Outcome, startedMs: number): void {
+    if (!this.events.heard) return;
+    this.events.emit(decisionEvent(decision, request, performance.now() - startedMs), request.charges);
+  }
+
+  private observed(request: DecisionRequest): MaybePromise<Outcome> {
+    const startedMs = performance.now();
+    return when(this.answered(request, 'consume'), (outcome) => {
+      this.told(request, outcome, startedMs);
+      return outcome;
+    });
   }
 }

@@ -1,18 +1,22 @@
 import type { Charge } from '../contracts/backend.js';
 import type { Decision, LimitedDecision } from '../contracts/decision.js';
+import type { CallOrigin } from '../contracts/events.js';
 import type { FailureMode } from '../contracts/policy.js';
 import { RateLimitExceededException } from '../contracts/rate-limit-exceeded.exception.js';
+import type { CarriedCharge } from './carry-over.js';
 import type { CompiledPolicy } from '../policies/compiled-policy.js';
 import { refuses } from './decisions.js';
 
 /** What is to be decided: what a call consumes, and what it gets when no backend can decide. */
-export interface DecisionRequest {
+export interface DecisionRequest extends CallOrigin {
   readonly charges: readonly Charge[];
   readonly failureMode: FailureMode;
   readonly timeoutMs: number;
   readonly overdraw?: boolean;
   /** What is decided already, so that no backend is asked: by the lists, an override, or for want of a limit. */
   readonly settled?: Decision;
+  /** Charges whose counters continue those before a change of the policy. */
+  readonly carried?: readonly CarriedCharge[];
 }
 
 /** The same, with the policies that it comes from. */

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Charge } from '../contracts/backend.js';
 import type { Decision, PolicyStatus } from '../contracts/decision.js';
+import type { CallOrigin } from '../contracts/events.js';
 import type { FailureMode } from '../contracts/policy.js';
 import { AccessLists, type AccessVerdict } from '../policies/access-lists.js';
 import type { CompiledPolicy } from '../policies/compiled-policy.js';
@@ -8,6 +9,7 @@ import { PolicyCatalog } from '../policies/policy-catalog.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
 import { type StoredKey, storedKeys } from './bounded-key.js';
 import { distinct } from './charges.js';
+import type { CarriedCharge } from './carry-over.js';
 import type { PolicyDecisionRequest } from './decision-request.js';
 import { allowListed, denyListed, notCounted } from './decisions.js';
 import { failureModeOf } from './failure-mode.js';
@@ -21,7 +23,7 @@ export interface PolicyUse {
 }
 
 /** How a call differs from what its policies and the module say. */
-export interface CallTerms {
+export interface CallTerms extends CallOrigin {
   readonly failureMode?: FailureMode | undefined;
   readonly timeoutMs?: number | undefined;
   /** The key of the caller's address, for the lists: `ip:192.0.2.1`. */
@@ -56,14 +58,19 @@ export class DecisionRequests {
   }
 
   /** A request that gives back or forgets: what was counted, whatever lists and overrides say of the key now. */
-  plain(uses: readonly PolicyUse[], { failureMode, timeoutMs }: CallTerms = {}): PolicyDecisionRequest {
+  plain(uses: readonly PolicyUse[], terms: CallTerms = {}): PolicyDecisionRequest {
+    const { failureMode, timeoutMs, route, transport } = terms;
     const policies = uses.map(({ policy }) => policy);
     const charges = distinct(uses.map((use) => this.chargeOf(use)));
+    const carried = policies.some(({ carriedFrom }) => carriedFrom !== undefined) ? this.carried(uses) : undefined;
     return {
+      route,
+      transport,
       policies,
       charges,
       failureMode: failureMode ?? failureModeOf(policies, this.settings.failureMode),
       timeoutMs: timeoutMs ?? this.settings.timeoutMs,
+      ...(carried !== undefined && { carried }),
       ...(charges.length === 0 && { settled: notCounted('skipped') }),
     };
   }
@@ -87,6 +94,13 @@ export class DecisionRequests {
       charges: blocked.map(({ charge }) => charge),
       settled: { kind: 'limited', allowed: false, source: 'none', backend: null, policies, retryAfterMs },
     };
+  }
+
+  private carried(uses: readonly PolicyUse[]): readonly CarriedCharge[] {
+    return uses.flatMap((use) => {
+      const { carriedFrom: from } = use.policy;
+      return from === undefined ? [] : [{ charge: this.chargeOf(use), from }];
+    });
   }
 
   private blocked(use: PolicyUse, untilMs: number | undefined): BlockedUse {

@@ -1,8 +1,16 @@
-import type { Backend, BackendRequest, ConsumeRequest, RefundRequest, Reply } from '../contracts/backend.js';
+import type {
+  Backend,
+  BackendCapabilities,
+  BackendRequest,
+  ConsumeRequest,
+  RefundRequest,
+  RenewRequest,
+  Reply,
+} from '../contracts/backend.js';
 import type { Clock } from '../contracts/breaker.js';
 import { BackendUnavailableError, isUnavailable, RateLimitConfigurationError } from '../contracts/errors.js';
 import { isPromise, whenAll, type MaybePromise } from '../contracts/maybe-promise.js';
-import type { AlgorithmName, Duration } from '../contracts/policy.js';
+import { ALGORITHM_NAMES, type Duration } from '../contracts/policy.js';
 import { parseDuration } from '../policies/duration.js';
 import { oneOf, onlyKnown } from '../policies/option-checks.js';
 import { FailoverMember } from './failover-member.js';
@@ -28,8 +36,6 @@ export interface FailoverBackendOptions {
   readonly clock?: Clock;
 }
 
-const ALL: readonly AlgorithmName[] = ['sliding-window', 'fixed-window', 'token-bucket', 'sliding-log'];
-
 /**
  * Several backends, of which one decides each call. Each member has a breaker of its own; the next is asked when one
  * fails, and a member that is back is used again only after it has proved itself. Members count apart: a key finds a
@@ -49,7 +55,7 @@ export function failoverBackend(backends: readonly Backend[], options: FailoverB
 export class FailoverBackend implements Backend {
   readonly name: string;
   readonly circuitBreaker = false;
-  readonly capabilities: { readonly algorithms: readonly AlgorithmName[] };
+  readonly capabilities: BackendCapabilities;
   private readonly all: readonly FailoverMember[];
   private readonly roundRobin: boolean;
   private turn = 0;
@@ -73,7 +79,7 @@ export class FailoverBackend implements Backend {
     checkMembers(backends);
     this.name = name;
     this.roundRobin = strategy === 'round-robin';
-    this.capabilities = { algorithms: commonAlgorithms(backends) };
+    this.capabilities = commonCapabilities(backends);
     const failback = {
       probes: failbackProbes,
       intervalMs: parseDuration('failoverBackend.failbackInterval', failbackInterval),
@@ -100,6 +106,14 @@ export class FailoverBackend implements Backend {
     const charger = this.all.find(({ guard }) => guard.name === request.backend);
     if (charger !== undefined) return charger.guard.refund(request);
     return this.firstOf(this.inOrder(request.timeoutMs), (member) => member.guard.refund(request));
+  }
+
+  /** Renews where the slots were given; without that knowledge, where they would be given now. */
+  renew(request: RenewRequest): MaybePromise<void> {
+    const giver = this.all.find(({ guard }) => guard.name === request.backend);
+    if (giver !== undefined) return giver.guard.renew(request);
+    const able = this.inOrder(request.timeoutMs).filter(({ guard }) => guard.inner.renew !== undefined);
+    return this.firstOf(able, (member) => member.guard.renew(request));
   }
 
   /** Forgets on every member that can be reached; fails if none can. */
@@ -213,20 +227,24 @@ function checkMembers(backends: readonly Backend[]): void {
 }
 
 /** What every member can do, which must be the same. */
-function commonAlgorithms([first, ...others]: readonly Backend[]): readonly AlgorithmName[] {
-  const algorithms = algorithmsOf(first);
+function commonCapabilities([first, ...others]: readonly Backend[]): BackendCapabilities {
+  const capabilities = capabilitiesOf(first);
   for (const other of others) {
-    const theirs = algorithmsOf(other);
-    const missing = ALL.filter((name) => algorithms.includes(name) !== theirs.includes(name));
-    if (missing.length === 0) continue;
+    const theirs = capabilitiesOf(other);
+    const differences: string[] = ALGORITHM_NAMES.filter(
+      (name) => capabilities.algorithms.includes(name) !== theirs.algorithms.includes(name),
+    );
+    if (capabilities.calendar !== theirs.calendar) differences.push('calendar windows');
+    if (differences.length === 0) continue;
     throw new RateLimitConfigurationError(
       'failoverBackend',
-      `'${first?.name}' and '${other.name}' differ in ${missing.join(', ')}`,
+      `'${first?.name}' and '${other.name}' differ in ${differences.join(', ')}`,
       'Members must offer the same algorithms, or a limit would change its meaning in an outage.',
     );
   }
-  return algorithms;
+  return capabilities;
 }
 
-const algorithmsOf = (backend: Backend | undefined): readonly AlgorithmName[] =>
-  backend?.capabilities?.algorithms ?? ALL;
+const EVERYTHING: BackendCapabilities = { algorithms: ALGORITHM_NAMES, calendar: true };
+
+const capabilitiesOf = (backend: Backend | undefined): BackendCapabilities => backend?.capabilities ?? EVERYTHING;

@@ -5,12 +5,15 @@ import type {
   BackendRequest,
   ConsumeRequest,
   RefundRequest,
+  RenewRequest,
   Reply,
 } from '../contracts/backend.js';
 import type { BreakerState, CircuitBreakerOptions, Permit } from '../contracts/breaker.js';
 import { BackendUnavailableError, isBackendUnavailable, isConfigurationError } from '../contracts/errors.js';
-import type { RateLimitListener } from '../contracts/events.js';
+import type { BackendVerb, RateLimitListener } from '../contracts/events.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
+import { BackendCalls } from '../observe/backend-calls.js';
+import type { RateLimitEvents } from '../observe/rate-limit-events.js';
 import { parseDuration } from '../policies/duration.js';
 import { BackendUse } from './backend-use.js';
 import { ConnectionWatch } from './connection-watch.js';
@@ -25,6 +28,8 @@ export interface GuardSettings {
   readonly timeoutMs: number;
   /** Hears of failures and outages. */
   readonly notify: RateLimitListener;
+  /** Hears of every call, if anybody listens. Default: nobody does. */
+  readonly events?: RateLimitEvents;
 }
 
 /** Since when, and how often, a backend has failed. */
@@ -55,6 +60,7 @@ export class GuardedBackend implements Backend {
   /** The backend's own deadline; it holds where it is shorter than the call's. */
   private callTimeoutMs = Number.POSITIVE_INFINITY;
   private notify: RateLimitListener = () => undefined;
+  private calls: BackendCalls | undefined;
   private outage: Outage | undefined;
   private readonly use: BackendUse;
 
@@ -80,8 +86,9 @@ export class GuardedBackend implements Backend {
   }
 
   /** Joins an application: takes its defaults and tells it of outages. Before the first call; opens nothing. */
-  connect({ circuitBreaker, timeoutMs, notify }: GuardSettings): void {
+  connect({ circuitBreaker, timeoutMs, notify, events }: GuardSettings): void {
     this.notify = notify;
+    if (events !== undefined) this.calls = new BackendCalls(events, this.name);
     const options = this.inner.circuitBreaker ?? circuitBreaker;
     this.guard = this.breakerWith(options && { callTimeout: timeoutMs, ...options });
     this.callTimeoutMs = ownDeadlineMs(options);
@@ -100,28 +107,33 @@ export class GuardedBackend implements Backend {
 
   consume(request: ConsumeRequest): MaybePromise<Reply> {
     const bounded = this.bounded(request);
-    return this.call(() => this.inner.consume(bounded), bounded.timeoutMs);
+    return this.call('consume', () => this.inner.consume(bounded), bounded.timeoutMs);
   }
 
   peek(request: BackendRequest): MaybePromise<Reply> {
     const bounded = this.bounded(request);
-    return this.call(() => this.inner.peek(bounded), bounded.timeoutMs);
+    return this.call('peek', () => this.inner.peek(bounded), bounded.timeoutMs);
   }
 
   refund(request: RefundRequest): MaybePromise<void> {
     const bounded = this.bounded(request);
-    return this.call(() => this.inner.refund(bounded), bounded.timeoutMs);
+    return this.call('refund', () => this.inner.refund(bounded), bounded.timeoutMs);
+  }
+
+  renew(request: RenewRequest): MaybePromise<void> {
+    const bounded = this.bounded(request);
+    return this.call('renew', () => this.inner.renew?.(bounded), bounded.timeoutMs);
   }
 
   reset(request: BackendRequest): MaybePromise<void> {
     const bounded = this.bounded(request);
-    return this.call(() => this.inner.reset(bounded), bounded.timeoutMs);
+    return this.call('reset', () => this.inner.reset(bounded), bounded.timeoutMs);
   }
 
   /** A live ping: when the circuit is open and a probe is due, it is the probe. */
   pingWithin(givenMs: number): MaybePromise<void> {
     const { timeoutMs } = this.bounded({ timeoutMs: givenMs });
-    return this.call(() => this.inner.ping(AbortSignal.timeout(timeoutMs)), timeoutMs);
+    return this.call('ping', () => this.inner.ping(AbortSignal.timeout(timeoutMs)), timeoutMs);
   }
 
   /** What a live ping finds, a mistake in the backend's setting among it; never rejects. */
@@ -144,7 +156,7 @@ export class GuardedBackend implements Backend {
   }
 
   ping(signal: AbortSignal, timeoutMs = Number.POSITIVE_INFINITY): MaybePromise<void> {
-    return this.call(() => this.inner.ping(signal), timeoutMs);
+    return this.call('ping', () => this.inner.ping(signal), timeoutMs);
   }
 
   /** Leaves the application; the last one closes the backend. */
@@ -157,9 +169,15 @@ export class GuardedBackend implements Backend {
     return request.timeoutMs <= this.callTimeoutMs ? request : { ...request, timeoutMs: this.callTimeoutMs };
   }
 
-  private call<T>(ask: () => MaybePromise<T>, timeoutMs: number): MaybePromise<T> {
+  private call<T>(verb: BackendVerb, ask: () => MaybePromise<T>, timeoutMs: number): MaybePromise<T> {
     if (!this.use.isOpen) this.use.open();
     const permit = this.acquire(timeoutMs);
+    return this.calls?.heard === true
+      ? this.calls.make(verb, () => this.made(permit, ask, timeoutMs))
+      : this.made(permit, ask, timeoutMs);
+  }
+
+  private made<T>(permit: Permit | null, ask: () => MaybePromise<T>, timeoutMs: number): MaybePromise<T> {
     let answer: MaybePromise<T>;
     try {
       answer = ask();

@@ -4,12 +4,15 @@ import type { Decision } from '../contracts/decision.js';
 import { isUnavailable } from '../contracts/errors.js';
 import { withCost } from './charges.js';
 import type { Outcome, Receipt } from './decider.js';
+import { type HeldSlots, isSlot } from './held-slots.js';
 
 /**
  * Units that were charged for work whose real cost is known only at its end.
  *
  * A lease of a call that passed without being counted (failure mode `open`, or a limiter that is disabled) tells so in
  * `decision`, and its other verbs do nothing.
+ *
+ * Of a concurrency policy it holds a slot, renewed until it is settled or released: both give it back.
  */
 export interface Lease extends AsyncDisposable {
   /** The decision by which it was granted. */
@@ -53,37 +56,43 @@ export class BackendLease implements Lease {
   readonly decision: Decision;
   private held: readonly Holding[] = [];
   private state: 'open' | 'settled' | 'released' = 'open';
+  /** What is charged by units; slots are held apart. */
+  private readonly charges: readonly Charge[];
 
   /** @param charges what was granted; later charges go to the same policies and keys */
   constructor(
     granted: Outcome,
-    private readonly charges: readonly Charge[],
+    charges: readonly Charge[],
     private readonly account: LeaseAccount,
+    private readonly slots?: HeldSlots | undefined,
   ) {
     this.decision = granted.decision;
     this.held = holdingsOf(granted, charges);
+    this.charges = charges.filter((charge) => !isSlot(charge));
   }
 
   async consume(units: number): Promise<Decision> {
     if (!Number.isSafeInteger(units) || units < 0) throw unitsError(units, 'a whole number of at least 0');
-    if (this.decision.kind === 'unenforced') return this.decision;
+    if (this.isUncounted) return this.decision;
     return (await this.charge(units, false)).decision;
   }
 
   async adjust(units: number): Promise<void> {
     if (!Number.isSafeInteger(units)) throw unitsError(units, 'a whole number');
     if (units < 0) await this.giveBack(-units);
-    else if (units > 0 && this.decision.kind !== 'unenforced') await this.charge(units, true);
+    else if (units > 0 && !this.isUncounted) await this.charge(units, true);
   }
 
   settle(): void {
     if (this.state === 'open') this.state = 'settled';
     this.held = [];
+    // What cannot be given back is free when its lease is over.
+    this.slots?.free().catch(() => undefined);
   }
 
-  release(): Promise<void> {
+  async release(): Promise<void> {
     if (this.state === 'open') this.state = 'released';
-    return this.giveBack(Number.POSITIVE_INFINITY);
+    await Promise.all([this.giveBack(Number.POSITIVE_INFINITY), this.slots?.free()]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -92,6 +101,11 @@ export class BackendLease implements Lease {
     } catch (error) {
       if (!isUnavailable(error)) throw error;
     }
+  }
+
+  /** Whether it holds nothing that is counted in units. */
+  private get isUncounted(): boolean {
+    return this.decision.kind === 'unenforced' || this.charges.length === 0;
   }
 
   private async charge(units: number, overdraw: boolean): Promise<Outcome> {
@@ -134,7 +148,7 @@ function holdingsOf({ decision, atMs }: Outcome, charges: readonly Charge[]): re
   // A shadow policy that refused was not charged, and must not be given back.
   const charged = charges.flatMap((charge, index) => {
     const status = decision.policies[index];
-    return charge.cost > 0 && status?.allowed === true ? [refundOf(charge, status)] : [];
+    return charge.cost > 0 && !isSlot(charge) && status?.allowed === true ? [refundOf(charge, status)] : [];
   });
   const { source, backend } = decision;
   return charged.length > 0 ? [{ receipt: { source, backend, atMs }, charges: charged }] : [];

@@ -1,7 +1,14 @@
 import { MAX_PRODUCT } from '../algorithms/algorithm.js';
 import { canNeverPass } from '../algorithms/counter.js';
 import { exactBucketLimit, refillOf } from '../algorithms/quotient.js';
-import type { BackendRequest, Charge, ConsumeRequest, RefundRequest, Reply } from '../contracts/backend.js';
+import type {
+  BackendRequest,
+  Charge,
+  ConsumeRequest,
+  RefundRequest,
+  RenewRequest,
+  Reply,
+} from '../contracts/backend.js';
 import type { Policy } from '../contracts/policy.js';
 import { MemoryBackend } from '../backends/memory/memory.backend.js';
 
@@ -22,6 +29,11 @@ export class LocalLimiter {
   /** @param share part of each limit that this process enforces, above 0 and at most 1 */
   constructor(private readonly share: number) {}
 
+  /** Counters held. */
+  get size(): number {
+    return this.memory.size;
+  }
+
   /** @param backInMs when the backend is tried again */
   consume(request: ConsumeRequest, backInMs: number): Reply {
     return this.untilBack(this.memory.consume(this.shared(request)), request, backInMs);
@@ -34,6 +46,10 @@ export class LocalLimiter {
 
   refund(request: RefundRequest): void {
     this.memory.refund(this.shared(request));
+  }
+
+  renew(request: RenewRequest): void {
+    this.memory.renew(this.shared(request));
   }
 
   reset(request: BackendRequest): void {

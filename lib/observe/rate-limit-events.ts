@@ -1,9 +1,18 @@
 import { Injectable, Logger } from '@nestjs/common';
+import type { Charge } from '../contracts/backend.js';
 import type { RateLimitEvent, RateLimitListener } from '../contracts/events.js';
 import { isPromise } from '../contracts/maybe-promise.js';
+import { BREAKERS, DECISIONS } from './channels.js';
+import { type ObservedEvent, withKeyHash } from './decision-event.js';
+
+/** Hears an event, and what was charged by the decision that it tells of. @internal */
+export type Observer = (event: ObservedEvent, charges: readonly Charge[]) => void;
+
+const NONE: readonly Charge[] = [];
 
 /**
- * The typed stream of what the limiter does: decisions, failures of backends, outages, breakers, evictions.
+ * The typed stream of what the limiter does: decisions, calls to backends and their failures, outages, breakers,
+ * evictions.
  *
  * Listeners are called in the course of the request, so they should be quick; one that fails harms nobody.
  *
@@ -13,6 +22,7 @@ import { isPromise } from '../contracts/maybe-promise.js';
 @Injectable()
 export class RateLimitEvents {
   private listeners: readonly RateLimitListener[] = [];
+  private observers: readonly Observer[] = [];
   private watchers: readonly RateLimitListener[] = [];
   private readonly logger = new Logger('RateLimit');
 
@@ -28,31 +38,56 @@ export class RateLimitEvents {
     };
   }
 
-  /** Listens to all events but decisions, for as long as the application lives. @internal */
+  /**
+   * The same for the package's own observers: they are told what was charged, which events never tell.
+   * @internal
+   */
+  observe(observer: Observer): () => void {
+    const own: Observer = (event, charges) => observer(event, charges);
+    this.observers = [...this.observers, own];
+    return () => {
+      this.observers = this.observers.filter((one) => one !== own);
+    };
+  }
+
+  /** Listens to all events but those of single calls, for as long as the application lives. @internal */
   watch(listener: RateLimitListener): void {
     this.watchers = [...this.watchers, listener];
   }
 
-  /** Whether anybody listens to decisions: an event that nobody hears need not be made. @internal */
+  /** Whether anybody listens to single calls: an event that nobody hears need not be made. @internal */
   get heard(): boolean {
-    return this.listeners.length > 0;
+    return this.observers.length > 0 || this.listeners.length > 0 || DECISIONS.hasSubscribers;
   }
 
   /** @internal */
-  emit(event: RateLimitEvent): void {
-    const listeners = event.kind === 'decision' ? this.listeners : [...this.watchers, ...this.listeners];
-    for (const listener of listeners) {
-      try {
-        // An async function may stand in for one that returns nothing.
-        const result = listener(event) as unknown;
-        if (isPromise(result)) result.then(undefined, (error: unknown) => this.complain(event, error));
-      } catch (error) {
-        this.complain(event, error);
-      }
+  emit(event: ObservedEvent, charges: readonly Charge[] = NONE): void {
+    for (const observer of this.observers) this.tell(event, () => observer(event, charges));
+    if (event.kind === 'decision') {
+      if (this.listeners.length > 0 || DECISIONS.hasSubscribers) this.publish(withKeyHash(event, charges));
+      return;
+    }
+    if (event.kind !== 'backend-call') for (const watcher of this.watchers) this.tell(event, () => watcher(event));
+    this.publish(event);
+  }
+
+  private publish(event: RateLimitEvent): void {
+    if (event.kind === 'decision') DECISIONS.publish(event);
+    else if (event.kind === 'breaker-transition') BREAKERS.publish(event);
+    for (const listener of this.listeners) this.tell(event, () => listener(event));
+  }
+
+  private tell({ kind }: ObservedEvent, listen: () => unknown): void {
+    try {
+      // An async function may stand in for one that returns nothing.
+      const result = listen();
+      if (isPromise(result)) result.then(undefined, (error: unknown) => this.complain(kind, error));
+    } catch (error) {
+      this.complain(kind, error);
     }
   }
 
-  private complain({ kind }: RateLimitEvent, error: unknown): void {
+  private complain(kind: ObservedEvent['kind'], error: unknown): void {
     this.logger.error(`A listener of '${kind}' failed`, error instanceof Error ? error.stack : String(error));
   }
 }

@@ -1,42 +1,50 @@
 import { MAX_PRODUCT } from '../algorithms/algorithm.js';
 import { exactBucketLimit, mostUnits, refillOf } from '../algorithms/quotient.js';
 import { RateLimitConfigurationError } from '../contracts/errors.js';
-import type {
-  AlgorithmName,
-  CostInput,
-  FailureMode,
-  KeyInput,
-  Policy,
-  PolicyOptions,
-  PolicyScope,
-  SkipFunction,
+import {
+  ALGORITHM_NAMES,
+  type AlgorithmName,
+  type CostInput,
+  type FailureMode,
+  type KeyInput,
+  type Policy,
+  type PolicyOptions,
+  type PolicyScope,
+  type SkipFunction,
 } from '../contracts/policy.js';
+import { calendarOf, type CalendarPart, windowLengthMs } from './calendar-window.js';
 import { parseDuration } from './duration.js';
 import { checkKeyInput } from './key-input.js';
 import { aFunction, anObject, aText, oneOf, onlyKnown } from './option-checks.js';
 import { formatRate, NO_LIMIT, parseRate, type Rate } from './rate.js';
+import { slotsOf, type QueueSettings } from './slot-options.js';
 
 /** A policy after validation: the quota that backends see, and how it applies to a call. */
 export interface CompiledPolicy {
   readonly policy: Policy;
   /** Its name among the module's policies, if it is one of them. */
   readonly definedAs?: string;
+  /** Id and limit of the counter before a change that carries over in proportion. */
+  readonly carriedFrom?: { readonly id: string; readonly limit: number };
   readonly key: KeyInput | undefined;
   readonly cost: CostInput;
   readonly failureMode: FailureMode | undefined;
   readonly skipIf: SkipFunction | undefined;
   readonly scope: PolicyScope;
   readonly message: string | undefined;
+  /** Where calls wait for a slot of a concurrency policy. */
+  readonly queue: QueueSettings | undefined;
 }
-
-const ALGORITHMS: readonly AlgorithmName[] = ['sliding-window', 'fixed-window', 'token-bucket', 'sliding-log'];
 
 const OPTIONS: readonly (keyof PolicyOptions)[] = [
   'name',
   'rate',
   'limit',
   'window',
+  'timeZone',
   'algorithm',
+  'leaseTime',
+  'queue',
   'burst',
   'cost',
   'key',
@@ -48,6 +56,9 @@ const OPTIONS: readonly (keyof PolicyOptions)[] = [
   'message',
   'unit',
 ];
+
+/** Algorithms whose limits are bounded by their arithmetic, or by the length of a log. */
+const MULTIPLYING: readonly AlgorithmName[] = ['sliding-window', 'token-bucket', 'sliding-log'];
 
 /** A log keeps an entry for each unit; beyond this the window algorithms serve better. */
 const MAX_LOG_LIMIT = 10_000;
@@ -68,9 +79,12 @@ export function compilePolicy(
   identify: (explicitName: string | undefined) => string,
 ): CompiledPolicy {
   const options = typeof input === 'string' ? {} : checkedShape(option, input);
-  const rate = typeof input === 'string' ? parseRate(option, input) : rateOf(option, options);
-  const { algorithm = 'sliding-window', mode = 'enforce', scope = 'shared', failureMode, name } = options;
-  oneOf(`${option}.algorithm`, algorithm, ALGORITHMS);
+  const slots = slotsOf(option, options);
+  const calendar = calendarOf(option, options);
+  const rate = slots?.quota ?? (typeof input === 'string' ? parseRate(option, input) : rateOf(option, options));
+  const usual = calendar.calendar === undefined ? 'sliding-window' : 'fixed-window';
+  const { algorithm = usual, mode = 'enforce', scope = 'shared', failureMode, name } = options;
+  oneOf(`${option}.algorithm`, algorithm, ALGORITHM_NAMES);
   oneOf(`${option}.mode`, mode, ['enforce', 'shadow']);
   oneOf(`${option}.scope`, scope, ['shared', 'route']);
   if (failureMode !== undefined) oneOf(`${option}.failureMode`, failureMode, ['closed', 'open', 'local']);
@@ -85,13 +99,14 @@ export function compilePolicy(
   return {
     policy: {
       id: `${identify(name)}#${algorithm}`,
-      name: name ?? formatRate(rate),
+      name: name ?? nameOf(rate, algorithm, calendar),
       algorithm,
       ...rate,
+      ...calendar,
       burst,
       blockForMs: options.blockFor === undefined ? 0 : parseDuration(`${option}.blockFor`, options.blockFor),
       mode,
-      unit: options.unit === 'requests' ? undefined : options.unit,
+      unit: slots === undefined ? unitOf(options) : CONCURRENT_REQUESTS,
     },
     key: options.key,
     cost: options.cost ?? 1,
@@ -99,6 +114,7 @@ export function compilePolicy(
     skipIf: options.skipIf,
     scope,
     message: options.message,
+    queue: slots?.queue,
   };
 }
 
@@ -112,8 +128,16 @@ export function checkName(option: string, name: string): void {
   );
 }
 
+/** What a policy is called that has no name of its own: by what it says. */
+function nameOf(rate: Rate, algorithm: AlgorithmName, { calendar }: CalendarPart): string {
+  if (algorithm === 'concurrency') return `${rate.limit}/concurrency`;
+  return calendar === undefined ? formatRate(rate) : `${rate.limit}/${calendar}`;
+}
+
 /** Whether a policy lets every call pass: it is not counted, and no backend sees it. */
 export const isUnlimited = ({ policy }: CompiledPolicy): boolean => policy.limit === Number.POSITIVE_INFINITY;
+
+const unitOf = ({ unit }: PolicyOptions): string | undefined => (unit === 'requests' ? undefined : unit);
 
 function checkUnit(option: string, unit: string): void {
   if (typeof unit === 'string' && NAME.test(unit)) return;
@@ -162,7 +186,7 @@ function rateOf(option: string, { rate, limit, window }: PolicyOptions): Rate {
       "Give a whole number of at least 0; for no limit give Infinity, null or rate: 'unlimited'.",
     );
   }
-  return { limit, windowMs: parseDuration(`${option}.window`, window) };
+  return { limit, windowMs: windowLengthMs(`${option}.window`, window) };
 }
 
 function burstOf(option: string, { burst }: PolicyOptions, algorithm: AlgorithmName, { limit }: Rate): number {
@@ -180,13 +204,13 @@ function burstOf(option: string, { burst }: PolicyOptions, algorithm: AlgorithmN
 
 /** Keeps the arithmetic exact (see `MAX_PRODUCT`). */
 function checkProducts(option: string, algorithm: AlgorithmName, { limit, windowMs }: Rate, burst: number): void {
-  if (algorithm === 'fixed-window' || limit === Number.POSITIVE_INFINITY) return;
+  if (!MULTIPLYING.includes(algorithm) || limit === Number.POSITIVE_INFINITY) return;
   if (algorithm === 'sliding-log') {
     if (limit <= MAX_LOG_LIMIT) return;
     throw new RateLimitConfigurationError(
       `${option}.limit`,
       limit,
-      `A sliding-log keeps an entry for each unit: give at most ${MAX_LOG_LIMIT}, or take 'sliding-window'.`,
+      `A sliding-log keeps an entry for each unit: give at most ${MAX_LOG_LIMIT}, or take 'sliding-window' or 'strict-window'.`,
     );
   }
   const { token } = refillOf(limit, windowMs);

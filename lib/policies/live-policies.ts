@@ -90,7 +90,7 @@ export class LivePolicies {
     const compiled = compilePolicy(option, { ...options, name, ...mode }, () => name);
     const named = { ...compiled, definedAs: name };
     const counters = this.document.counters?.[name];
-    return this.check(option, counters === undefined ? named : withId(named, seriesId(name, counters)));
+    return this.check(option, counters === undefined ? named : inSeries(named, name, counters));
   }
 
   private requireKnown(option: string, name: string): void {
@@ -102,7 +102,14 @@ export class LivePolicies {
 }
 
 /** Names of policies hold no `~`, so counters that began anew never meet those of another policy. */
-const seriesId = (name: string, { series }: CarriedCounters): string => `${name}~${series}`;
+const seriesId = (name: string, series: number): string => (series === 0 ? name : `${name}~${series}`);
+
+function inSeries(compiled: CompiledPolicy, name: string, { series, fromLimit }: CarriedCounters): CompiledPolicy {
+  const anew = withId(compiled, seriesId(name, series));
+  if (fromLimit === undefined || fromLimit === 0) return anew;
+  const { policy } = withId(compiled, seriesId(name, series - 1));
+  return { ...anew, carriedFrom: { id: policy.id, limit: fromLimit } };
+}
 
 /** What is given, over what was there before. */
 function merged(option: string, base: PolicyOptions, given: string | PlainPolicy): PolicyOptions {

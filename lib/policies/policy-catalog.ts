@@ -161,13 +161,21 @@ export class PolicyCatalog {
   }
 
   private possible(option: string, compiled: CompiledPolicy): CompiledPolicy {
-    const { algorithm } = compiled.policy;
-    const offered = this.capabilities?.algorithms;
-    if (offered === undefined || offered.includes(algorithm)) return compiled;
+    const { algorithm, calendar } = compiled.policy;
+    if (this.capabilities === undefined) return compiled;
+    const { algorithms, calendar: hasCalendar = false } = this.capabilities;
+    if (!algorithms.includes(algorithm)) {
+      throw new RateLimitConfigurationError(
+        `${option}.algorithm`,
+        algorithm,
+        `The backend does not offer it; it offers ${algorithms.map((one) => `'${one}'`).join(', ')}.`,
+      );
+    }
+    if (calendar === undefined || hasCalendar) return compiled;
     throw new RateLimitConfigurationError(
-      `${option}.algorithm`,
-      algorithm,
-      `The backend does not offer it; it offers ${offered.map((one) => `'${one}'`).join(', ')}.`,
+      `${option}.window`,
+      calendar,
+      "The backend does not offer windows of the calendar: give a length such as '1d'.",
     );
   }
 }
@@ -186,6 +194,7 @@ function definitionOf(option: string, name: string, input: string | PolicyOption
 function compileInline(input: string | PolicyOptions): CompiledPolicy {
   const compiled = compilePolicy('policies', input, () => '');
   if (typeof input === 'object' && input.name !== undefined) return withId(compiled, `=${input.name}`);
-  const { limit, windowMs, burst, blockForMs, mode } = compiled.policy;
-  return withId(compiled, `=${[limit, windowMs, burst, blockForMs, mode].join(',')}`);
+  const { limit, windowMs, burst, blockForMs, mode, calendar, timeZone } = compiled.policy;
+  const window = calendar === undefined ? windowMs : `${calendar}@${timeZone}`;
+  return withId(compiled, `=${[limit, window, burst, blockForMs, mode].join(',')}`);
 }

@@ -1,4 +1,4 @@
-import type { AlgorithmName } from '../contracts/policy.js';
+import type { CountingAlgorithm } from '../contracts/policy.js';
 import type { Subject } from './subject.js';
 
 /** What a backend has to do, as a case that is run on a backend of its own. */
@@ -9,5 +9,5 @@ export interface CaseDefinition {
   run(subject: Subject): Promise<void>;
 }
 
-/** Cases that hold for each algorithm alike. */
-export type AlgorithmCases = (algorithm: AlgorithmName) => readonly CaseDefinition[];
+/** Cases that hold alike for each algorithm that counts. */
+export type AlgorithmCases = (algorithm: CountingAlgorithm) => readonly CaseDefinition[];

@@ -1,6 +1,7 @@
 import type { Backend } from '../contracts/backend.js';
-import type { AlgorithmName } from '../contracts/policy.js';
+import { ALGORITHM_NAMES, type AlgorithmName, type CountingAlgorithm } from '../contracts/policy.js';
 import { blockCases } from './cases/block.cases.js';
+import { calendarCases } from './cases/calendar.cases.js';
 import { chargeCases } from './cases/charge.cases.js';
 import { clockCases } from './cases/clock.cases.js';
 import { concurrencyCases } from './cases/concurrency.cases.js';
@@ -13,6 +14,7 @@ import { refundCases } from './cases/refund.cases.js';
 import { resetCases } from './cases/reset.cases.js';
 import { severalCases } from './cases/several.cases.js';
 import { shadowCases } from './cases/shadow.cases.js';
+import { slotCases } from './cases/slot.cases.js';
 import { timeCases } from './cases/time.cases.js';
 import { tokenBucketCases } from './cases/token-bucket.cases.js';
 import { vectorCases } from './cases/vector.cases.js';
@@ -36,6 +38,8 @@ export interface ConformanceOptions {
   readonly clock?: ConformanceClock;
   /** What the backend's `capabilities` claim. Default: every algorithm. */
   readonly algorithms?: readonly AlgorithmName[];
+  /** Whether its `capabilities` claim calendar windows. Default: where they claim nothing at all. */
+  readonly calendar?: boolean;
 }
 
 /** One promise of the contract, ready to be run by any test runner. */
@@ -51,8 +55,6 @@ export interface TestRunner {
   it(name: string, run: () => Promise<void>): unknown;
 }
 
-const ALL: readonly AlgorithmName[] = ['sliding-window', 'fixed-window', 'token-bucket', 'sliding-log'];
-
 const FOR_EACH_ALGORITHM: readonly AlgorithmCases[] = [
   chargeCases,
   peekCases,
@@ -67,6 +69,8 @@ const FOR_EACH_ALGORITHM: readonly AlgorithmCases[] = [
   vectorCases,
 ];
 
+const isCounting = (algorithm: AlgorithmName): algorithm is CountingAlgorithm => algorithm !== 'concurrency';
+
 const ONCE: readonly (readonly CaseDefinition[])[] = [severalCases, shadowCases, keyCases, lifeCases];
 
 /**
@@ -77,15 +81,20 @@ const ONCE: readonly (readonly CaseDefinition[])[] = [severalCases, shadowCases,
  * for (const { name, run } of backendConformance({ name: 'mine', create: () => new MyBackend() })) it(name, run);
  */
 export function backendConformance(options: ConformanceOptions): ConformanceCase[] {
-  const algorithms = options.algorithms ?? ALL;
+  const algorithms = options.algorithms ?? ALGORITHM_NAMES;
+  const calendar = options.calendar ?? options.algorithms === undefined;
   const definitions = [
     ...ONCE.flat(),
     ...(algorithms.includes('token-bucket') ? tokenBucketCases : []),
-    ...algorithms.flatMap((algorithm) =>
-      FOR_EACH_ALGORITHM.flatMap((cases) =>
-        cases(algorithm).map((definition) => ({ ...definition, name: `${algorithm}: ${definition.name}` })),
+    ...(calendar ? calendarCases : []),
+    ...(algorithms.includes('concurrency') ? slotCases : []),
+    ...algorithms
+      .filter(isCounting)
+      .flatMap((algorithm) =>
+        FOR_EACH_ALGORITHM.flatMap((cases) =>
+          cases(algorithm).map((definition) => ({ ...definition, name: `${algorithm}: ${definition.name}` })),
+        ),
       ),
-    ),
   ];
   return definitions
     .filter(({ needsClock = false }) => !needsClock || options.clock !== undefined)

@@ -309,10 +309,83 @@ const SLIDING_LOG: readonly DecisionVector[] = [
   },
 ];
 
+const STRICT_WINDOW: readonly DecisionVector[] = [
+  {
+    name: 'up to 60 units each leaves exactly a window after it came',
+    policy: { algorithm: 'strict-window', limit: 3, windowMs: 1000 },
+    steps: [
+      [0, 'consume', 1, [true, 2, 0, 1000]],
+      [300, 'consume', 1, [true, 1, 0, 1000]],
+      [300, 'consume', 2, [false, 1, 700, 1000]],
+      [700, 'consume', 1, [true, 0, 0, 1000]],
+      [999, 'consume', 1, [false, 0, 1, 701]],
+      [1000, 'consume', 1, [true, 0, 0, 1000]],
+      [1100, 'consume', 3, [false, 0, 900, 900]],
+      [1100, 'consume', 2, [false, 0, 600, 900]],
+      [2000, 'peek', 0, [true, 3, 0, 0]],
+    ],
+  },
+  {
+    name: 'beyond 60 units those of a sub-window leave with the last of them, and refunds take the newest first',
+    policy: { algorithm: 'strict-window', limit: 100, windowMs: 5900 },
+    steps: [
+      [0, 'consume', 40, [true, 60, 0, 5900]],
+      [60, 'consume', 20, [true, 40, 0, 5900]],
+      [100, 'consume', 40, [true, 0, 0, 5900]],
+      [200, 'consume', 1, [false, 0, 5760, 5800]],
+      [5900, 'consume', 1, [false, 0, 60, 100]],
+      [5959, 'consume', 1, [false, 0, 1, 41]],
+      [5960, 'consume', 60, [true, 0, 0, 5900]],
+      [6000, 'consume', 40, [true, 0, 0, 5900]],
+      [6000, 'refund', 30, [true, 30, 0, 5900]],
+      [6000, 'refund', 20, [true, 50, 0, 5860]],
+      [11_859, 'peek', 0, [true, 50, 0, 1]],
+      [11_860, 'peek', 0, [true, 100, 0, 0]],
+    ],
+  },
+  {
+    name: 'an overdraft leaves as it came',
+    policy: { algorithm: 'strict-window', limit: 2, windowMs: 1000 },
+    steps: [
+      [0, 'overdraw', 5, [true, 0, 0, 1000]],
+      [500, 'overdraw', 1, [true, 0, 0, 1000]],
+      [500, 'consume', 2, [false, 0, 1000, 1000]],
+      [500, 'consume', 1, [false, 0, 500, 1000]],
+      [1000, 'consume', 1, [true, 0, 0, 1000]],
+    ],
+  },
+  {
+    name: 'the clock steps back',
+    policy: { algorithm: 'strict-window', limit: 100, windowMs: 5900 },
+    steps: [
+      [1000, 'consume', 50, [true, 50, 0, 5900]],
+      [1200, 'consume', 50, [true, 0, 0, 5900]],
+      [500, 'consume', 1, [false, 0, 5900, 5900]],
+      [6399, 'consume', 1, [false, 0, 1, 1]],
+      [6400, 'consume', 100, [true, 0, 0, 5900]],
+    ],
+  },
+  {
+    name: 'the limit and the window change',
+    policy: { algorithm: 'strict-window', limit: 100, windowMs: 5900 },
+    steps: [
+      [0, 'consume', 100, [true, 0, 0, 5900]],
+      [100, 'change', { limit: 150 }],
+      [100, 'consume', 50, [true, 0, 0, 5900]],
+      [200, 'change', { windowMs: 590 }],
+      [200, 'consume', 51, [false, 0, 390, 490]],
+      [590, 'consume', 51, [true, 49, 0, 590]],
+      [600, 'change', { limit: 3 }],
+      [600, 'consume', 1, [false, 0, 580, 580]],
+    ],
+  },
+];
+
 /** A table of decisions for each algorithm, to be replayed on every backend whose clock can be set. */
 export const DECISION_VECTORS: readonly DecisionVector[] = [
   ...FIXED_WINDOW,
   ...SLIDING_WINDOW,
   ...TOKEN_BUCKET,
   ...SLIDING_LOG,
+  ...STRICT_WINDOW,
 ];

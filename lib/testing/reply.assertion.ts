@@ -1,4 +1,5 @@
 import { strict as assert } from 'node:assert';
+import { presentWindowMs } from '../algorithms/fixed-window.js';
 import type { Charge, Reply } from '../contracts/backend.js';
 import type { PolicyStatus } from '../contracts/decision.js';
 
@@ -8,15 +9,15 @@ export function assertReply(reply: Reply, charges: readonly Charge[]): void {
   assertTime(reply.nowMs, 'nowMs');
   assert.equal(reply.policies.length, charges.length, 'one status for each charge');
   reply.policies.forEach((status, index) => {
-    assertStatus(status, charges[index] as Charge);
+    assertStatus(status, charges[index] as Charge, reply.nowMs);
   });
 }
 
-function assertStatus(status: PolicyStatus, { policy }: Charge): void {
+function assertStatus(status: PolicyStatus, { policy }: Charge, nowMs: number): void {
   const { name, limit, windowMs, mode, allowed, remaining, resetAfterMs, retryAfterMs } = status;
   assert.deepEqual(
     { name, limit, windowMs, mode },
-    { name: policy.name, limit: policy.limit, windowMs: policy.windowMs, mode: policy.mode },
+    { name: policy.name, limit: policy.limit, windowMs: presentWindowMs(policy, nowMs), mode: policy.mode },
     'statuses are in the order of the charges, and bear what their policies say',
   );
   assert.equal(typeof allowed, 'boolean', 'allowed is a boolean');

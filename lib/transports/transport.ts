@@ -53,6 +53,11 @@ export interface RateLimitTransport {
   /** What the guard throws in place of an error, where filters may not see it. Default: the error. */
   thrown?(error: Error): Error;
   /**
+   * Calls `over` when the call is over, for slots that a call holds; returns whether it will. Default: `false`, and a
+   * slot is free when its lease lapses.
+   */
+  whenOver?(call: ArgumentsHost, over: () => void): boolean;
+  /**
    * Answers a call that does not pass, and returns what an exception filter of Nest returns on this transport. Default:
    * throws the error.
    *

@@ -1,5 +1,7 @@
 import { Module } from '@nestjs/common';
 import { RateLimitModule } from 'nestjs-floodgate';
+import { RateLimitDashboardModule } from 'nestjs-floodgate/dashboard';
+import { RateLimitPrometheusModule } from 'nestjs-floodgate/prometheus';
 import { CatalogueModule } from './catalogue/catalogue.module.js';
 import { HealthModule } from './health/health.module.js';
 import { LoginModule } from './login/login.module.js';
@@ -12,6 +14,9 @@ import { SummaryModule } from './summary/summary.module.js';
 @Module({
   imports: [
     RateLimitModule.forRootAsync({ useFactory: () => rateLimitOptions(process.env) }),
+    // Without guards it serves this machine alone.
+    RateLimitDashboardModule.forRoot({ actions: true }),
+    RateLimitPrometheusModule.forRoot(),
     CatalogueModule,
     LoginModule,
     SearchModule,

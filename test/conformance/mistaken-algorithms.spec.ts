@@ -1,13 +1,13 @@
 import { MemoryBackend } from '../../lib/backends/memory/memory.backend.js';
 import type { BackendRequest, ConsumeRequest, Reply } from '../../lib/contracts/backend.js';
-import type { AlgorithmName } from '../../lib/contracts/policy.js';
+import { COUNTING_ALGORITHMS, type CountingAlgorithm } from '../../lib/contracts/policy.js';
 import { backendConformance } from '../../lib/testing/conformance.js';
 
 /** Counts by one algorithm where it is asked for another. */
 class Mistaking extends MemoryBackend {
   constructor(
-    private readonly asked: AlgorithmName,
-    private readonly taken: AlgorithmName,
+    private readonly asked: CountingAlgorithm,
+    private readonly taken: CountingAlgorithm,
   ) {
     super({});
   }
@@ -38,9 +38,8 @@ class Mistaking extends MemoryBackend {
   }
 }
 
-const ALGORITHMS: readonly AlgorithmName[] = ['fixed-window', 'sliding-window', 'token-bucket', 'sliding-log'];
-const MISTAKES = ALGORITHMS.flatMap((asked) =>
-  ALGORITHMS.filter((taken) => taken !== asked).map((taken) => [asked, taken] as const),
+const MISTAKES = COUNTING_ALGORITHMS.flatMap((asked) =>
+  COUNTING_ALGORITHMS.filter((taken) => taken !== asked).map((taken) => [asked, taken] as const),
 );
 
 describe('where the clock cannot be set, the conformance suite', () => {

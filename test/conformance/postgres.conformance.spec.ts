@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { postgresBackend } from '../../lib/backends/postgres/postgres.backend.js';
+import { SUPPORTED_ALGORITHMS } from '../../lib/backends/postgres/limiter.call.js';
 import { describeConformance } from '../../lib/testing/conformance.js';
 import { timedLimiter, type TimedLimiter } from '../backends/postgres/timed-limiter.js';
 import { manualClock } from '../support/manual-clock.js';
@@ -23,10 +24,17 @@ afterAll(async () => {
 });
 
 const runner = { describe, it };
+const algorithms = SUPPORTED_ALGORITHMS;
 
 describeConformance(runner, {
   name: 'PostgreSQL by its own clock',
+  algorithms,
   create: () => postgresBackend({ pool, schema: 'limits', unlogged: true }),
 });
 
-describeConformance(runner, { name: "PostgreSQL's function on a set clock", clock, create: () => timed.backend });
+describeConformance(runner, {
+  name: "PostgreSQL's function on a set clock",
+  clock,
+  algorithms,
+  create: () => timed.backend,
+});

@@ -8,12 +8,28 @@ const NEST_11 = nest('^11.0.0');
 const NEST_12 = nest('^12.0.0');
 const ENTRIES = [
   'nestjs-floodgate',
+  'nestjs-floodgate/dashboard',
+  'nestjs-floodgate/dynamodb',
+  'nestjs-floodgate/openapi',
+  'nestjs-floodgate/opentelemetry',
   'nestjs-floodgate/postgres',
+  'nestjs-floodgate/prometheus',
   'nestjs-floodgate/redis',
   'nestjs-floodgate/terminus',
   'nestjs-floodgate/testing',
+  'nestjs-floodgate/throttler',
 ];
-const PG = { pg: '^8.0.0', '@types/pg': '^8.0.0' };
+
+/** Optional packages whose version does not depend on Nest's. */
+const OPTIONAL = {
+  '@aws-sdk/client-dynamodb': '^3.363.0',
+  '@nestjs/throttler': '^6.0.0',
+  '@opentelemetry/api': '^1.9.0',
+  pg: '^8.0.0',
+  '@types/pg': '^8.0.0',
+  'prom-client': '^15.0.0',
+};
+
 const BIN = join(process.cwd(), 'node_modules/.bin');
 const INSTALL_LIMIT_MS = 180_000;
 
@@ -128,18 +144,34 @@ describe('on Nest 12 without ioredis and terminus', () => {
 describe.each([
   [
     'Nest 12, Terminus 12 and ioredis 6',
-    { ...NEST_12.core, ...NEST_12.http, ...NEST_12.more, '@nestjs/terminus': '^12.0.0', ioredis: '^6.0.0', ...PG },
+    {
+      ...NEST_12.core,
+      ...NEST_12.http,
+      ...NEST_12.more,
+      '@nestjs/terminus': '^12.0.0',
+      ioredis: '^6.0.0',
+    },
   ],
   [
     'Nest 11, Terminus 11 and ioredis 5',
-    { ...NEST_11.core, ...NEST_11.http, ...NEST_11.more, '@nestjs/terminus': '^11.0.0', ioredis: '^5.0.0', ...PG },
+    {
+      ...NEST_11.core,
+      ...NEST_11.http,
+      ...NEST_11.more,
+      '@nestjs/terminus': '^11.0.0',
+      ioredis: '^5.0.0',
+    },
   ],
 ])('on %s', (name, dependencies) => {
   const esmOnly = name.startsWith('Nest 12');
   let project: InstalledProject;
 
   beforeAll(async () => {
-    project = await InstalledProject.create('full', tarball, { ...dependencies, '@types/node': '^20.0.0' });
+    project = await InstalledProject.create('full', tarball, {
+      ...dependencies,
+      ...OPTIONAL,
+      '@types/node': '^20.0.0',
+    });
   }, INSTALL_LIMIT_MS);
 
   afterAll(() => project[Symbol.asyncDispose]());
@@ -191,6 +223,6 @@ function nest(range: string) {
   return {
     core: { '@nestjs/common': range, '@nestjs/core': range, 'reflect-metadata': '^0.2.0', rxjs: '^7.1.0' },
     http: { '@nestjs/platform-express': range, '@nestjs/testing': range },
-    more: { '@nestjs/platform-fastify': range },
+    more: { '@nestjs/platform-fastify': range, '@nestjs/swagger': range },
   };
 }

@@ -20,6 +20,8 @@ export interface HttpApp extends AsyncDisposable {
 export interface HttpAppOptions {
   /** Whether the client's address is taken from `X-Forwarded-For`. Default false, as on both platforms. */
   readonly trustProxy?: boolean;
+  /** Port of 127.0.0.1. Default: one that is free. */
+  readonly port?: number;
 }
 
 const CLOSE_TIMEOUT_MS = 5_000;
@@ -43,7 +45,7 @@ export async function startHttpApp(
     abortOnError: false,
   });
   await configure?.(app);
-  await app.listen(0, '127.0.0.1');
+  await app.listen(options.port ?? 0, '127.0.0.1');
 
   const close = (): Promise<void> => closeInTime(app);
   return { url: await app.getUrl(), app, close, [Symbol.asyncDispose]: close };

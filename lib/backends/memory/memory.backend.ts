@@ -1,6 +1,14 @@
 import type { CounterState } from '../../algorithms/algorithm.js';
-import { admits, decide, refund, type Outcome } from '../../algorithms/counter.js';
-import type { Backend, BackendRequest, Charge, ConsumeRequest, RefundRequest, Reply } from '../../contracts/backend.js';
+import { admits, decide, refund, renew, type Outcome } from '../../algorithms/counter.js';
+import type {
+  Backend,
+  BackendRequest,
+  Charge,
+  ConsumeRequest,
+  RefundRequest,
+  RenewRequest,
+  Reply,
+} from '../../contracts/backend.js';
 import type { Clock } from '../../contracts/breaker.js';
 import type { PolicyStatus } from '../../contracts/decision.js';
 import { RateLimitConfigurationError } from '../../contracts/errors.js';
@@ -46,6 +54,11 @@ export class MemoryBackend implements Backend {
     this.counters = new CounterStore(maxKeys);
   }
 
+  /** Counters held. */
+  get size(): number {
+    return this.counters.size;
+  }
+
   consume({ charges, overdraw = false }: ConsumeRequest): Reply {
     const nowMs = this.now();
     const reply =
@@ -67,9 +80,18 @@ export class MemoryBackend implements Backend {
   refund({ charges, chargedAtMs }: RefundRequest): void {
     const nowMs = this.now();
     for (const one of charges) {
-      const { policy, key, cost, owed } = one;
+      const { policy, key, cost, owed, slot } = one;
       const counter = this.counters.find(policy, key);
-      if (counter !== undefined) this.store(one, counter, refund(counter, policy, cost, nowMs, chargedAtMs, owed));
+      if (counter !== undefined)
+        this.store(one, counter, refund(counter, policy, cost, nowMs, chargedAtMs, owed, slot));
+    }
+  }
+
+  renew({ charges }: RenewRequest): void {
+    const nowMs = this.now();
+    for (const one of charges) {
+      const counter = this.counters.find(one.policy, one.key);
+      if (counter !== undefined) this.store(one, counter, renew(counter, one.policy, one.slot, nowMs));
     }
   }
 
@@ -98,18 +120,18 @@ export class MemoryBackend implements Backend {
     const policies = new Array<PolicyStatus>(charges.length);
     let allowed = true;
     for (let index = 0; index < charges.length; index += 1) {
-      const { policy, key, cost } = charges[index] as Charge;
+      const { policy, key, cost, slot } = charges[index] as Charge;
       const counter = this.counters.find(policy, key);
       counters[index] = counter;
-      if (allowed && policy.mode === 'enforce') allowed = admits(counter, policy, cost, overdraw, nowMs);
+      if (allowed && policy.mode === 'enforce') allowed = admits(counter, policy, cost, overdraw, nowMs, slot);
     }
     for (let index = 0; index < charges.length; index += 1) {
       const charge = charges[index] as Charge;
       const counter = counters[index];
-      const { policy, cost } = charge;
+      const { policy, cost, slot } = charge;
       // Where another policy refuses the call, one that admits it only tells; one that refuses it may block, and tells when.
-      const due = allowed || !admits(counter, policy, cost, overdraw, nowMs) ? cost : 0;
-      const { state, status } = decide(counter, policy, due, overdraw, nowMs);
+      const due = allowed || !admits(counter, policy, cost, overdraw, nowMs, slot) ? cost : 0;
+      const { state, status } = decide(counter, policy, due, overdraw, nowMs, slot);
       this.store(charge, counter, state);
       policies[index] = status;
     }
@@ -118,9 +140,9 @@ export class MemoryBackend implements Backend {
 
   /** The same, without the lists: most calls have one policy. */
   private consumeOne(charge: Charge, overdraw: boolean, nowMs: number): Reply {
-    const { policy, key, cost } = charge;
+    const { policy, key, cost, slot } = charge;
     const counter = this.counters.find(policy, key);
-    const outcome = decide(counter, policy, cost, overdraw, nowMs);
+    const outcome = decide(counter, policy, cost, overdraw, nowMs, slot);
     this.store(charge, counter, outcome.state);
     return { allowed: passes(outcome), nowMs, policies: [outcome.status] };
   }

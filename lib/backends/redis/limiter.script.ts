@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { kindOf, windowAt } from '../../algorithms/fixed-window.js';
 import type { Refund } from '../../contracts/backend.js';
 import type { AlgorithmName, Policy } from '../../contracts/policy.js';
 import type { Script, ScriptCall } from './redis-driver.js';
@@ -10,41 +11,59 @@ export const LIMITER: Script = {
   hash: createHash('sha1').update(LIMITER_SCRIPT).digest('hex'),
 };
 
-/** By what letter the script knows an algorithm. */
+/** By what letter the script knows an algorithm: a capital one where a log follows the counter. */
 const LETTERS: Readonly<Record<AlgorithmName, string>> = {
   'fixed-window': 'f',
   'sliding-window': 's',
   'token-bucket': 'b',
-  'sliding-log': 'l',
+  'sliding-log': 'L',
+  'strict-window': 'W',
+  concurrency: 'C',
 };
 
 export type Verb =
   | { readonly kind: 'consume'; readonly overdraw: boolean }
   | { readonly kind: 'peek' }
   | { readonly kind: 'refund'; readonly chargedAtMs: number | undefined }
-  | { readonly kind: 'reset' };
+  | { readonly kind: 'renew' | 'reset' };
 
-export function limiterCall(keyPrefix: string, verb: Verb, charges: readonly Refund[]): ScriptCall {
+/** @param clock about the server's time, ms since the epoch: asked for calendar windows only */
+export function limiterCall(
+  keyPrefix: string,
+  verb: Verb,
+  charges: readonly Refund[],
+  clock: () => number,
+): ScriptCall {
   const keys: string[] = [];
   const parameters = verbParameters(verb);
   let number = 0;
   let previous: string | undefined;
-  for (const { key, policy, cost, owed } of charges) {
+  for (const { key, policy, cost, owed, slot } of charges) {
     if (key !== previous) {
       const subject = subjectKey(keyPrefix, key);
       number = keys.indexOf(subject) + 1 || keys.push(subject);
       previous = key;
     }
+    if (verb.kind === 'consume' && policy.algorithm === 'concurrency' && cost > 0 && slot === undefined) {
+      throw new TypeError('A charge of a concurrency policy names the slot that it takes.');
+    }
     const { quota, id, isPlain } = parametersOf(policy);
     const plain = quota + digits(cost) + id;
-    const suffices = isPlain && isShort(cost) && number === 1 && owed === undefined;
-    parameters.push(suffices ? plain : plain + decimals(policy, cost, number, owed));
+    const suffices = isPlain && isShort(cost) && number === 1 && owed === undefined && slot === undefined;
+    if (suffices) parameters.push(plain);
+    else parameters.push(plain + decimals(policy, cost, number, slot ?? owed) + borders(policy, clock));
   }
   return { keys, parameters };
 }
 
 export const isUnknownScript = (error: unknown): boolean =>
   error instanceof Error && error.message.startsWith('NOSCRIPT');
+
+/** The server's time, where it lies outside the borders of calendar windows that it was told. */
+export function timeOutsideBorders(error: unknown): number | undefined {
+  const [, time] = (error instanceof Error && /^BORDERS (\d+)$/.exec(error.message)) || [];
+  return time === undefined ? undefined : Number(time);
+}
 
 function verbParameters(verb: Verb): string[] {
   switch (verb.kind) {
@@ -53,6 +72,7 @@ function verbParameters(verb: Verb): string[] {
     case 'refund':
       return ['refund', String(verb.chargedAtMs ?? -1)];
     case 'peek':
+    case 'renew':
     case 'reset':
       return [verb.kind];
   }
@@ -76,7 +96,13 @@ function parametersOf(policy: Policy): PolicyParameters {
     parameters = {
       quota: digits(limit) + digits(windowMs),
       id: storageId(policy),
-      isPlain: isShort(limit) && isShort(windowMs) && burst === limit && blockForMs === 0 && mode === 'enforce',
+      isPlain:
+        isShort(limit) &&
+        isShort(windowMs) &&
+        burst === limit &&
+        blockForMs === 0 &&
+        mode === 'enforce' &&
+        policy.calendar === undefined,
     };
     known.set(policy, parameters);
   }
@@ -100,6 +126,16 @@ const decimals = (policy: Policy, cost: number, subject: number, owed = -1): str
   const { limit, windowMs, burst, blockForMs, mode } = policy;
   return ` ${limit} ${windowMs} ${cost} ${subject} ${burst} ${blockForMs} ${mode === 'enforce' ? 1 : 0} ${owed}`;
 };
+
+/** Of a calendar window: the borders of the windows around a time; the server's clock picks one of them. */
+function borders(policy: Policy, clock: () => number): string {
+  if (policy.calendar === undefined) return '';
+  const present = windowAt(policy, clock());
+  const before = windowAt(policy, present.startMs - 1);
+  const next = windowAt(policy, present.endMs);
+  const last = windowAt(policy, next.endMs);
+  return ` ${kindOf(policy)} ${before.startMs} ${present.startMs} ${present.endMs} ${next.endMs} ${last.endMs}`;
+}
 
 /**
  * Names a counter in its key, always as long: the letter of its algorithm, since states of two algorithms must never be

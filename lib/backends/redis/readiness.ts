@@ -1,5 +1,5 @@
+import { untilAborted } from '../until-aborted.js';
 import type { RedisClient } from './ioredis-client.js';
-import { untilAborted } from './until-aborted.js';
 
 /** A client has no connection, and none is being made at this moment. */
 export class RedisDisconnectedError extends Error {

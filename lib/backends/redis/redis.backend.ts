@@ -1,14 +1,22 @@
-import type { Backend, BackendRequest, ConsumeRequest, Refund, RefundRequest, Reply } from '../../contracts/backend.js';
+import type {
+  Backend,
+  BackendRequest,
+  ConsumeRequest,
+  Refund,
+  RefundRequest,
+  RenewRequest,
+  Reply,
+} from '../../contracts/backend.js';
 import type { CircuitBreakerOptions } from '../../contracts/breaker.js';
 import { onlyKnown } from '../../policies/option-checks.js';
 import { consumeForAll, runForAll, sharesOf } from './cluster-decision.js';
-import { isUnknownScript, LIMITER, limiterCall, type Verb } from './limiter.script.js';
+import { isUnknownScript, LIMITER, limiterCall, timeOutsideBorders, type Verb } from './limiter.script.js';
 import { checkPermissions } from './permissions.js';
 import { driverOf, type RedisConnection } from './redis-connection.js';
 import type { RedisDriver } from './redis-driver.js';
 import { translated } from './redis-errors.js';
 import { readReply } from './reply.js';
-import { untilAborted } from './until-aborted.js';
+import { untilAborted } from '../until-aborted.js';
 
 /** Options of `redisBackend()`. */
 export type RedisBackendOptions = RedisConnection & {
@@ -56,6 +64,9 @@ class RedisBackend implements Backend {
   readonly circuitBreaker?: CircuitBreakerOptions | false;
   private readonly keyPrefix: string;
   private readonly driver: RedisDriver;
+  /** How far the server's clock is ahead, where that is known to be more than a calendar window. */
+  private serverAheadMs = 0;
+  private readonly clock = (): number => Date.now() + this.serverAheadMs;
 
   constructor(options: RedisBackendOptions) {
     const { name = 'redis', keyPrefix = 'floodgate:', circuitBreaker } = options;
@@ -77,6 +88,10 @@ class RedisBackend implements Backend {
 
   async refund(request: RefundRequest): Promise<void> {
     await this.runAll({ kind: 'refund', chargedAtMs: request.chargedAtMs }, request);
+  }
+
+  async renew(request: RenewRequest): Promise<void> {
+    await this.runAll({ kind: 'renew' }, request);
   }
 
   async reset(request: BackendRequest): Promise<void> {
@@ -123,18 +138,32 @@ class RedisBackend implements Backend {
   private async run(verb: Verb, charges: readonly Refund[], { timeoutMs }: BackendRequest): Promise<Reply> {
     try {
       if (!this.driver.isReady) await this.driver.whenReady(AbortSignal.timeout(Math.min(timeoutMs, MAX_TIMER_MS)));
-      const call = limiterCall(this.keyPrefix, verb, charges);
       let reply: unknown;
       // Not by `catch` of the promise: with many calls on their way, a promise more for each is what the collector feels.
       try {
-        reply = await this.driver.runByHash(LIMITER, call);
+        reply = await this.driver.runByHash(LIMITER, limiterCall(this.keyPrefix, verb, charges, this.clock));
       } catch (error) {
-        if (!isUnknownScript(error)) throw error;
-        reply = await this.driver.runByText(LIMITER, call);
+        reply = await this.runAgain(error, verb, charges);
       }
       return readReply(reply, charges);
     } catch (error) {
       throw translated(error, this.name);
+    }
+  }
+
+  /** Tells a server what it lacked: the script, or the borders of calendar windows around its time. */
+  private async runAgain(error: unknown, verb: Verb, charges: readonly Refund[]): Promise<unknown> {
+    const serverMs = timeOutsideBorders(error);
+    if (serverMs !== undefined) {
+      this.serverAheadMs = serverMs - Date.now();
+      return this.driver.runByHash(LIMITER, limiterCall(this.keyPrefix, verb, charges, this.clock));
+    }
+    if (!isUnknownScript(error)) throw error;
+    try {
+      return await this.driver.runByText(LIMITER, limiterCall(this.keyPrefix, verb, charges, this.clock));
+    } catch (again) {
+      if (timeOutsideBorders(again) === undefined) throw again;
+      return this.runAgain(again, verb, charges);
     }
   }
 }

@@ -1,3 +1,4 @@
+import { presentWindowMs } from '../../algorithms/fixed-window.js';
 import type { Charge, Reply } from '../../contracts/backend.js';
 import type { PolicyStatus } from '../../contracts/decision.js';
 import type { Policy } from '../../contracts/policy.js';
@@ -13,22 +14,24 @@ const STATUS = 40;
 export function readReply(raw: unknown, charges: readonly Charge[]): Reply {
   const length = STATUS * charges.length;
   if (!Buffer.isBuffer(raw) || raw.length !== length) throw unexpected(raw, `${length} bytes`);
+  const nowMs = wholeNumber(raw, 0);
   const policies: PolicyStatus[] = [];
   let allowed = true;
   for (const { policy } of charges) {
-    const status = readStatus(raw, STATUS * policies.length, policy);
+    const status = readStatus(raw, STATUS * policies.length, policy, nowMs);
     policies.push(status);
     if (!status.allowed && policy.mode === 'enforce') allowed = false;
   }
-  return { allowed, nowMs: wholeNumber(raw, 0), policies };
+  return { allowed, nowMs, policies };
 }
 
-function readStatus(raw: Buffer, from: number, { name, limit, windowMs, mode, unit }: Policy): PolicyStatus {
+function readStatus(raw: Buffer, from: number, policy: Policy, nowMs: number): PolicyStatus {
+  const { name, limit, mode, unit } = policy;
   const retryAfterMs = wholeNumber(raw, from + 24);
   return {
     name,
     limit,
-    windowMs,
+    windowMs: presentWindowMs(policy, nowMs),
     allowed: retryAfterMs === 0,
     remaining: wholeNumber(raw, from + 8),
     resetAfterMs: wholeNumber(raw, from + 16),

@@ -1,15 +1,16 @@
 import { strict as assert } from 'node:assert';
-import type { AlgorithmName } from '../../contracts/policy.js';
+import type { CountingAlgorithm } from '../../contracts/policy.js';
 import type { AlgorithmCases } from '../conformance.case.js';
 
 const byProduct = (windowMs: number): number => Math.floor(2 ** 52 / windowMs);
 
 /** What validation lets pass. */
-const LARGEST_LIMIT: Readonly<Record<AlgorithmName, (windowMs: number) => number>> = {
+const LARGEST_LIMIT: Readonly<Record<CountingAlgorithm, (windowMs: number) => number>> = {
   'fixed-window': () => Number.MAX_SAFE_INTEGER,
   'sliding-window': (windowMs) => Math.max(byProduct(windowMs), 2 ** 35 - 1),
   'token-bucket': byProduct,
   'sliding-log': () => 10_000,
+  'strict-window': () => Number.MAX_SAFE_INTEGER,
 };
 
 /** What a call charges, and when it passes. */

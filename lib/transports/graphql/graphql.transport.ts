@@ -3,6 +3,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { Decision } from '../../contracts/decision.js';
 import { isUnavailable } from '../../contracts/errors.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../../rate-limit.options.js';
+import { whenOver } from '../http/call-end.js';
 import { rateLimitHeaders } from '../http/headers.js';
 import { setHeaders, takesHeaders } from '../http/response.js';
 import { addressOfUpgrade, isUpgradeRequest } from '../http/upgrade.js';
@@ -57,6 +58,14 @@ export class GraphqlTransport implements RateLimitTransport {
     const whole = withField(this.operations.get(response), decision);
     this.operations.set(response, whole);
     setHeaders(this.host, response, rateLimitHeaders(whole, this.settings.headers));
+  }
+
+  /** A field holds its slots until the operation is answered. */
+  whenOver(call: ArgumentsHost, over: () => void): boolean {
+    const response = this.responseOf(carrierOf(call));
+    if (response === undefined) return false;
+    whenOver(response, over);
+    return true;
   }
 
   /** An error brings its extensions. The message of an outage is hidden: filters do not see what nested fields throw. */

@@ -1,5 +1,6 @@
 import { violated } from '../../limiter/decisions.js';
 import type { Decision, LimitedDecision, PolicyStatus } from '../../contracts/decision.js';
+import { CONCURRENT_REQUESTS } from '../../contracts/policy.js';
 import type { HeaderStyle } from '../../rate-limit.options.js';
 
 /** Name and value of a response header. */
@@ -34,9 +35,6 @@ const integer = (value: number): number => Math.min(value, LARGEST_INTEGER);
 /** The revision of draft-ietf-httpapi-ratelimit-headers that `standard` headers and problem details follow. */
 export const DRAFT_REVISION = 11;
 
-/** The unit of which a call in flight takes one: it has no window. */
-const IN_FLIGHT = 'concurrent-requests';
-
 /** Lists of Structured Fields (RFC 9651) by the draft, one member for each policy. */
 const standardHeaders = (policies: readonly PolicyStatus[]): readonly Header[] => [
   ['RateLimit-Policy', policies.map(policyMember).join(', ')],
@@ -46,7 +44,7 @@ const standardHeaders = (policies: readonly PolicyStatus[]): readonly Header[] =
 function policyMember({ name, limit, windowMs, unit }: PolicyStatus): string {
   const quota = `"${name}";q=${integer(limit)}`;
   const counted = unit === undefined ? quota : `${quota};qu="${unit}"`;
-  return unit === IN_FLIGHT ? counted : `${counted};w=${inSeconds(windowMs)}`;
+  return unit === CONCURRENT_REQUESTS ? counted : `${counted};w=${inSeconds(windowMs)}`;
 }
 
 const limitMember = (status: PolicyStatus): string =>

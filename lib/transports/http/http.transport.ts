@@ -6,6 +6,7 @@ import type { RateLimitExceededException } from '../../contracts/rate-limit-exce
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../../rate-limit.options.js';
 import { isObject } from '../structure.js';
 import type { Caller, LimitReach, RateLimitTransport, Refusal } from '../transport.js';
+import { whenOver } from './call-end.js';
 import { errorHeaders } from './error-headers.js';
 import { rateLimitHeaders } from './headers.js';
 import { temporaryReducedCapacity, tooManyRequests } from './problem-details.js';
@@ -42,6 +43,13 @@ export class HttpTransport implements RateLimitTransport {
   announce(call: ArgumentsHost, error: unknown): void {
     const response = call.getArgByIndex<unknown>(1);
     if (takesHeaders(response)) setHeaders(this.host, response, errorHeaders(error));
+  }
+
+  whenOver(call: ArgumentsHost, over: () => void): boolean {
+    const response = call.getArgByIndex<unknown>(1);
+    if (!takesHeaders(response)) return false;
+    whenOver(response, over);
+    return true;
   }
 
   /** An outage that another copy of this package tells of may be an error without a status or a body. */

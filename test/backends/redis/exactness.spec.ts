@@ -1,4 +1,4 @@
-import type { AlgorithmName } from '../../../lib/contracts/policy.js';
+import { COUNTING_ALGORITHMS, type CountingAlgorithm } from '../../../lib/contracts/policy.js';
 import { testPolicy } from '../../../lib/testing/test-policy.js';
 import { spawnWorkers } from '../../support/child-process.js';
 import { RedisCluster } from '../../support/redis-cluster.js';
@@ -14,9 +14,7 @@ const HOUR_MS = 3_600_000;
 /** So long that nothing rolls or refills while the test runs; its borders are years away from now. */
 const WINDOW_MS = 366 * 24 * HOUR_MS;
 
-const ALGORITHMS: readonly AlgorithmName[] = ['fixed-window', 'sliding-window', 'token-bucket', 'sliding-log'];
-
-const quotaOf = (algorithm: AlgorithmName, name: string) =>
+const quotaOf = (algorithm: CountingAlgorithm, name: string) =>
   testPolicy({ name, algorithm, limit: LIMIT, windowMs: WINDOW_MS });
 
 /** Four processes at once; the clock of one is an hour ahead, and another empties the script cache half-way. */
@@ -36,7 +34,7 @@ describe('four processes with 100 calls each, on a limit of 150', () => {
     beforeAll(async () => (server = await RedisServer.start()));
     afterAll(() => server.stop());
 
-    it.each(ALGORITHMS)('%s admits exactly 150', async (algorithm) => {
+    it.each(COUNTING_ALGORITHMS)('%s admits exactly 150', async (algorithm) => {
       const charges = [{ key: 'user:42', policy: quotaOf(algorithm, 'quota'), cost: 1 }];
       expect(await admitted({ nodes: [{ host: server.host, port: server.port }], charges })).toBe(LIMIT);
       const stats = await server.commandStats();
@@ -50,7 +48,7 @@ describe('four processes with 100 calls each, on a limit of 150', () => {
     beforeAll(async () => (cluster = await RedisCluster.start()));
     afterAll(() => cluster.stop());
 
-    it.each(ALGORITHMS)('%s admits exactly 150', async (algorithm) => {
+    it.each(COUNTING_ALGORITHMS)('%s admits exactly 150', async (algorithm) => {
       const charges = [{ key: 'user:42', policy: quotaOf(algorithm, 'quota'), cost: 1 }];
       const master = await cluster.masterOf('{user:42}');
       await master.resetStats();

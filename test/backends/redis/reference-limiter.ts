@@ -1,5 +1,5 @@
 import type { CounterState } from '../../../lib/algorithms/algorithm.js';
-import { admits, asOfNow, decide, refund } from '../../../lib/algorithms/counter.js';
+import { admits, asOfNow, decide, refund, renew } from '../../../lib/algorithms/counter.js';
 import type { Charge, ConsumeRequest, RefundRequest, Reply } from '../../../lib/contracts/backend.js';
 import type { Trace } from './timed-limiter.js';
 
@@ -42,11 +42,13 @@ export class ReferenceLimiter {
   consume({ charges, overdraw = false }: ReferenceCall): Reply {
     const nowMs = this.clock();
     const stored = charges.map(({ key, policy }) => this.find(key, policy.id)?.state);
-    const admitted = charges.map(({ policy, cost }, index) => admits(stored[index], policy, cost, overdraw, nowMs));
+    const admitted = charges.map(({ policy, cost, slot }, index) =>
+      admits(stored[index], policy, cost, overdraw, nowMs, slot),
+    );
     const allowed = charges.every(({ policy }, index) => policy.mode === 'shadow' || admitted[index]);
     const policies = charges.map((one, index) => {
       const cost = allowed || !admitted[index] ? one.cost : 0;
-      const { state, status } = decide(stored[index], one.policy, cost, overdraw, nowMs);
+      const { state, status } = decide(stored[index], one.policy, cost, overdraw, nowMs, one.slot);
       this.store(one, state);
       return status;
     });
@@ -66,11 +68,20 @@ export class ReferenceLimiter {
   refund({ charges, chargedAtMs }: ReferenceCall): void {
     const nowMs = this.clock();
     for (const one of charges) {
-      const { key, policy, cost, owed } = one;
+      const { key, policy, cost, owed, slot } = one;
       const stored = this.find(key, policy.id)?.state;
       if (stored === undefined) continue;
       const rewrites = cost > 0 && asOfNow(stored, policy, nowMs).windowMs > 0;
-      this.store(one, refund(stored, policy, cost, nowMs, chargedAtMs, owed), rewrites);
+      this.store(one, refund(stored, policy, cost, nowMs, chargedAtMs, owed, slot), rewrites);
+    }
+    this.finish(charges);
+  }
+
+  renew({ charges }: ReferenceCall): void {
+    const nowMs = this.clock();
+    for (const one of charges) {
+      const stored = this.find(one.key, one.policy.id)?.state;
+      if (stored !== undefined) this.store(one, renew(stored, one.policy, one.slot, nowMs));
     }
     this.finish(charges);
   }
@@ -127,9 +138,14 @@ export class ReferenceLimiter {
   private weightOf(counters: ReadonlyMap<string, Counter>): number {
     const { counter, record } = this.weights;
     let weight = 0;
-    for (const { state } of counters.values()) {
-      weight += counter + (state.log ? (record * (state.at - state.rest)) / 2 : 0);
-    }
+    for (const [id, { state }] of counters) weight += counter + record * recordsOf(id, state);
     return weight;
   }
+}
+
+function recordsOf(id: string, { windowMs, at, rest, log = [] }: CounterState): number {
+  if (windowMs === 0) return 0;
+  if (id.endsWith('#sliding-log')) return (at - rest) / 2;
+  if (id.endsWith('#concurrency')) return log.length / 2;
+  return id.endsWith('#strict-window') ? log.length / 2 + 1 : 0;
 }

@@ -2,14 +2,18 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import type { Charge, Refund, Reply } from '../../../lib/contracts/backend.js';
-import type { Policy } from '../../../lib/contracts/policy.js';
+import {
+  ALGORITHM_NAMES,
+  COUNTING_ALGORITHMS,
+  type CalendarWindow,
+  type Policy,
+} from '../../../lib/contracts/policy.js';
 import { testPolicy } from '../../../lib/testing/test-policy.js';
 import { CLOCK_START_MS, manualClock } from '../../support/manual-clock.js';
 import { RedisServer } from '../../support/redis-server.js';
 import { ReferenceLimiter, type ReferenceCall } from './reference-limiter.js';
 import { loadTimedScript, timedLimiter, type TimedLimiter } from './timed-limiter.js';
 
-const ALGORITHMS = ['fixed-window', 'sliding-window', 'token-bucket', 'sliding-log'] as const;
 const WINDOWS = [1, 7, 10, 1_000, 1_001, 60_000, 366 * 86_400_000];
 const KEYS = ['user:42', 'global'];
 const POLICIES = 3;
@@ -21,11 +25,14 @@ interface Shape {
   readonly burst: number;
   readonly blockForMs: number;
   readonly mode: Policy['mode'];
+  /** Of a fixed window. */
+  readonly calendar?: CalendarWindow | undefined;
+  readonly timeZone?: string;
 }
 
 type Step =
   | { readonly kind: 'consume'; readonly costs: readonly (number | null)[]; readonly overdraw: boolean }
-  | { readonly kind: 'peek' | 'reset'; readonly costs: readonly (number | null)[] }
+  | { readonly kind: 'peek' | 'renew' | 'reset'; readonly costs: readonly (number | null)[] }
   | {
       readonly kind: 'refund';
       readonly costs: readonly (number | null)[];
@@ -36,16 +43,25 @@ type Step =
   | { readonly kind: 'change'; readonly index: number; readonly shape: Shape };
 
 const shape: fc.Arbitrary<Shape> = fc.record({
-  limit: fc.integer({ min: 0, max: 10 }),
+  // Beyond 60 units, a strict window takes some of them together.
+  limit: fc.oneof({ weight: 4, arbitrary: fc.integer({ min: 0, max: 10 }) }, fc.integer({ min: 58, max: 75 })),
   windowMs: fc.constantFrom(...WINDOWS),
   burst: fc.integer({ min: 1, max: 12 }),
   blockForMs: fc.constantFrom(0, 0, 0, 5, 1_500),
   mode: fc.constantFrom<Policy['mode']>('enforce', 'enforce', 'enforce', 'shadow'),
+  calendar: fc.constantFrom<(CalendarWindow | undefined)[]>(
+    undefined,
+    'calendar-day',
+    'calendar-week',
+    'calendar-month',
+  ),
+  timeZone: fc.constantFrom('UTC', 'Europe/Berlin', 'America/New_York', 'Asia/Kathmandu'),
 });
 
 const cost = fc.oneof(
   { weight: 20, arbitrary: fc.integer({ min: 0, max: 4 }) },
   { weight: 4, arbitrary: fc.integer({ min: 5, max: 13 }) },
+  { weight: 1, arbitrary: fc.integer({ min: 14, max: 70 }) },
   { weight: 2, arbitrary: fc.constantFrom(2 ** 31, 2 ** 40 + 1, Number.MAX_SAFE_INTEGER) },
 );
 /** A cost for each policy and key, `null` where it is not asked; the first always is. */
@@ -56,6 +72,8 @@ const milliseconds = fc.oneof(
   fc.integer({ min: -12, max: 0 }),
   fc.integer({ min: 0, max: 2_500 }),
   fc.constantFrom(999, 1_000, 1_001, 59_999, 60_000, 90_000, -1, -1_000, -60_000, -7_200_000, 366 * 86_400_000),
+  // To the borders of calendar windows, and over them.
+  fc.constantFrom(3_600_000, 12 * 3_600_000, 24 * 3_600_000, 30 * 86_400_000, -86_400_000, -3 * 86_400_000),
 );
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -67,7 +85,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       overdraw: fc.constantFrom(false, false, false, false, true),
     }),
   },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('peek', 'peek', 'reset'), costs }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('peek', 'peek', 'renew', 'reset'), costs }) },
   {
     weight: 3,
     arbitrary: fc.record({
@@ -85,7 +103,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 const sequence = fc.record({
-  algorithms: fc.tuple(...Array.from({ length: POLICIES }, () => fc.constantFrom(...ALGORITHMS))),
+  algorithms: fc.tuple(...Array.from({ length: POLICIES }, () => fc.constantFrom(...ALGORITHM_NAMES))),
   shapes: fc.tuple(...Array.from({ length: POLICIES }, () => shape)),
   steps: fc.array(step, { minLength: 1, maxLength: 30, size: 'max' }),
 });
@@ -143,11 +161,14 @@ class Replay {
     this.compare(step.kind, { ...step, charges: this.charges(step.costs) });
   }
 
-  private compare(verb: 'consume' | 'peek' | 'refund' | 'reset', call: Omit<ReferenceCall, 'timeoutMs'>): void {
+  private compare(
+    verb: 'consume' | 'peek' | 'refund' | 'renew' | 'reset',
+    call: Omit<ReferenceCall, 'timeoutMs'>,
+  ): void {
     const request = { ...call, timeoutMs: 1_000 };
     const index = this.pending.length;
     let actual: Reply | void;
-    this.pending.push(Promise.resolve(this.redis.backend[verb](request)).then((reply) => (actual = reply)));
+    this.pending.push(this.inTime(() => this.redis.backend[verb]?.(request)).then((reply) => (actual = reply)));
     const expected = this.reference[verb](request);
     const trace = this.reference.lastTrace;
     this.checks.push(() => {
@@ -156,20 +177,36 @@ class Replay {
     });
   }
 
+  /** Sends a call from a process whose clock is that of the server. */
+  private inTime<T>(send: () => T | Promise<T>): Promise<T> {
+    const { now } = Date;
+    Date.now = this.clock;
+    try {
+      return Promise.resolve(send());
+    } finally {
+      Date.now = now;
+    }
+  }
+
   private charges(costs: readonly (number | null)[]): Charge[] {
     return costs.flatMap((cost, place) => {
       const policy = this.policies[place % POLICIES]!;
       const key = KEYS[Math.floor(place / POLICIES)]!;
-      return cost === null ? [] : [{ key, policy, cost }];
+      if (cost === null) return [];
+      // Few slots, so that calls meet in them.
+      const isSlot = policy.algorithm === 'concurrency';
+      return [isSlot ? { key, policy, cost: Math.min(cost, 1), slot: cost % 7 } : { key, policy, cost }];
     });
   }
 }
 
-function shaped(index: number, algorithm: Policy['algorithm'], { burst, ...rest }: Shape): Policy {
+function shaped(index: number, algorithm: Policy['algorithm'], { burst, calendar, timeZone, ...rest }: Shape): Policy {
+  const isCalendar = algorithm === 'fixed-window' && calendar !== undefined;
   return testPolicy({
     name: `p${index}`,
     algorithm,
     ...rest,
+    ...(isCalendar ? { calendar, ...(timeZone === undefined ? {} : { timeZone }) } : {}),
     burst: algorithm === 'token-bucket' ? burst : rest.limit,
   });
 }
@@ -224,7 +261,7 @@ describe('the script', () => {
         return { kind: 'consume', costs: [...units, null, null, null], overdraw: false };
       };
       const steps = [consume(number - 2, 1, number), consume(2, 1, 0), consume(1, 1, 0), consume(0, 1, 1)];
-      for (const algorithm of ALGORITHMS) {
+      for (const algorithm of COUNTING_ALGORITHMS) {
         const given: Sequence = { algorithms: same(algorithm), shapes: [large, long, large], steps };
         await new Replay(client, given, `${algorithm} of ${number}`).run();
       }
@@ -271,21 +308,24 @@ describe('the script', () => {
     },
   );
 
-  it.each(ALGORITHMS)('keeps the debt of a %s exact, whatever is charged and given back', async (algorithm) => {
-    const most = Number.MAX_SAFE_INTEGER;
-    const quota: Shape = { limit: 10, windowMs: 1_000, burst: 10, blockForMs: 0, mode: 'enforce' };
-    const overdraw = (units: number): Step => ({ kind: 'consume', costs: only(units), overdraw: true });
-    const refund = (units: number): Step => ({ kind: 'refund', costs: only(units), agoCalls: null, owed: null });
-    const steps = [
-      overdraw(3),
-      overdraw(most),
-      overdraw(most),
-      refund(5),
-      refund(most - 20),
-      refund(2 ** 42),
-      refund(most),
-    ];
-    const given: Sequence = { algorithms: same(algorithm), shapes: same(quota), steps };
-    await new Replay(client, given, `debt of ${algorithm}`).run();
-  });
+  it.each(COUNTING_ALGORITHMS)(
+    'keeps the debt of a %s exact, whatever is charged and given back',
+    async (algorithm) => {
+      const most = Number.MAX_SAFE_INTEGER;
+      const quota: Shape = { limit: 10, windowMs: 1_000, burst: 10, blockForMs: 0, mode: 'enforce' };
+      const overdraw = (units: number): Step => ({ kind: 'consume', costs: only(units), overdraw: true });
+      const refund = (units: number): Step => ({ kind: 'refund', costs: only(units), agoCalls: null, owed: null });
+      const steps = [
+        overdraw(3),
+        overdraw(most),
+        overdraw(most),
+        refund(5),
+        refund(most - 20),
+        refund(2 ** 42),
+        refund(most),
+      ];
+      const given: Sequence = { algorithms: same(algorithm), shapes: same(quota), steps };
+      await new Replay(client, given, `debt of ${algorithm}`).run();
+    },
+  );
 });

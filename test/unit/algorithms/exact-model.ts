@@ -1,5 +1,5 @@
 import type { PolicyStatus } from '../../../lib/contracts/decision.js';
-import type { AlgorithmName, Policy } from '../../../lib/contracts/policy.js';
+import type { CountingAlgorithm, Policy } from '../../../lib/contracts/policy.js';
 
 /**
  * The algorithms once more, as naive as can be and in whole numbers of any size: units that are in use as an exact
@@ -257,11 +257,92 @@ class SlidingLogUsage implements Usage {
   }
 }
 
-const USAGE: Readonly<Record<AlgorithmName, new (policy: Policy, nowMs: bigint) => Usage>> = {
+/** Units by the time at which they are taken to have come: those of a 59th of a window came with the last of them. */
+class StrictWindowUsage implements Usage {
+  private came = new Map<bigint, bigint>();
+  private windowMs: bigint;
+  private limit: number;
+
+  constructor(policy: Policy) {
+    this.windowMs = BigInt(policy.windowMs);
+    this.limit = policy.limit;
+  }
+
+  used(atMs: bigint): Rational {
+    let sum = 0n;
+    for (const [time, units] of this.came) if (time + this.windowMs > atMs) sum += units;
+    return [sum, 1n];
+  }
+
+  settle(policy: Policy, nowMs: bigint): boolean {
+    this.windowMs = BigInt(policy.windowMs);
+    this.limit = policy.limit;
+    const ahead = [...this.came].filter(([time]) => time > nowMs);
+    if (ahead.length === 0) return false;
+    for (const [time, units] of ahead) {
+      this.came.delete(time);
+      this.add(nowMs, units);
+    }
+    this.drop(nowMs);
+    return true;
+  }
+
+  charge(cost: bigint, nowMs: bigint): void {
+    this.drop(nowMs);
+    const newest = this.newest();
+    const units = min(cost, BigInt(Number.MAX_SAFE_INTEGER) - this.used(nowMs)[0]);
+    const isFull = units === 0n || this.came.size >= 60;
+    const joins = newest !== undefined && (isFull || this.part(newest) === this.part(nowMs));
+    const joined = joins ? (this.came.get(newest) ?? 0n) : 0n;
+    if (joins) this.came.delete(newest);
+    this.add(nowMs, joined + units);
+  }
+
+  refund(cost: bigint, nowMs: bigint, chargedAtMs?: bigint): boolean {
+    this.drop(nowMs);
+    let left = cost;
+    for (const time of this.from(nowMs, chargedAtMs)) {
+      const units = this.came.get(time) ?? 0n;
+      const taken = min(left, units);
+      left -= taken;
+      if (units > taken) this.came.set(time, units - taken);
+      else this.came.delete(time);
+    }
+    return true;
+  }
+
+  /** Where a refund finds its units, in order. */
+  private from(nowMs: bigint, chargedAtMs: bigint | undefined): bigint[] {
+    const newestFirst = [...this.came.keys()].sort((one, other) => (one > other ? -1 : 1));
+    if (chargedAtMs === undefined) return newestFirst;
+    const holder = newestFirst.filter((time) => time >= chargedAtMs).at(-1);
+    if (holder === undefined || this.part(holder) !== this.part(chargedAtMs)) return [];
+    return chargedAtMs + this.windowMs > nowMs ? [holder] : [];
+  }
+
+  private part(time: bigint): bigint {
+    return this.limit <= 60 ? time : floorDiv(time, ceilDiv(this.windowMs, 59n));
+  }
+
+  private newest(): bigint | undefined {
+    return [...this.came.keys()].reduce<bigint | undefined>((one, other) => max(one ?? other, other), undefined);
+  }
+
+  private add(time: bigint, units: bigint): void {
+    this.came.set(time, (this.came.get(time) ?? 0n) + units);
+  }
+
+  private drop(nowMs: bigint): void {
+    for (const time of this.came.keys()) if (time + this.windowMs <= nowMs) this.came.delete(time);
+  }
+}
+
+const USAGE: Readonly<Record<CountingAlgorithm, new (policy: Policy, nowMs: bigint) => Usage>> = {
   'fixed-window': FixedWindowUsage,
   'sliding-window': SlidingWindowUsage,
   'token-bucket': TokenBucketUsage,
   'sliding-log': SlidingLogUsage,
+  'strict-window': StrictWindowUsage,
 };
 
 /** One counter of one key, in exact arithmetic; writes by the rule that every backend follows. */
@@ -310,7 +391,8 @@ export class ExactLimiter {
       const until = min(this.blockedUntilMs, nowMs + blockForMs);
       return new Draft(undefined, until, until !== this.blockedUntilMs && policy.limit > 0);
     }
-    if (this.usage === undefined) return new Draft(new USAGE[policy.algorithm](policy, nowMs), undefined, false);
+    if (this.usage === undefined)
+      return new Draft(new USAGE[policy.algorithm as CountingAlgorithm](policy, nowMs), undefined, false);
     const usage = copyOf(this.usage);
     const displaced = usage.settle(policy, nowMs);
     return new Draft(usage, undefined, displaced && policy.limit > 0);

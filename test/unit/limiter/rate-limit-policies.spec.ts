@@ -117,6 +117,23 @@ describe('a policy that is set at run time', () => {
     expect((await service.peek('global', 'api')).policies).toMatchObject([{ remaining: 4 }]);
   });
 
+  it.each(['fixed-window', 'sliding-window', 'token-bucket', 'sliding-log', 'strict-window'] as const)(
+    'keeps the share that is used when asked to, by %s',
+    async (algorithm) => {
+      const { policies, service } = await start({ policies: { api: { rate: '10/h', algorithm } } });
+      await service.consume('user:1', 'api', { cost: 8 });
+      await policies.set('api', { rate: '20/h' }, { carryOver: 'proportional' });
+      const left = async (key: string): Promise<unknown> => (await service.peek(key, 'api')).policies[0]?.remaining;
+      expect(await left('user:1')).toBe(4);
+      expect(await left('user:2')).toBe(20);
+      await service.consume('user:1', 'api', { cost: 4 });
+      expect((await service.consume('user:1', 'api')).kind).toBe('limited');
+      await policies.set('api', { rate: '5/h' }, { carryOver: 'proportional' });
+      expect(await left('user:1')).toBe(0);
+      expect(await left('user:2')).toBe(5);
+    },
+  );
+
   it('is one event, with who and why', async () => {
     const { policies, changes } = await start();
     await policies.set('api', '5/m', { by: 'ops', reason: 'launch' });

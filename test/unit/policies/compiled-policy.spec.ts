@@ -28,6 +28,18 @@ describe('a policy', () => {
     });
   });
 
+  it.each([
+    ['calendar-day', 86_400_000],
+    ['calendar-week', 604_800_000],
+    ['calendar-month', 2_678_400_000],
+  ])('with a window %s is a fixed window of the calendar', (window, windowMs) => {
+    const utc = compile({ limit: 1000, window });
+    expect(utc.policy).toMatchObject({ algorithm: 'fixed-window', name: `1000/${window}`, limit: 1000, windowMs });
+    expect(utc.policy).toMatchObject({ calendar: window, timeZone: 'UTC', id: 'place#fixed-window' });
+    const berlin = compile({ limit: 1000, window, algorithm: 'fixed-window', timeZone: 'Europe/Berlin' });
+    expect(berlin.policy).toEqual({ ...utc.policy, timeZone: 'Europe/Berlin' });
+  });
+
   it('takes every option', () => {
     const options = {
       name: 'login',
@@ -77,6 +89,14 @@ describe('a policy', () => {
     ['.limit', { limit: '5', window: '1m' }, 'a whole number of at least 0'],
     ['.window', { limit: 5, window: 0 }, 'Give a whole number of milliseconds'],
     ['.window', { limit: 5, window: 'soon' }, 'Give a whole number of milliseconds'],
+    ['.window', { limit: 5, window: 'calendar-year' }, "'calendar-day', 'calendar-week', 'calendar-month'"],
+    ['.algorithm', { limit: 5, window: 'calendar-day', algorithm: 'sliding-window' }, "or give 'fixed-window'"],
+    ['.timeZone', { limit: 5, window: 'calendar-day', timeZone: 'Mars/Olympus' }, "such as 'Europe/Berlin'"],
+    ['.timeZone', { limit: 5, window: 'calendar-day', timeZone: 5 }, "such as 'Europe/Berlin'"],
+    ['.timeZone', { limit: 5, window: '1d', timeZone: 'Europe/Berlin' }, 'Only a calendar window has a time zone'],
+    ['.timeZone', { rate: '5/d', timeZone: 'Europe/Berlin' }, 'Only a calendar window has a time zone'],
+    ['.limit', { limit: 0.5, window: 'calendar-day' }, 'a whole number of at least 0'],
+    ['', { window: 'calendar-day' }, 'both limit and window'],
     ['.limit', { rate: '10001/h', algorithm: 'sliding-log' }, "at most 10000, or take 'sliding-window'"],
     ['', { rate: '4503599627370497/m' }, 'shorten the window'],
     ['', { rate: '1/366d', algorithm: 'token-bucket', burst: 1_000_000 }, 'give a burst of at most 142418, shorten'],
@@ -89,7 +109,7 @@ describe('a policy', () => {
     [
       '.algorithm',
       { rate: '5/m', algorithm: 'leaky' },
-      "'sliding-window', 'fixed-window', 'token-bucket', 'sliding-log'",
+      "'sliding-window', 'fixed-window', 'token-bucket', 'sliding-log', 'strict-window'",
     ],
     ['.burst', { rate: '5/m', burst: 9 }, "set algorithm: 'token-bucket'"],
     ['.burst', { rate: '5/m', algorithm: 'token-bucket', burst: 0 }, 'a whole number of at least 1'],
@@ -137,6 +157,7 @@ describe('a policy', () => {
   it.each<PolicyOptions>([
     { rate: '9007199254740991/366d', algorithm: 'fixed-window' },
     { rate: '10000/366d', algorithm: 'sliding-log' },
+    { rate: `${Number.MAX_SAFE_INTEGER}/366d`, algorithm: 'strict-window' },
     { rate: '10000000/30d' },
     { rate: '10000000/30d', algorithm: 'token-bucket' },
     { rate: '10000000/30d', algorithm: 'fixed-window' },

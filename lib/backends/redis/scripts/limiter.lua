@@ -4,28 +4,34 @@ The arithmetic is that of lib/algorithms, operation by operation.
 
 KEYS  one key for each subject of the call
 
-ARGV  1  verb: consume, overdraw (which charges even where the quota does not suffice), peek, refund or reset
+ARGV  1  verb: consume, overdraw (which charges even where the quota does not suffice), peek, refund, renew (of slots,
+         whose leases then begin anew) or reset
       2  of refund: the time of the charge that is given back, ms; -1 if unknown
       and then one for each charge: limit, windowMs and cost, each as five digits to the base 128, and the id. Where one
          of them needs more digits, or there is more to tell, decimals follow that count instead of the digits:
          ' limit windowMs cost subject burst blockForMs enforced owed': its number in KEYS (else 1), the capacity (else
          limit), 0 for no block (else 0), 0 for a shadow policy (else 1), what a bucket owed right after the charge that
-         is given back, -1 if unknown (else -1)
+         is given back, -1 if unknown (else -1); of a slot, its name. Of a calendar window
+         there follows ' kind b1 b2 b3 b4 b5': which of them it is (from 1), and the borders (ms) of the three windows
+         around the caller's time and of the one after them
 
 Reply one string, a STATUS for each charge: now (ms), remaining, resetAfterMs, retryAfterMs (0: allowed, -1: refused for
       ever), nextUnitAfterMs. An array of numbers would cost Redis and its client more than the decision.
-      The error CORRUPT where a key does not begin like one of the limiter; WRONGTYPE is raised as it is.
+      The error CORRUPT where a key does not begin like one of the limiter; WRONGTYPE is raised as it is. The error
+      'BORDERS now' where the server's time lies outside the borders that it was told.
 
 A key holds a HEAD, of FORMAT and the time at which it expires (ms), and a COUNTER for each policy of its subject:
-      id (its first letter tells the algorithm: fixed, sliding, bucket or log), keptUntil (ms; from then on it is as if
-      never seen), windowMs (0: blocked until keptUntil), and
+      id (its first letter tells the algorithm: fixed, sliding, bucket, Log, strict Window or
+      Concurrency), keptUntil (ms; from then on it is as if never seen), windowMs (0: blocked until keptUntil), and
                  at                       used                        rest
-        fixed    window since the epoch   its units                   0
+        fixed    end of the window, ms    its units                   0, or the kind of calendar window
         sliding  window since the epoch   its units                   units of the window before
         bucket   a time, ms               what it lacked of being     the limit it refills at
                                           full then, tokens x windowMs
-        log      newest time, ms          units in all                length of what follows: the units, oldest first,
-                                                                      as RECORDs of time and number
+        Log,     newest time, ms          units in all                length of what follows: the units, oldest first,
+        Window                                                        as RECORDs of time and number
+        Concur-  latest end of a lease    slots                       length of what follows: RECORDs of the end of a
+        rency                                                         lease (ms) and the slot's name
 It expires at least GRACE ms after the last counter is over: a clock that steps back by less finds all of them again.
 
 What is made anew in each call, functions, tables and strings, costs more than what is done with it. So this is one run
@@ -39,8 +45,11 @@ Numbers are whole. What is stored or replied is below 2^53; a product beyond is 
 local FORMAT, EMPTY, GRACE = 3, '\3\0\0\0\0\0\0\0', 1000
 local HEAD, HEAD_SIZE = '>BI7', 8
 local COUNTER, COUNTER_SIZE = '>c10I7I6I6I7I7', 43
-local FIXED, SLIDING, BUCKET, LOG = 102, 115, 98, 108 -- the letters f, s, b and l
+local FIXED, SLIDING, BUCKET, STRICT, SLOTS = 102, 115, 98, 87, 67 -- the letters f, s, b, W and C
+local CAPITALS = 91 -- all below are capital letters: records follow
 local RECORD, RECORD_SIZE = '>I6I7', 13
+local MAX_RECORDS = 60 -- of a strict window
+local LEAST_WAIT = 1000 -- for a slot, ms
 local PLAIN_SIZE = 25
 local STATUS = '>ddddd'
 local MAX_PRODUCT, MAX_INTEGER, MAX_WIDE = 4503599627370496, 9007199254740991, 34359738367
@@ -95,13 +104,33 @@ repeat
     local cost = (((k * 128 + l) * 128 + m) * 128 + n) * 128 + o
     local id = sub(argument, 16, PLAIN_SIZE)
     local number, burst, block_ms, enforced, owed = 1, limit, 0, true, -1
+    local kind, ends, next_ends, borders = 0, nil, nil, nil
+    local held, first_end = '', nil
     if #argument > PLAIN_SIZE then
-      local pattern = '^ (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%-?%d+)$'
-      limit, window_ms, cost, number, burst, block_ms, enforced, owed = string.match(argument, pattern, PLAIN_SIZE + 1)
+      local pattern = '^ (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%-?%d+)(.*)$'
+      limit, window_ms, cost, number, burst, block_ms, enforced, owed, borders =
+        string.match(argument, pattern, PLAIN_SIZE + 1)
       limit, window_ms, cost, number = limit + 0, window_ms + 0, cost + 0, number + 0
       burst, block_ms, enforced, owed = burst + 0, block_ms + 0, enforced == '1', owed + 0
+      if borders ~= '' then
+        local one, two, three, four, five
+        kind, one, two, three, four, five = string.match(borders, '^ (%d) (%d+) (%d+) (%d+) (%d+) (%d+)$')
+        kind, one, two, three, four, five = kind + 0, one + 0, two + 0, three + 0, four + 0, five + 0
+        if now < one or now >= four then return redis.error_reply(string.format('BORDERS %.0f', now)) end
+        if now >= three then
+          window_ms, ends, next_ends = four - three, four, five
+        elseif now >= two then
+          window_ms, ends, next_ends = three - two, three, four
+        else
+          window_ms, ends, next_ends = two - one, two, three
+        end
+      end
     end
     if number ~= subject then take_up(number) end
+
+    local logs = algorithm < CAPITALS
+    -- Length of a sub-window, of a strict window.
+    local part_ms = limit > MAX_RECORDS and ceil(window_ms / (MAX_RECORDS - 1)) or 1
 
     -- 2. The counter: where it lies, how long it is (0: it is not there), and its state.
     local place, size = left_from, 0
@@ -116,10 +145,10 @@ repeat
       end
       stored_id, kept_until, stored_ms, at, used, rest = unpack(COUNTER, value, place)
       if stored_id == id then
-        size = COUNTER_SIZE + (algorithm == LOG and rest or 0)
+        size = COUNTER_SIZE + (logs and rest or 0)
         break
       end
-      place = place + COUNTER_SIZE + (byte(stored_id) == LOG and rest or 0)
+      place = place + COUNTER_SIZE + (byte(stored_id) < CAPITALS and rest or 0)
     end
 
     -- A kept_until of 0 says that it must be stored, whatever becomes of it; of now, that there is nothing to keep.
@@ -131,8 +160,8 @@ repeat
     elseif size == 0 or stored_ms == 0 or verb == 'reset' then
       -- Never seen: as if last used before the epoch, by nobody.
       kept_until = size > 0 and (kept_until > now or verb == 'reset') and 0 or now
-      stored_ms, at, used, rest = window_ms, -1, 0, algorithm == LOG and '' or 0
-    elseif algorithm == LOG then
+      stored_ms, at, used, rest = window_ms, -1, 0, logs and '' or kind
+    elseif logs then
       rest = sub(value, place + COUNTER_SIZE, place + size - 1)
     end
 
@@ -159,15 +188,21 @@ repeat
         at, used, rest, kept_until = floor(now / window_ms), min(units, max(floor(MAX_PRODUCT / window_ms), MAX_WIDE)), 0, 0
       end
     elseif algorithm == FIXED then
-      local window = (now - now % window_ms) / window_ms
-      if stored_ms ~= window_ms then
-        if floor(now / stored_ms) > at then used = 0 end
-        at, kept_until = window, 0
-      elseif at < window then
-        at, used = window, 0
-      elseif at > window + 1 then
-        at, kept_until = window + 1, 0
+      if kind == 0 then
+        ends = now - now % window_ms + window_ms
+        next_ends = ends + window_ms
       end
+      local otherwise = rest ~= kind or kind == 0 and stored_ms ~= window_ms
+      if otherwise then kept_until = 0 end
+      if at <= now then
+        at, used = ends, 0
+      elseif otherwise or at < next_ends and at ~= ends then
+        at, kept_until = ends, 0
+      elseif at >= next_ends then
+        if at > next_ends then kept_until = 0 end
+        at, window_ms = next_ends, next_ends - ends
+      end
+      rest = kind
     elseif algorithm == BUCKET then
       if limit * window_ms > MAX_PRODUCT then
         local divisor, left = limit, window_ms
@@ -195,15 +230,36 @@ repeat
         end
       end
       at, rest = now, limit
+    elseif algorithm == SLOTS then
+      local live = {}
+      at, used, held, first_end = 0, 0, '', nil
+      for start = 1, #rest, RECORD_SIZE do
+        local lease_end, slot = unpack(RECORD, rest, start)
+        if lease_end > now then
+          -- No lease lasts for longer than one from now: the clock may have stepped back, or the policy changed.
+          if lease_end > now + window_ms then lease_end, kept_until = now + window_ms, 0 end
+          used = used + 1
+          if slot == owed then
+            held = pack(RECORD, lease_end, slot)
+          else
+            live[#live + 1] = pack(RECORD, lease_end, slot)
+            at = max(at, lease_end)
+          end
+          first_end = min(first_end or lease_end, lease_end)
+        end
+      end
+      -- The slot that is asked for stands apart, and last.
+      rest = table.concat(live)
     else
       if at > now then
-        -- The clock stepped back: what lies in the future came now.
-        local records = {}
-        for start = 1, #rest, RECORD_SIZE do
-          local came, units = unpack(RECORD, rest, start)
-          records[#records + 1] = pack(RECORD, min(came, now), units)
+        -- The clock stepped back: what lies in the future came now, in one record.
+        local past, ahead = #rest, 0
+        while past > 0 do
+          local came, units = unpack(RECORD, rest, past - RECORD_SIZE + 1)
+          if came < now then break end
+          past, ahead = past - RECORD_SIZE, ahead + units
         end
-        at, rest, kept_until = now, table.concat(records), 0
+        at, rest, kept_until = now, sub(rest, 1, past) .. pack(RECORD, now, ahead), 0
       end
       local start = 1
       while start < #rest do
@@ -216,7 +272,7 @@ repeat
 
     -- 4. Whether its policy admits the call.
     -- Until the present window ends; it may be one to come, where the clock stepped back.
-    local until_next, free = (at + 1) * window_ms - now, limit - used - cost
+    local until_next, free = (algorithm == FIXED and at or (at + 1) * window_ms) - now, limit - used - cost
     local covered = until_next < window_ms and until_next or window_ms
     local admitted = true
     if verb == 'consume' and cost > 0 then
@@ -227,6 +283,8 @@ repeat
         admitted = older <= free
       elseif algorithm == BUCKET then
         admitted = used <= (burst - cost) * token
+      elseif algorithm == SLOTS then
+        admitted = free >= 0 or held ~= ''
       else
         admitted = free >= 0
       end
@@ -255,9 +313,21 @@ repeat
           used = min(used + cost, MAX_INTEGER)
         elseif algorithm == BUCKET then
           used = min(used + cost * token, MAX_PRODUCT)
+        elseif algorithm == SLOTS then
+          if held == '' then used = used + 1 end
+          held = pack(RECORD, now + window_ms, owed)
         else
           local units = min(cost, MAX_INTEGER - used)
-          at, used, rest = now, used + units, rest .. pack(RECORD, now, units)
+          used = used + units
+          if algorithm == STRICT and rest ~= '' then
+            -- Joins the newest record, if that is of the same sub-window or there is no room for another.
+            local together = floor(at / part_ms) == floor(now / part_ms)
+            if together or units == 0 or #rest >= MAX_RECORDS * RECORD_SIZE then
+              local _, others = unpack(RECORD, rest, #rest - RECORD_SIZE + 1)
+              rest, units = sub(rest, 1, #rest - RECORD_SIZE), others + units
+            end
+          end
+          at, rest = now, rest .. pack(RECORD, now, units)
         end
       end
     elseif verb == 'refund' and size > 0 then
@@ -272,7 +342,7 @@ repeat
         end
         used = max(0, used - back)
       elseif algorithm == FIXED then
-        if charged_at < 0 or floor(charged_at / window_ms) == at then used = max(0, used - cost) end
+        if charged_at < 0 or charged_at < at and charged_at >= at - window_ms then used = max(0, used - cost) end
       elseif algorithm == SLIDING then
         if charged_at < 0 then
           used, rest = max(0, used - cost), max(0, rest - max(0, cost - used))
@@ -281,17 +351,40 @@ repeat
         elseif floor(charged_at / window_ms) == at - 1 then
           rest = max(0, rest - cost)
         end
+      elseif algorithm == SLOTS then
+        if held ~= '' then used, held = used - 1, '' end
       else
+        local holder = charged_at
+        if algorithm == STRICT and charged_at >= 0 then
+          -- The record in which the charge lies, if it still counts.
+          holder = nil
+          for start = 1, #rest, RECORD_SIZE do
+            local came = unpack(RECORD, rest, start)
+            if came >= charged_at then
+              local together = floor(came / part_ms) == floor(charged_at / part_ms)
+              if together and charged_at + window_ms > now then holder = came end
+              break
+            end
+          end
+        end
         -- The newest first.
         local left, records, count = cost, {}, #rest / RECORD_SIZE
         for record = count, 1, -1 do
           local came, units = unpack(RECORD, rest, (record - 1) * RECORD_SIZE + 1)
-          local taken = (charged_at < 0 or came == charged_at) and min(left, units) or 0
+          local taken = (charged_at < 0 or came == holder) and min(left, units) or 0
           left = left - taken
           records[record] = units > taken and pack(RECORD, came, units - taken) or ''
         end
         used, rest = used - (cost - left), table.concat(records, '', 1, count)
         if rest ~= '' then at = unpack(RECORD, rest, #rest - RECORD_SIZE + 1) end
+      end
+    end
+
+    if algorithm == SLOTS and not blocked_until then
+      if verb == 'renew' and held ~= '' then held, kept_until = pack(RECORD, now + window_ms, owed), 0 end
+      if held ~= '' then
+        local lease_end = unpack(RECORD, held)
+        at, rest = max(at, lease_end), rest .. held
       end
     end
 
@@ -314,6 +407,9 @@ repeat
       if used > 0 then reset = until_next end
     elseif algorithm == BUCKET then
       remaining, reset = floor((burst * token - used) / token), ceil(used / per_ms)
+    elseif algorithm == SLOTS then
+      remaining = limit - used
+      if used > 0 then reset = at - now end
     else
       remaining = limit - used
       if rest ~= '' then reset = at + window_ms - now end
@@ -333,8 +429,10 @@ repeat
       retry = until_next
     elseif algorithm == BUCKET then
       retry = ceil((used - (burst - cost) * token) / per_ms)
+    elseif algorithm == SLOTS then
+      retry = max(LEAST_WAIT, first_end - now)
     else
-      local lacking = used + cost - limit
+      local lacking = used - (limit - cost)
       retry = window_ms
       for start = 1, #rest, RECORD_SIZE do
         local came, units = unpack(RECORD, rest, start)
@@ -358,6 +456,14 @@ repeat
       next_unit = over - (quotient and quotient(units, window_ms, of, floor) or floor((units * window_ms) / of))
     elseif algorithm == BUCKET then
       next_unit = ceil((used - (burst - remaining - 1) * token) / per_ms)
+    elseif algorithm == SLOTS then
+      -- The first end of those that are held now.
+      first_end = nil
+      for start = 1, #rest, RECORD_SIZE do
+        local lease_end = unpack(RECORD, rest, start)
+        first_end = min(first_end or lease_end, lease_end)
+      end
+      next_unit = max(LEAST_WAIT, first_end - now)
     else
       local lacking = used - (limit - remaining - 1)
       for start = 1, #rest, RECORD_SIZE do
@@ -382,7 +488,7 @@ repeat
         counter = ''
       elseif blocked_until then
         counter = pack(COUNTER, id, kept_until, 0, 0, 0, 0)
-      elseif algorithm == LOG then
+      elseif logs then
         counter = pack(COUNTER, id, kept_until, window_ms, at, used, #rest) .. rest
       else
         counter = pack(COUNTER, id, kept_until, window_ms, at, used, rest)
@@ -405,7 +511,7 @@ for index = 1, #KEYS do
       local live, place = {}, 1
       while place < #done do
         local id, kept_until, _, _, _, rest = unpack(COUNTER, done, place)
-        local size = COUNTER_SIZE + (byte(id) == LOG and rest or 0)
+        local size = COUNTER_SIZE + (byte(id) < CAPITALS and rest or 0)
         if kept_until + GRACE > now then live[#live + 1] = sub(done, place, place + size - 1) end
         place = place + size
       end

@@ -1,4 +1,4 @@
-// Made from ping.lua by scripts/embed-lua.mjs: edit that, then run `npm run lua`.
+// Made from ping.lua by scripts/embed-scripts.mjs: edit that, then run `npm run embed`.
 
 export const PING_SCRIPT = `--[[
 Asks for everything that limiter.lua asks for and changes nothing, so that a health check finds what a decision would find.

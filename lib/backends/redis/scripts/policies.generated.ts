@@ -1,4 +1,4 @@
-// Made from policies.lua by scripts/embed-lua.mjs: edit that, then run `npm run lua`.
+// Made from policies.lua by scripts/embed-scripts.mjs: edit that, then run `npm run embed`.
 
 export const POLICIES_SCRIPT = `-- The document of changed policies.
 --

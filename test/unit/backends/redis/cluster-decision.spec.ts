@@ -40,6 +40,9 @@ function cluster() {
       case 'refund':
         node.refund({ ...request, ...(verb.chargedAtMs === undefined ? {} : { chargedAtMs: verb.chargedAtMs }) });
         return node.peek(request);
+      case 'renew':
+        node.renew(request);
+        return node.peek(request);
       case 'reset':
         node.reset(request);
         return node.peek(request);

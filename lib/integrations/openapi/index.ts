@@ -1,0 +1,1 @@
+export { documentRateLimits, type DocumentedLimit } from './document-rate-limits.js';

@@ -1,0 +1,1 @@
+export { FloodgateThrottlerStorage, type FloodgateThrottlerStorageOptions } from './floodgate-throttler.storage.js';

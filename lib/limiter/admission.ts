@@ -1,0 +1,134 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Charge } from '../contracts/backend.js';
+import { DeadlineExceededError, isUnavailable } from '../contracts/errors.js';
+import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
+import type { QueueSettings } from '../policies/slot-options.js';
+import { Decider, type Outcome } from './decider.js';
+import type { PolicyDecisionRequest } from './decision-request.js';
+import { refuses } from './decisions.js';
+import { HeldSlots, isSlot, withSlots } from './held-slots.js';
+import { SlotQueue } from './slot-queue.js';
+
+/** A decision, and the slots that it gave. */
+export interface Admitted {
+  readonly outcome: Outcome;
+  readonly slots: HeldSlots | undefined;
+}
+
+/** Where a call waits. */
+interface Line {
+  readonly name: string;
+  readonly settings: QueueSettings;
+}
+
+/** Whether a request asks for slots. */
+export const asksForSlots = ({ charges }: PolicyDecisionRequest): boolean => charges.some(isSlot);
+
+/** Decides on calls that ask for slots. Where a policy has a queue, they wait in it instead of being refused. */
+@Injectable()
+export class Admission {
+  private readonly queues = new Map<string, SlotQueue<Admitted>>();
+
+  constructor(@Inject(Decider) private readonly decider: Decider) {}
+
+  /**
+   * @param signal ends the wait in a queue
+   * @throws what a decision throws; and the signal's reason
+   */
+  async admit(given: PolicyDecisionRequest, signal?: AbortSignal): Promise<Admitted> {
+    const startedMs = performance.now();
+    const request = withSlots(given);
+    const line = lineOf(request);
+    const queue = line && this.queues.get(line.name);
+    // Who comes later does not overtake those that wait.
+    if (queue !== undefined && !queue.isFull)
+      return this.told(request, await this.wait(request, queue, signal), startedMs);
+    const admitted = await this.attempt(request);
+    if (line === undefined || !canWait(request, admitted.outcome)) return this.told(request, admitted, startedMs);
+    const open = this.queueOf(line);
+    return this.told(request, open.isFull ? admitted : await this.wait(request, open, signal), startedMs);
+  }
+
+  private wait(
+    request: PolicyDecisionRequest,
+    queue: SlotQueue<Admitted>,
+    signal: AbortSignal | undefined,
+  ): Promise<Admitted> {
+    return queue.wait(
+      {
+        ask: async () => {
+          const admitted = await this.attempt(request);
+          return canWait(request, admitted.outcome) ? undefined : admitted;
+        },
+        giveUp: () => this.attempt(request),
+        drop: ({ slots }) => void slots?.free().catch(lapses),
+      },
+      signal,
+    );
+  }
+
+  private queueOf({ name, settings }: Line): SlotQueue<Admitted> {
+    let queue = this.queues.get(name);
+    if (queue === undefined) {
+      queue = new SlotQueue<Admitted>(settings, () => this.queues.delete(name));
+      this.queues.set(name, queue);
+    }
+    return queue;
+  }
+
+  private async attempt(request: PolicyDecisionRequest): Promise<Admitted> {
+    try {
+      const asked: MaybePromise<Outcome> = this.decider.ask(request);
+      const outcome = isPromise(asked) ? await asked : asked;
+      const { decision } = outcome;
+      if (decision.kind === 'unenforced') this.abandon(request, decision.cause);
+      return { outcome, slots: HeldSlots.of(request, outcome, this.decider, (charges) => this.freed(charges)) };
+    } catch (error) {
+      this.abandon(request, error);
+      throw error;
+    }
+  }
+
+  /** A call that was given up may still reach the backend, where it would hold slots for nobody. */
+  private abandon(request: PolicyDecisionRequest, error: unknown): void {
+    if (!isUnavailable(error) || !(error.cause instanceof DeadlineExceededError)) return;
+    const charges = request.charges.filter(({ slot }) => slot !== undefined);
+    this.decider.refund({ ...request, charges }, { source: 'primary', backend: null, atMs: null }).catch(lapses);
+  }
+
+  private freed(charges: readonly Charge[]): void {
+    for (const charge of charges) void this.queues.get(lineName(charge))?.next();
+  }
+
+  private told(request: PolicyDecisionRequest, admitted: Admitted, startedMs: number): Admitted {
+    this.decider.told(request, admitted.outcome, startedMs);
+    return admitted;
+  }
+}
+
+/** A slot that cannot be given back is free when its lease is over. */
+function lapses(): void {
+  // There is nobody to tell.
+}
+
+const lineName = ({ policy, key }: Charge): string => `${policy.id}\n${key}`;
+
+const queueOf = ({ policies }: PolicyDecisionRequest, { policy }: Charge): QueueSettings | undefined =>
+  policies.find((one) => one.policy === policy)?.queue;
+
+/** The line that a call waits in: that of its first policy with a queue. */
+function lineOf(request: PolicyDecisionRequest): Line | undefined {
+  for (const charge of request.charges) {
+    const settings = charge.slot === undefined ? undefined : queueOf(request, charge);
+    if (settings !== undefined) return { name: lineName(charge), settings };
+  }
+  return undefined;
+}
+
+/** Whether a call lacks nothing but slots that it can wait for. */
+function canWait(request: PolicyDecisionRequest, { decision }: Outcome): boolean {
+  if (decision.kind !== 'limited' || decision.retryAfterMs === null) return false;
+  return decision.policies.every(
+    (status, index) => !refuses(status) || queueOf(request, request.charges[index] as Charge) !== undefined,
+  );
+}

@@ -1,0 +1,89 @@
+import type { Backend, Charge } from '../contracts/backend.js';
+import { isUnavailable } from '../contracts/errors.js';
+import type { Policy } from '../contracts/policy.js';
+import { MAX_DURATION_MS } from '../policies/duration.js';
+
+/** A charge whose counter continues that of a policy before a change, with the same share used. */
+export interface CarriedCharge {
+  readonly charge: Charge;
+  readonly from: CarriedFrom;
+}
+
+/** The counter that another one continues. */
+export interface CarriedFrom {
+  /** Its id. */
+  readonly id: string;
+  /** The limit that it counted for. */
+  readonly limit: number;
+}
+
+/** Keys that a process remembers to have carried over; who is forgotten is asked for once more, and refused. */
+const MAX_REMEMBERED = 10_000;
+
+/**
+ * Carries over what was used, in proportion, when a policy is changed with `carryOver: 'proportional'`.
+ *
+ * The first process that meets a key reads the counter before the change and charges the same share to the new one,
+ * together with a mark that can be charged once: so no key is carried over twice.
+ */
+export class CarryOver {
+  private readonly known = new Map<string, Promise<void> | true>();
+
+  constructor(private readonly backend: Backend) {}
+
+  /** What has to be awaited before a decision; `undefined` where all keys are carried over. */
+  before(charges: readonly CarriedCharge[], timeoutMs: number): Promise<unknown> | undefined {
+    const open = charges.flatMap((one) => {
+      const known = this.known.get(nameOf(one));
+      if (known === true) return [];
+      return [known ?? this.start(one, timeoutMs)];
+    });
+    return open.length === 0 ? undefined : Promise.all(open);
+  }
+
+  private start(carried: CarriedCharge, timeoutMs: number): Promise<void> {
+    const name = nameOf(carried);
+    const carrying = this.carry(carried, timeoutMs).then(
+      () => void this.known.set(name, true),
+      (error: unknown) => {
+        this.known.delete(name);
+        // The decision that follows meets the outage, too, and answers by the failure mode.
+        if (!isUnavailable(error)) throw error;
+      },
+    );
+    this.known.set(name, carrying);
+    const [oldest] = this.known.keys();
+    if (this.known.size > MAX_REMEMBERED && oldest !== undefined) this.known.delete(oldest);
+    return carrying;
+  }
+
+  private async carry({ charge: { key, policy }, from }: CarriedCharge, timeoutMs: number): Promise<void> {
+    // With the larger limit, so that nothing of what was used is cut off.
+    const limit = Math.max(policy.limit, from.limit);
+    const burst = Math.max(policy.burst, from.limit);
+    const before: Policy = { ...policy, id: from.id, limit, burst };
+    const reply = await this.backend.peek({ charges: [{ key, policy: before, cost: 0 }], timeoutMs });
+    const used = burst - (reply.policies[0]?.remaining ?? burst);
+    const cost = Math.min(policy.burst, Math.ceil((used * policy.limit) / from.limit));
+    if (cost === 0) return;
+    await this.backend.consume({ charges: [markOf(key, policy), { key, policy, cost }], timeoutMs });
+  }
+}
+
+const nameOf = ({ charge: { key, policy } }: CarriedCharge): string => `${policy.id}\n${key}`;
+
+/** Can be charged once for as long as the counter before the change may still count. */
+const markOf = (key: string, { id, windowMs }: Policy): Charge => ({
+  key,
+  cost: 1,
+  policy: {
+    id: `~carried:${id}`,
+    name: 'carried',
+    algorithm: 'sliding-log',
+    limit: 1,
+    windowMs: Math.min(2 * windowMs, MAX_DURATION_MS),
+    burst: 1,
+    blockForMs: 0,
+    mode: 'enforce',
+  },
+});

@@ -1,0 +1,107 @@
+import type { QueueSettings } from '../policies/slot-options.js';
+
+/** How often the next in line asks again where no slot is freed in this process, ms. */
+const POLL_MS = 250;
+
+/** A call that waits. */
+export interface Waiting<T> {
+  /** Asks for a slot; answers `undefined` if the call has to go on waiting. */
+  ask(): Promise<T | undefined>;
+  /** What the call is told when it has waited for as long as it may. */
+  giveUp(): T | Promise<T>;
+  /** What becomes of an answer that comes after the call has left. */
+  drop(answer: T): void;
+}
+
+interface Waiter<T> extends Waiting<T> {
+  /** Leaves the line, with an answer or an error; once. Returns whether it was still there. */
+  leave(how: () => void): boolean;
+  readonly resolve: (answer: T | Promise<T>) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/** Calls of this process that wait for a slot of one key. One of them asks at a time, so nobody is overtaken. */
+export class SlotQueue<T> {
+  private readonly waiters: Waiter<T>[] = [];
+  private asking = false;
+  private freed = false;
+  private poll: NodeJS.Timeout | undefined;
+
+  /** @param onEmpty is told when nobody waits any more */
+  constructor(
+    private readonly settings: QueueSettings,
+    private readonly onEmpty: () => void,
+  ) {}
+
+  get isFull(): boolean {
+    return this.waiters.length >= this.settings.size;
+  }
+
+  /**
+   * Waits in line.
+   *
+   * @param signal leaves the line when it is aborted
+   * @throws the signal's reason, and what `ask` and `giveUp` throw
+   */
+  wait(waiting: Waiting<T>, signal: AbortSignal | undefined): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const abort = (): void => void waiter.leave(() => reject(signal?.reason as Error));
+      const timer = setTimeout(() => void waiter.leave(() => resolve(waiting.giveUp())), this.settings.maxWaitMs);
+      const leave = (how: () => void): boolean => {
+        const place = this.waiters.indexOf(waiter);
+        if (place < 0) return false;
+        this.waiters.splice(place, 1);
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', abort);
+        if (this.waiters.length === 0) this.end();
+        how();
+        return true;
+      };
+      const waiter: Waiter<T> = { ...waiting, leave, resolve, reject };
+      this.waiters.push(waiter);
+      if (signal?.aborted === true) return abort();
+      signal?.addEventListener('abort', abort, { once: true });
+      this.pollLater();
+    });
+  }
+
+  /** A slot may be free: the next in line asks. */
+  async next(): Promise<void> {
+    this.freed = true;
+    if (this.asking) return;
+    this.asking = true;
+    while (this.freed) {
+      this.freed = false;
+      const waiter = this.settings.order === 'fifo' ? this.waiters[0] : this.waiters.at(-1);
+      // After one that is served there may be a slot for another.
+      if (waiter !== undefined && (await this.serve(waiter))) this.freed = true;
+    }
+    this.asking = false;
+    this.pollLater();
+  }
+
+  private async serve(waiter: Waiter<T>): Promise<boolean> {
+    try {
+      const answer = await waiter.ask();
+      if (answer === undefined) return false;
+      if (!waiter.leave(() => waiter.resolve(answer))) waiter.drop(answer);
+    } catch (error) {
+      waiter.leave(() => waiter.reject(error));
+    }
+    return true;
+  }
+
+  private pollLater(): void {
+    if (this.poll !== undefined || this.waiters.length === 0) return;
+    this.poll = setTimeout(() => {
+      this.poll = undefined;
+      void this.next();
+    }, POLL_MS);
+  }
+
+  private end(): void {
+    clearTimeout(this.poll);
+    this.poll = undefined;
+    this.onEmpty();
+  }
+}
