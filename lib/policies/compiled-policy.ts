@@ -3,6 +3,7 @@ import { exactBucketLimit, mostUnits, refillOf } from '../algorithms/quotient.js
 import { RateLimitConfigurationError } from '../contracts/errors.js';
 import {
   ALGORITHM_NAMES,
+  CONCURRENT_REQUESTS,
   type AlgorithmName,
   type CostInput,
   type FailureMode,

@@ -16,6 +16,7 @@ describe('a concurrency policy', () => {
       burst: 10,
       blockForMs: 0,
       mode: 'enforce',
+      unit: 'concurrent-requests',
     });
     expect(queue).toBeUndefined();
   });
