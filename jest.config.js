@@ -11,6 +11,7 @@ const suite = {
     '^nestjs-floodgate/testing$': '<rootDir>/lib/testing/index.ts',
     '^nestjs-floodgate/(redis|postgres|dynamodb)$': '<rootDir>/lib/backends/$1/index.ts',
     '^nestjs-floodgate/([a-z]+)$': '<rootDir>/lib/integrations/$1/index.ts',
+    '^@fastify/static$': '<rootDir>/test/support/no-static-files.cjs',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   transform: {

@@ -54,13 +54,15 @@ export {
   FailureResultError,
   FloodgateError,
   RateLimitConfigurationError,
+  type GraphqlExtensions,
 } from './contracts/errors.js';
 export type * from './contracts/events.js';
 export type * from './contracts/policy.js';
 export type * from './contracts/policy-store.js';
 export type { RouteLimits } from './contracts/route-limits.js';
 export { RateLimitExceededException } from './contracts/rate-limit-exceeded.exception.js';
-export { BackendUnavailableFilter } from './transports/http/backend-unavailable.filter.js';
+export { BackendUnavailableFilter } from './transports/backend-unavailable.filter.js';
+export type { Caller, LimitReach, RateLimitTransport, Refusal } from './transports/transport.js';
 export { keyOf } from './guard/keys/key-of.js';
 export { routeLimits } from './guard/route-limits.js';
 export { RateLimit, RateLimitDecision, SkipRateLimit } from './guard/rate-limit.decorators.js';

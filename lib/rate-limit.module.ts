@@ -27,14 +27,22 @@ import { ServiceRequests } from './limiter/service-requests.js';
 import { WaitingLines } from './limiter/waiting-lines.js';
 import { BREAKER_REGISTRY, CircuitBreakerRegistry } from './breaker/breaker.registry.js';
 import { RateLimitConfigurationError } from './contracts/errors.js';
-import { BackendUnavailableFilter } from './transports/http/backend-unavailable.filter.js';
+import { BackendUnavailableFilter } from './transports/backend-unavailable.filter.js';
 import { ErrorHeadersInterceptor } from './transports/http/error-headers.interceptor.js';
+import { ConnectionGuard } from './guard/connection.guard.js';
 import { Injection } from './guard/injection.js';
 import { KeyReaders } from './guard/keys/key-reader.js';
-import { RateLimitExceededFilter } from './transports/http/rate-limit-exceeded.filter.js';
+import { RateLimitExceededFilter } from './transports/rate-limit-exceeded.filter.js';
 import { RateLimitGuard } from './guard/rate-limit.guard.js';
+import { bindToHandlers } from './transports/handler-binding.js';
+import { FastifyReplies } from './transports/graphql/fastify-replies.js';
+import { GraphqlTransport } from './transports/graphql/graphql.transport.js';
+import { HttpTransport } from './transports/http/http.transport.js';
+import { RpcTransport } from './transports/rpc/rpc.transport.js';
+import { Transports } from './transports/transports.js';
+import { WebSocketTransport } from './transports/websockets/websocket.transport.js';
 import { ChargeResolver } from './guard/charge-resolver.js';
-import { RouteCatalog } from './guard/route-catalog.js';
+import { isDecorated, RouteCatalog } from './guard/route-catalog.js';
 import { RouteCounters } from './guard/route-counters.js';
 import { RateLimitEvents } from './observe/rate-limit-events.js';
 import { PolicyCatalog } from './policies/policy-catalog.js';
@@ -63,7 +71,7 @@ export interface RateLimitModuleAsyncOptions extends Pick<ModuleMetadata, 'impor
 }
 
 /** What the guard is made of, for modules that bind it themselves. */
-const GUARD_PARTS = [RATE_LIMIT_SETTINGS, ChargeResolver, Decider, Admission];
+const GUARD_PARTS = [RATE_LIMIT_SETTINGS, ChargeResolver, Decider, Admission, Transports];
 
 const EXPORTS = [
   BackendService,
@@ -99,11 +107,18 @@ const PROVIDERS: Provider[] = [
   BackendService,
   PolicyStoreSync,
   RateLimitPolicies,
+  FastifyReplies,
+  HttpTransport,
+  GraphqlTransport,
+  WebSocketTransport,
+  RpcTransport,
+  Transports,
   Injection,
   KeyReaders,
   RouteCatalog,
   ChargeResolver,
   RateLimitGuard,
+  ConnectionGuard,
   BackendUnavailableFilter,
   RateLimitExceededFilter,
   ErrorHeadersInterceptor,
@@ -146,6 +161,9 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationB
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
     @Inject(RouteCatalog) private readonly routes: RouteCatalog,
     @Inject(Decider) private readonly decider: Decider,
+    @Inject(FastifyReplies) private readonly replies: FastifyReplies,
+    @Inject(RateLimitGuard) private readonly guard: RateLimitGuard,
+    @Inject(ConnectionGuard) private readonly connections: ConnectionGuard,
     @Inject(PolicyStoreSync) private readonly policyStore: PolicyStoreSync,
     @Inject(HttpAdapterHost) host: HttpAdapterHost,
     @Inject(RateLimitEvents) events: RateLimitEvents,
@@ -156,6 +174,8 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationB
     // its first call.
     host.listen$.subscribe(() => this.decider.start());
     this.bindFilters();
+    this.bindToHandlers();
+    this.connections.prepare();
   }
 
   /**
@@ -178,6 +198,7 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationB
    */
   configure(): void {
     this.bindFilters();
+    this.replies.watch();
     if (!this.settings.bindFilter || this.errorHeaders.isNeeded()) {
       this.application.useGlobalInterceptors(this.errorHeaders);
     }
@@ -194,6 +215,7 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationB
       );
     }
     this.routes.prepare();
+    this.connections.start();
     await this.policyStore.start();
   }
 
@@ -211,6 +233,16 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationB
       // Nest 11 would leave out the hooks of the modules after this one, and reject the application's close().
       new Logger('RateLimit').error('A backend did not close', error instanceof Error ? error.stack : String(error));
     }
+  }
+
+  /** At once: Nest reads what is bound to gateways and message handlers before it calls any hook of a module. */
+  private bindToHandlers(): void {
+    const { bindGuard, bindFilter } = this.settings;
+    bindToHandlers(this.modules, {
+      guard: bindGuard ? this.guard : undefined,
+      filters: bindFilter ? { unavailable: this.unavailable, exceeded: this.exceeded } : undefined,
+      isLimited: isDecorated,
+    });
   }
 
   /** Providers, not classes: so a test's overrideProvider reaches what is bound. */

@@ -9,6 +9,7 @@ import type { Duration, FailureMode, KeyInput, PolicyInput } from './contracts/p
 import { AccessLists, type AccessListOptions } from './policies/access-lists.js';
 import { MAX_TIMER_MS, parseDuration } from './policies/duration.js';
 import { checkKeyInput } from './policies/key-input.js';
+import type { RateLimitTransport } from './transports/transport.js';
 import { aBoolean, aFunction, anObject, oneOf, onlyKnown } from './policies/option-checks.js';
 
 /**
@@ -23,8 +24,18 @@ export interface RateLimitModuleOptions {
   readonly backend?: Backend;
   /** Policies by name, for `apply`, decorators and `BackendService`. Default: none. */
   readonly policies?: Readonly<Record<string, PolicyInput>>;
-  /** Names of policies that every route gets, unless it says otherwise. Default: none. */
+  /**
+   * Names of policies that every HTTP route and every root field of GraphQL gets, unless it says otherwise. Default:
+   * none.
+   */
   readonly apply?: readonly string[];
+  /**
+   * Name of a policy that counts each connection of a WebSocket client, by address unless it says otherwise. One that is
+   * refused is told so and closed. Default: none.
+   */
+  readonly connect?: string;
+  /** Transports of your own, asked before those of the module. Default: none. */
+  readonly transports?: readonly RateLimitTransport[];
   /**
    * Keeps what `RateLimitPolicies` changes, for all processes and across restarts: `filePolicyStore`,
    * `redisPolicyStore`, or one of your own. Default: changes hold in this process and until it ends.
@@ -89,6 +100,8 @@ export interface RateLimitSettings {
   readonly backend: Backend;
   readonly policies: Readonly<Record<string, PolicyInput>>;
   readonly apply: readonly string[];
+  readonly connect: string | undefined;
+  readonly transports: readonly RateLimitTransport[];
   readonly policyStore: PolicyStore | undefined;
   readonly lists: AccessListOptions;
   readonly key: KeyInput;
@@ -117,6 +130,8 @@ const OPTIONS: readonly (keyof RateLimitModuleOptions)[] = [
   'backend',
   'policies',
   'apply',
+  'connect',
+  'transports',
   'policyStore',
   'lists',
   'key',
@@ -152,6 +167,8 @@ export function settingsOf(options: RateLimitModuleOptions): RateLimitSettings {
     backend: options.backend ?? memoryBackend(),
     policies: options.policies ?? {},
     apply: options.apply ?? [],
+    connect: options.connect,
+    transports: options.transports ?? [],
     policyStore: options.policyStore,
     lists: options.lists ?? {},
     key: options.key ?? 'ip',
@@ -187,7 +204,11 @@ function checkValues(settings: RateLimitSettings): void {
   if (!Array.isArray(apply)) {
     throw new RateLimitConfigurationError('apply', apply, "Give an array of policies' names, such as ['default'].");
   }
-  const { policyStore } = settings;
+  const { connect, policyStore } = settings;
+  if (connect !== undefined && typeof connect !== 'string') {
+    throw new RateLimitConfigurationError('connect', connect, "Give the name of one policy, such as 'connections'.");
+  }
+  checkTransports(settings.transports);
   if (policyStore !== undefined && STORE_VERBS.some((verb) => typeof policyStore[verb] !== 'function')) {
     throw new RateLimitConfigurationError(
       'policyStore',
@@ -224,4 +245,15 @@ function checkHashKeys(hashKeys: RateLimitSettings['hashKeys']): void {
   if (typeof hashKeys.secret === 'string' && hashKeys.secret !== '') return;
   const found = hashKeys.secret === '' ? 'an empty text' : typeof hashKeys.secret;
   throw new RateLimitConfigurationError('hashKeys.secret', found, 'Give a text that is not empty.');
+}
+
+function checkTransports(transports: readonly RateLimitTransport[]): void {
+  const mend = "Give an array of objects with a name and owns(), such as { name: 'bot', owns: (call) => true }.";
+  const isTransport = (one: unknown): boolean =>
+    typeof one === 'object' &&
+    one !== null &&
+    typeof (one as Partial<RateLimitTransport>).name === 'string' &&
+    typeof (one as Partial<RateLimitTransport>).owns === 'function';
+  if (Array.isArray(transports) && transports.every(isTransport)) return;
+  throw new RateLimitConfigurationError('transports', transports, mend);
 }

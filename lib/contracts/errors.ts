@@ -1,4 +1,5 @@
 import { HttpException, HttpStatus } from '@nestjs/common';
+import type { PolicyStatus } from './decision.js';
 
 /** What every error of this package is, for `instanceof`: one with a stable `code`. */
 export abstract class FloodgateError extends Error {
@@ -21,6 +22,15 @@ function stackless<E extends Error>(build: () => E): E {
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
   }
+}
+
+/** What GraphQL servers send with an error, beside its message. */
+export interface GraphqlExtensions {
+  readonly code: string;
+  /** Milliseconds until the same call may pass; `null` if it can never pass, 0 if that is unknown. */
+  readonly retryAfterMs: number | null;
+  /** Of a refused call: the policies that took part. */
+  readonly policies?: readonly PolicyStatus[];
 }
 
 /** What is known of a failed backend. */
@@ -56,6 +66,11 @@ abstract class OutageError extends HttpException {
   /** The body of the answer, as Nest's own for this status. */
   override getResponse(): object {
     return { statusCode: this.getStatus(), message: 'Service Unavailable' };
+  }
+
+  /** What GraphQL servers send with the error. */
+  get extensions(): GraphqlExtensions {
+    return { code: this.code, retryAfterMs: this.retryAfterMs };
   }
 
   /** The name stands on the prototype: bundlers may change that of the class. */

@@ -1,5 +1,8 @@
 import { HttpException, HttpStatus } from '@nestjs/common';
 import type { LimitedDecision } from './decision.js';
+import type { GraphqlExtensions } from './errors.js';
+
+const TITLE = 'Too Many Requests';
 
 /**
  * A call is over its limit: 429 over HTTP. The guard throws it, and `BackendService#acquire`.
@@ -25,13 +28,20 @@ export class RateLimitExceededException extends HttpException {
     message?: string,
     readonly blocked = false,
   ) {
-    const title = 'Too Many Requests';
-    super(
-      message === undefined
-        ? HttpException.createBody(null, title, HttpStatus.TOO_MANY_REQUESTS)
-        : HttpException.createBody(message, title, HttpStatus.TOO_MANY_REQUESTS),
-      HttpStatus.TOO_MANY_REQUESTS,
-    );
-    this.message = message ?? title;
+    // A text, and not the body: drivers of GraphQL make a code of their own of a body with a status.
+    super(message ?? TITLE, HttpStatus.TOO_MANY_REQUESTS);
+  }
+
+  /** The body of the answer, as Nest's own for this status. */
+  override getResponse(): object {
+    return this.message === TITLE
+      ? HttpException.createBody(null, TITLE, this.getStatus())
+      : HttpException.createBody(this.message, TITLE, this.getStatus());
+  }
+
+  /** What GraphQL servers send with the error. */
+  get extensions(): GraphqlExtensions {
+    const { retryAfterMs, policies } = this.decision;
+    return { code: this.code, retryAfterMs, policies };
   }
 }

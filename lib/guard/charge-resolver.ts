@@ -6,10 +6,11 @@ import { askAll, type MaybePromise, when, whenAll } from '../contracts/maybe-pro
 import type { KeyInput } from '../contracts/policy.js';
 import { type CompiledPolicy, isCost } from '../policies/compiled-policy.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
+import { Transports } from '../transports/transports.js';
 import { Injection, isResolverClass } from './injection.js';
 import { KeyReaders } from './keys/key-reader.js';
 import { RouteCatalog } from './route-catalog.js';
-import { applicable, type Candidate, type RoutePlan, type StaticCandidate } from './route-plan.js';
+import { applicable, type Candidate, type PlanReach, type RoutePlan, type StaticCandidate } from './route-plan.js';
 
 /** Resolves a request's policies, keys and costs. */
 @Injectable()
@@ -20,11 +21,17 @@ export class ChargeResolver {
     @Inject(KeyReaders) private readonly keys: KeyReaders,
     @Inject(Injection) private readonly injection: Injection,
     @Inject(DecisionRequests) private readonly requests: DecisionRequests,
+    @Inject(Transports) private readonly transports: Transports,
   ) {}
 
-  /** `undefined` if no limit applies to the call. Answers at once unless something of the application's is awaited. */
-  resolve(context: ExecutionContext): MaybePromise<PolicyDecisionRequest | undefined> {
-    const plan = this.routes.planOf({ type: context.getClass(), handler: context.getHandler() });
+  /**
+   * `undefined` if no limit applies to the call. Answers at once unless something of the application's is awaited.
+   *
+   * @param reach which limits count the call. Default: what its transport says
+   */
+  resolve(context: ExecutionContext, reach?: PlanReach): MaybePromise<PolicyDecisionRequest | undefined> {
+    const route = { type: context.getClass(), handler: context.getHandler() };
+    const plan = this.routes.planOf(route, reach ?? this.transports.of(context).reach?.(context) ?? 'declared');
     if (plan.candidates.length === 0) return undefined;
     return when(this.settings.skipIf?.(context) ?? false, (skipped) =>
       skipped ? undefined : when(this.policiesOf(plan, context), (policies) => this.asked(plan, policies, context)),

@@ -2,7 +2,8 @@ import { type ExecutionContext, Inject, Injectable, Scope, type Type } from '@ne
 import { type ContextId, ContextIdFactory, ModuleRef, ModulesContainer } from '@nestjs/core';
 import type { MaybePromise } from '../contracts/maybe-promise.js';
 import type { KeyResolver, PolicyResolver } from '../contracts/policy.js';
-import { requestOf } from '../transports/request.js';
+import { identityOf } from '../transports/call-identity.js';
+import { Transports } from '../transports/transports.js';
 
 /** Whether a function is a class, for dependency injection to make; `resolve` may be a method or a property of it. */
 export function isResolverClass<R extends KeyResolver | PolicyResolver>(
@@ -20,10 +21,12 @@ export function isResolverClass<R extends KeyResolver | PolicyResolver>(
 export class Injection {
   private readonly made = new Map<Type<unknown>, MaybePromise<unknown>>();
   private readonly contexts = new WeakMap<object, ContextId>();
+  private readonly requests = new WeakMap<object, object>();
 
   constructor(
     @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
+    @Inject(Transports) private readonly transports: Transports,
   ) {}
 
   instanceOf<T>(type: Type<T>, context: ExecutionContext): MaybePromise<T> {
@@ -35,8 +38,18 @@ export class Injection {
       case Scope.DEFAULT:
         return this.keep(type, this.moduleRef.get(type, { strict: false }));
       default:
-        return this.moduleRef.resolve(type, this.contextOf(requestOf(context) ?? {}), { strict: false });
+        return this.moduleRef.resolve(type, this.contextOf(this.requestOf(context)), { strict: false });
     }
+  }
+
+  /** The request of a call; of a message, what is known of its caller, the same object for all that is asked for it. */
+  private requestOf(context: ExecutionContext): object {
+    const call = identityOf(context);
+    const known = call && this.requests.get(call);
+    if (known !== undefined) return known;
+    const request = this.transports.callerOf(context) ?? {};
+    if (call !== undefined) this.requests.set(call, request);
+    return request;
   }
 
   /** The request's own context of injection, one for all that is asked for it; `REQUEST` in it is the request. */

@@ -1,5 +1,4 @@
 import { type CanActivate, type ExecutionContext, HttpException, Inject, Injectable, Optional } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
 import { Admission, asksForSlots } from '../limiter/admission.js';
 import { Decider } from '../limiter/decider.js';
 import { notCounted } from '../limiter/decisions.js';
@@ -11,18 +10,15 @@ import { decisionEvent } from '../observe/decision-event.js';
 import { RateLimitEvents } from '../observe/rate-limit-events.js';
 import { isObserved } from '../observe/unobserved.decorator.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
-import { errorHeaders } from '../transports/http/error-headers.js';
-import { rateLimitHeaders } from '../transports/http/headers.js';
+import { Transports } from '../transports/transports.js';
 import { firstSight, keepDecision } from './request-decision.js';
 import { checkModule } from '../policies/missing-module.js';
 import { ChargeResolver } from './charge-resolver.js';
-import { responseOf } from '../transports/request.js';
-import { whenOver } from '../transports/http/call-end.js';
-import { setHeaders } from '../transports/http/response.js';
 
 /**
- * Lets a call pass or not: charges what applies to it, tells of it in response headers, and throws
- * `RateLimitExceededException` when a limit is reached. Bound to all routes by the module unless `bindGuard` is false.
+ * Lets a call pass or not: charges what applies to it, tells the caller of it where the transport has headers, and throws
+ * `RateLimitExceededException` when a limit is reached. Bound to all handlers by the module unless
+ * `bindGuard` is false.
  *
  * A call that meets it twice, bound globally and once more on a class, is counted once.
  */
@@ -33,7 +29,7 @@ export class RateLimitGuard implements CanActivate {
     @Optional() @Inject(ChargeResolver) private readonly resolver: ChargeResolver,
     @Optional() @Inject(Decider) private readonly decider: Decider,
     @Optional() @Inject(Admission) private readonly admission: Admission,
-    @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
+    @Optional() @Inject(Transports) private readonly transports: Transports,
     @Optional() @Inject(RateLimitEvents) private readonly events: RateLimitEvents,
   ) {
     checkModule('RateLimitGuard', decider);
@@ -64,23 +60,22 @@ export class RateLimitGuard implements CanActivate {
 
   /** Holds the slots that are given until the call is over; who hangs up while it waits for one leaves the queue. */
   private async admit(context: ExecutionContext, request: PolicyDecisionRequest): Promise<true> {
-    const response = responseOf(context);
     const over = new AbortController();
-    if (response !== undefined) whenOver(response, () => over.abort(new HttpException('Client Closed Request', 499)));
+    const end = (): void => over.abort(new HttpException('Client Closed Request', 499));
+    const isTold = this.transports.of(context).whenOver?.(context, end) ?? false;
     const { outcome, slots } = await this.admission.admit(request, over.signal);
     if (slots !== undefined) {
       // What cannot be given back is free when its lease is over.
       const free = (): void => void slots.free().catch(() => undefined);
       if (over.signal.aborted) free();
       else over.signal.addEventListener('abort', free);
-      if (response === undefined) slots.lapse();
+      if (!isTold) slots.lapse();
     }
     return this.answer(context, request, outcome.decision);
   }
 
   private answer(context: ExecutionContext, request: PolicyDecisionRequest, decision: Decision): true {
-    const response = responseOf(context);
-    if (response !== undefined) setHeaders(this.host, response, rateLimitHeaders(decision, this.settings.headers));
+    this.transports.of(context).show?.(context, decision);
     this.pass(context, decision);
     if (decision.kind !== 'limited') return true;
     throw exceeded(request, decision);
@@ -96,9 +91,9 @@ export class RateLimitGuard implements CanActivate {
 
   /** Tells when to come back, before a filter answers that knows nothing of it. */
   private refuse(context: ExecutionContext, error: unknown): never {
-    const response = context.getType() === 'http' ? responseOf(context) : undefined;
-    if (response !== undefined && isUnavailable(error)) setHeaders(this.host, response, errorHeaders(error));
-    throw error;
+    const transport = this.transports.of(context);
+    if (isUnavailable(error)) transport.announce?.(context, error);
+    throw error instanceof Error ? (transport.thrown?.(error) ?? error) : error;
   }
 
   private pass(context: ExecutionContext, decision: Decision): true {

@@ -1,7 +1,7 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { notCounted } from '../limiter/decisions.js';
 import type { Decision } from '../contracts/decision.js';
-import { identityOf } from '../transports/request.js';
+import { identityOf } from '../transports/call-identity.js';
 
 const DECISION = Symbol.for('nestjs-floodgate:decision');
 

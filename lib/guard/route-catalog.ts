@@ -4,23 +4,30 @@ import { PolicyCatalog } from '../policies/policy-catalog.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
 import { namesApart, sharedNames } from './class-names.js';
 import { type Class, limitsOf, skippedNames } from './route-metadata.js';
-import { counterOf, type Route, type RoutePlan, RoutePlanner } from './route-plan.js';
+import { counterOf, type PlanReach, type Route, type RoutePlan, RoutePlanner } from './route-plan.js';
 
 /** The plans of all routes: those that decorators mention are made at start-up, so that a wrong one stops it. */
 @Injectable()
 export class RouteCatalog {
   readonly planner: RoutePlanner;
-  private readonly plans = new WeakMap<Class, WeakMap<object, RoutePlan>>();
+  private readonly plans: Readonly<Record<PlanReach, WeakMap<Class, WeakMap<object, RoutePlan>>>> = {
+    all: new WeakMap(),
+    declared: new WeakMap(),
+    own: new WeakMap(),
+    connection: new WeakMap(),
+  };
   private readonly mentioned: RoutePlan[] = [];
   private names: ReadonlyMap<Class, string> | undefined;
 
   constructor(
-    @Inject(RATE_LIMIT_SETTINGS) { apply }: RateLimitSettings,
+    @Inject(RATE_LIMIT_SETTINGS) { apply, connect }: RateLimitSettings,
     @Inject(PolicyCatalog) private readonly catalog: PolicyCatalog,
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
   ) {
     for (const name of apply) catalog.checkKnown('apply', name);
-    this.planner = new RoutePlanner(catalog, apply, (type) => this.nameOf(type));
+    if (connect !== undefined) catalog.checkKnown('connect', connect);
+    const applied = { all: apply, connection: connect === undefined ? [] : [connect] };
+    this.planner = new RoutePlanner(catalog, applied, (type) => this.nameOf(type));
   }
 
   /** The plans of the routes that decorators mention, once they are made. */
@@ -35,25 +42,32 @@ export class RouteCatalog {
       const prototype = type.prototype as object;
       for (const method of scanner.getAllMethodNames(prototype)) {
         const handler: unknown = Object.getOwnPropertyDescriptor(ownerOf(prototype, method), method)?.value;
-        if (typeof handler !== 'function' || !(mentions(handler) || mentions(type))) continue;
+        if (typeof handler !== 'function' || !isDecorated(type, handler)) continue;
         this.mentioned.push(this.planOf({ type, handler }));
       }
     }
     this.tellSharedNames();
   }
 
-  planOf(route: Route): RoutePlan {
-    let ofClass = this.plans.get(route.type);
+  /** @param reach which limits count the call. Default: all */
+  planOf(route: Route, reach: PlanReach = 'all'): RoutePlan {
+    const plans = this.plans[reach];
+    let ofClass = plans.get(route.type);
     if (ofClass === undefined) {
       ofClass = new WeakMap();
-      this.plans.set(route.type, ofClass);
+      plans.set(route.type, ofClass);
     }
     let plan = ofClass.get(route.handler);
     if (plan === undefined || plan.generation !== this.catalog.generation) {
-      plan = this.planner.plan(route);
+      plan = this.planner.plan(route, reach);
       ofClass.set(route.handler, plan);
     }
     return plan;
+  }
+
+  /** Names a handler: by its class, of which no other has the name, and its method. */
+  labelOf(route: Route): string {
+    return this.planner.labelOf(route);
   }
 
   /** What a bundler does to names is seen here at the latest: many classes are called alike then. */
@@ -88,6 +102,9 @@ export class RouteCatalog {
     return classes;
   }
 }
+
+/** Whether decorators say anything of a handler, or of its class. */
+export const isDecorated = (type: object, handler: object): boolean => mentions(handler) || mentions(type);
 
 const mentions = (carrier: object): boolean => limitsOf(carrier).length > 0 || skippedNames(carrier).length > 0;
 

@@ -4,6 +4,7 @@ import { type CompiledPolicy, isUnlimited } from '../policies/compiled-policy.js
 import { type DynamicPolicyInput, isDynamic, type PolicyCatalog, type PolicySite } from '../policies/policy-catalog.js';
 import { checkApart } from '../policies/policy-identity.js';
 import { looksLikeRate } from '../policies/rate.js';
+import type { LimitReach } from '../transports/transport.js';
 import { type Class, type DeclaredLimits, limitsOf, skippedNames, skips } from './route-metadata.js';
 
 /** How near to the call a policy is written. */
@@ -46,6 +47,9 @@ export interface RoutePlan {
   readonly policies: readonly CompiledPolicy[] | undefined;
 }
 
+/** Which limits count a call; a connection is counted by the module's `connect`, and what its own handler declares. */
+export type PlanReach = LimitReach | 'connection';
+
 /** Names a class in the ids of its counters; the same in every process of an application. */
 export type ClassNames = (type: Class) => string;
 
@@ -57,10 +61,10 @@ export interface Route {
 
 /** Works out what applies to the routes of an application. */
 export class RoutePlanner {
-  /** @param applied names of the policies that every route gets */
+  /** @param applied names of the policies that the module applies: to every route, and to every connection */
   constructor(
     private readonly catalog: PolicyCatalog,
-    private readonly applied: readonly string[],
+    private readonly applied: Readonly<Record<'all' | 'connection', readonly string[]>>,
     private readonly classNames: ClassNames,
   ) {}
 
@@ -70,12 +74,14 @@ export class RoutePlanner {
    *
    * @throws RateLimitConfigurationError for a policy that is wrong, or a name that is unknown
    */
-  plan(route: Route): RoutePlan {
-    const label = `${this.classNames(route.type)}.${methodName(route)}`;
-    const applied = { option: 'apply', owner: '', place: '', route: label };
+  plan(route: Route, reach: PlanReach = 'all'): RoutePlan {
+    const label = this.labelOf(route);
+    const [option, names] = this.appliedTo(reach);
+    const applied = { option, owner: '', place: '', route: label };
+    const ofClass = reach === 'all' || reach === 'declared' ? limitsOf(route.type) : [];
     const written = [
-      ...this.applied.map((name) => this.candidate(Level.Module, name, applied)),
-      ...this.declared(Level.Class, limitsOf(route.type), label),
+      ...names.map((name) => this.candidate(Level.Module, name, applied)),
+      ...this.declared(Level.Class, ofClass, label),
       ...this.declared(Level.Method, limitsOf(route.handler), label),
     ];
     this.checkSkips(route, written, label);
@@ -83,6 +89,11 @@ export class RoutePlanner {
     const settled = candidates.filter((one) => one.kind === 'static');
     const policies = settled.length === candidates.length ? applicable({ route, label }, settled) : undefined;
     return { route, label, candidates, generation: this.catalog.generation, policies };
+  }
+
+  /** The name of a route in errors, and in the ids of its counters. */
+  labelOf(route: Route): string {
+    return `${this.classNames(route.type)}.${methodName(route)}`;
   }
 
   /** What a dynamic policy answered, in its place. */
@@ -93,6 +104,11 @@ export class RoutePlanner {
       if (candidate.kind === 'static') return candidate;
       throw new TypeError('A dynamic policy answered with a function: answer a name, a rate or options.');
     });
+  }
+
+  private appliedTo(reach: PlanReach): readonly [option: string, names: readonly string[]] {
+    if (reach === 'all') return ['apply', this.applied.all];
+    return reach === 'connection' ? ['connect', this.applied.connection] : ['', []];
   }
 
   private declared(level: Level, limits: readonly DeclaredLimits[], route: string): readonly Candidate[] {

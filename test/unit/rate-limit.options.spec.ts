@@ -9,6 +9,8 @@ describe('the options of the module', () => {
     expect(settings).toEqual({
       policies: {},
       apply: [],
+      connect: undefined,
+      transports: [],
       policyStore: undefined,
       lists: {},
       key: 'ip',
@@ -35,6 +37,8 @@ describe('the options of the module', () => {
       backend,
       policies: { api: '5/m' },
       apply: ['api'],
+      connect: 'api',
+      transports: [{ name: 'bot', owns: (): boolean => false }],
       policyStore: filePolicyStore({ path: 'limits.json' }),
       lists: { deny: ['ip:198.51.100.0/24'] },
       key: 'user',

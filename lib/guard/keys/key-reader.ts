@@ -4,7 +4,9 @@ import { askAll, type MaybePromise, when, whenAll } from '../../contracts/maybe-
 import { type ValueKey, valueKey } from '../../policies/key-input.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../../rate-limit.options.js';
 import { Injection, isResolverClass } from '../injection.js';
-import { requestOf, type RequestLike } from '../../transports/request.js';
+import type { Caller } from '../../transports/transport.js';
+import { Transports } from '../../transports/transports.js';
+import { RouteCatalog } from '../route-catalog.js';
 import { canonicalAddress } from './ip-address.js';
 import { addressKey, composedKey, groupAddressesBy, userKey, valueKeyOf } from './key-of.js';
 import { defaultUserKey, identityText } from './user-key.js';
@@ -23,6 +25,8 @@ export class KeyReaders {
   constructor(
     @Inject(RATE_LIMIT_SETTINGS) private readonly settings: Pick<RateLimitSettings, 'ipv6PrefixBits' | 'userKey'>,
     @Inject(Injection) private readonly injection: Injection,
+    @Inject(Transports) private readonly transports: Pick<Transports, 'of' | 'callerOf'>,
+    @Inject(RouteCatalog) private readonly routes: Pick<RouteCatalog, 'labelOf'>,
   ) {
     groupAddressesBy(settings.ipv6PrefixBits);
   }
@@ -39,7 +43,7 @@ export class KeyReaders {
   /** The whole address of an HTTP request as a key, whatever network it is grouped by; `undefined` elsewhere. */
   addressOf(context: ExecutionContext): string | undefined {
     if (context.getType() !== 'http') return undefined;
-    const address = requestOf(context)?.ip;
+    const address = this.transports.callerOf(context)?.ip;
     const canonical = typeof address === 'string' ? canonicalAddress(address, 128) : undefined;
     return canonical === undefined ? undefined : `ip:${canonical}`;
   }
@@ -49,16 +53,16 @@ export class KeyReaders {
     if (typeof input === 'function') return this.custom(input as KeyFunction | Type<KeyResolver>);
     switch (input) {
       case 'ip':
-        return (context) => this.ip(requestOf(context));
+        return (context) => this.ip(this.transports.callerOf(context), context);
       case 'user':
         return (context) => {
-          const request = requestOf(context);
-          return this.user(request) ?? this.fallback(input, `the key 'user'`, request);
+          const caller = this.transports.callerOf(context);
+          return this.user(caller) ?? this.fallback(input, `the key 'user'`, caller, context);
         };
       case 'user-or-ip':
         return (context) => {
-          const request = requestOf(context);
-          return this.user(request) ?? this.ip(request);
+          const caller = this.transports.callerOf(context);
+          return this.user(caller) ?? this.ip(caller, context);
         };
       case 'global':
         return () => 'global';
@@ -72,9 +76,10 @@ export class KeyReaders {
     const made = (value: string): string | undefined =>
       source === 'ip-from' ? this.address(value) : valueKeyOf(label, value);
     return (context) => {
-      const request = requestOf(context);
-      const value = valueOf(request, source, name);
-      return (value === undefined ? undefined : made(value)) ?? this.fallback(label, `the key '${label}'`, request);
+      const caller = this.transports.callerOf(context);
+      const value = valueOf(caller, source, name);
+      const key = value === undefined ? undefined : made(value);
+      return key ?? this.fallback(label, `the key '${label}'`, caller, context);
     };
   }
 
@@ -87,7 +92,8 @@ export class KeyReaders {
       when(ask(context), (answer) => {
         if (typeof answer === 'string' && answer !== '') return answer;
         if (answer !== '' && answer != null) throw notAKey(input, answer);
-        return this.fallback(input, `the key of the ${kind} '${input.name || 'without a name'}'`, requestOf(context));
+        const what = `the key of the ${kind} '${input.name || 'without a name'}'`;
+        return this.fallback(input, what, this.transports.callerOf(context), context);
       });
   }
 
@@ -100,8 +106,8 @@ export class KeyReaders {
       );
   }
 
-  private user(request: RequestLike | undefined): string | undefined {
-    const user = request?.user;
+  private user(caller: Caller | undefined): string | undefined {
+    const user = caller?.user;
     if (user == null) return undefined;
     const id = this.settings.userKey === undefined ? defaultUserKey(user) : identityText(this.settings.userKey(user));
     return id === undefined ? undefined : userKey(id);
@@ -112,17 +118,22 @@ export class KeyReaders {
     return canonical === undefined ? undefined : addressKey(canonical);
   }
 
-  private ip(request: RequestLike | undefined): string {
-    const key = typeof request?.ip === 'string' ? this.address(request.ip) : undefined;
+  /** Without an address the key is the handler: calls of one handler must not use up what others may. */
+  private ip(caller: Caller | undefined, context: ExecutionContext): string {
+    const key = typeof caller?.ip === 'string' ? this.address(caller.ip) : undefined;
     if (key !== undefined) return key;
-    this.once('ip', 'A call has no ip address: such calls share one key. Give the policy another key.');
-    return addressKey('unknown');
+    const handler = this.routes.labelOf({ type: context.getClass(), handler: context.getHandler() });
+    this.once(
+      `ip:${handler}`,
+      `Calls of ${handler} have no ip address: they share one key. Give the policy another key.`,
+    );
+    return `handler:${handler}`;
   }
 
   /** Calls that lack a value must not share one key unseen: each goes by its own address. */
-  private fallback(input: unknown, what: string, request: RequestLike | undefined): string {
+  private fallback(input: unknown, what: string, caller: Caller | undefined, context: ExecutionContext): string {
     this.once(input, `A call lacks ${what}: such calls are limited by ip instead.`);
-    return this.ip(request);
+    return this.ip(caller, context);
   }
 
   private once(cause: unknown, message: string): void {
@@ -133,17 +144,17 @@ export class KeyReaders {
 }
 
 /** A value of a request as a text; `undefined` if there is none that is the caller's to give. */
-function valueOf(request: RequestLike | undefined, source: ValueKey['source'], name: string): string | undefined {
+function valueOf(caller: Caller | undefined, source: ValueKey['source'], name: string): string | undefined {
   if (source === 'body') {
     // A body is JSON, with values of any kind; a list of texts would make as many keys of one account as one likes.
-    const value = ownValue(request?.body, name);
+    const value = ownValue(caller?.body, name);
     return typeof value === 'string' || typeof value === 'number' ? identityText(value) : undefined;
   }
   const values = {
-    header: request?.headers,
-    'ip-from': request?.headers,
-    query: request?.query,
-    param: request?.params,
+    header: caller?.headers,
+    'ip-from': caller?.headers,
+    query: caller?.query,
+    param: caller?.params,
   };
   const texts = [ownValue(values[source], name)].flat().filter((one) => typeof one === 'string' && one !== '');
   return texts.length > 0 ? texts.join(',') : undefined;

@@ -25,3 +25,7 @@ export function replyWithProblem(host: HttpAdapterHost, response: object, proble
   setHeaders(host, response, [['Content-Type', PROBLEM_JSON]]);
   reply(host, response, problem.status, problem);
 }
+
+/** Whether something is a response of Express or Fastify: what calls itself `http` may be called by hand. */
+export const takesHeaders = (response: unknown): response is object =>
+  typeof response === 'object' && response !== null && typeof (response as { header?: unknown }).header === 'function';

@@ -1,5 +1,14 @@
 import type { ExecutionContext } from '@nestjs/common';
+import type { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+import type { Route } from '../../../lib/guard/route-plan.js';
+import { FastifyReplies } from '../../../lib/transports/graphql/fastify-replies.js';
+import { GraphqlTransport } from '../../../lib/transports/graphql/graphql.transport.js';
+import { HttpTransport } from '../../../lib/transports/http/http.transport.js';
+import { RpcTransport } from '../../../lib/transports/rpc/rpc.transport.js';
+import type { RateLimitTransport } from '../../../lib/transports/transport.js';
+import { Transports } from '../../../lib/transports/transports.js';
+import { WebSocketTransport } from '../../../lib/transports/websockets/websocket.transport.js';
 
 /** A handler and its class, to make calls of. */
 export interface Target {
@@ -27,6 +36,18 @@ export function callOf(type: string, args: unknown[], { type: Class, method }: T
 export function httpCall(request: object = {}, target?: Target): ExecutionContext {
   return callOf('http', [{ ip: '192.0.2.1', ...request }, fakeResponse(), () => undefined], target);
 }
+
+/** The transports of an application without an HTTP server. */
+export function transportsOf(...own: RateLimitTransport[]): Transports {
+  const host = {} as HttpAdapterHost;
+  const http = new HttpTransport({ headers: 'standard', problemDetails: false }, host);
+  const replies = new FastifyReplies(host, new Map() as unknown as ModulesContainer);
+  const graphql = new GraphqlTransport({ headers: 'standard' }, host, replies);
+  return new Transports({ transports: own }, http, graphql, new WebSocketTransport(host), new RpcTransport());
+}
+
+/** Names handlers by their class and method, as an application does whose classes have different names. */
+export const routes = { labelOf: ({ type, handler }: Route): string => `${type.name}.${handler.name}` };
 
 /** A response that keeps its headers, as Express and Fastify set them. */
 export interface FakeResponse {

@@ -121,13 +121,20 @@ describe('a call on any transport', () => {
   });
 });
 
+const outage = ({ code, retryAfterMs }: BackendUnavailableError | CircuitOpenError): object => ({
+  status: 'error',
+  code,
+  message: 'Service Unavailable',
+  retryAfterMs,
+});
+
 describe('an outage, on another transport than HTTP', () => {
   const errors = [new BackendUnavailableError({ backend: 'secret' }), new CircuitOpenError('secret', 1_000)];
 
   it.each(errors)('is reported to RPC callers as Nest reports errors: %p', async (error) => {
     const { filter } = await start();
     const answer = filter.catch(error, callOf('rpc', ['text', {}])) as Observable<never>;
-    await expect(firstValueFrom(answer)).rejects.toEqual({ status: 'error', message: 'Service Unavailable' });
+    await expect(firstValueFrom(answer)).rejects.toEqual(outage(error));
   });
 
   it.each(errors)('is told to a socket, and does not leave the filter of a gateway: %p', async (error) => {
@@ -135,7 +142,7 @@ describe('an outage, on another transport than HTTP', () => {
     const sent: unknown[] = [];
     const client = { emit: (...event: unknown[]) => sent.push(event) };
     expect(filter.catch(error, callOf('ws', [client, { a: 1 }, 'pattern']))).toBeUndefined();
-    expect(sent).toEqual([['exception', { status: 'error', message: 'Service Unavailable' }]]);
+    expect(sent).toEqual([['exception', outage(error)]]);
   });
 
   it.each([[{}], [undefined], ['text']])('does not leave it for want of a socket: %p', async (client) => {

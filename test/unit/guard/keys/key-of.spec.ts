@@ -1,10 +1,10 @@
 import { keyOf, type KeyInput } from 'nestjs-floodgate';
 import type { Injection } from '../../../../lib/guard/injection.js';
 import { KeyReaders } from '../../../../lib/guard/keys/key-reader.js';
-import { httpCall } from '../calls.js';
+import { httpCall, routes, transportsOf } from '../calls.js';
 
 const readers = (ipv6PrefixBits = 64): KeyReaders =>
-  new KeyReaders({ ipv6PrefixBits, userKey: undefined }, {} as Injection);
+  new KeyReaders({ ipv6PrefixBits, userKey: undefined }, {} as Injection, transportsOf(), routes);
 
 describe('keyOf', () => {
   it.each<[string, () => string, KeyInput, object]>([

@@ -4,10 +4,10 @@ import type { KeyInput } from 'nestjs-floodgate';
 import type { Injection } from '../../../../lib/guard/injection.js';
 import { KeyReaders } from '../../../../lib/guard/keys/key-reader.js';
 import { expectNoUnhandled } from '../../../support/unhandled.js';
-import { callOf, httpCall } from '../calls.js';
+import { callOf, httpCall, routes, transportsOf } from '../calls.js';
 
 const readers = (userKey?: (user: unknown) => string | undefined): KeyReaders =>
-  new KeyReaders({ ipv6PrefixBits: 64, userKey }, {} as Injection);
+  new KeyReaders({ ipv6PrefixBits: 64, userKey }, {} as Injection, transportsOf(), routes);
 
 /** An identity that is an object with a text of its own, as databases have them. */
 class ObjectId {
@@ -90,10 +90,10 @@ describe('a key that is read of a request', () => {
     'is one key for all, told once, where the ip is %p',
     (ip) => {
       const reader = readers().of('ip');
-      expect(reader(httpCall({ ip }))).toBe('ip:unknown');
-      expect(reader(httpCall({ ip }))).toBe('ip:unknown');
+      expect(reader(httpCall({ ip }))).toBe('handler:Anything.handle');
+      expect(reader(httpCall({ ip }))).toBe('handler:Anything.handle');
       expect(warn.mock.calls).toEqual([
-        ['A call has no ip address: such calls share one key. Give the policy another key.'],
+        ['Calls of Anything.handle have no ip address: they share one key. Give the policy another key.'],
       ]);
     },
   );
@@ -237,8 +237,8 @@ describe('a key that is read of a request', () => {
   it('does not take an address, header or value from the payload of a remote call', () => {
     const payload = { ip: '192.0.2.9', headers: { x: 'forged' }, user: { id: 7 } };
     const all = readers();
-    expect(all.of('ip')(callOf('rpc', [payload, {}]))).toBe('ip:unknown');
-    expect(all.of('header:x')(callOf('rpc', [payload, {}]))).toBe('ip:unknown');
+    expect(all.of('ip')(callOf('rpc', [payload, {}]))).toBe('handler:Anything.handle');
+    expect(all.of('header:x')(callOf('rpc', [payload, {}]))).toBe('handler:Anything.handle');
     expect(all.of('user')(callOf('rpc', [payload, {}]))).toBe('user:7');
   });
 });

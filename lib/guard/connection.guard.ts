@@ -1,0 +1,99 @@
+import { type ExecutionContext, Inject, Injectable, Logger, type Type } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
+import { isUnavailable } from '../contracts/errors.js';
+import { isPromise, when } from '../contracts/maybe-promise.js';
+import { RateLimitExceededException } from '../contracts/rate-limit-exceeded.exception.js';
+import { Decider } from '../limiter/decider.js';
+import { exceeded } from '../limiter/decision-request.js';
+import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
+import { refusalOf } from '../transports/refusal.js';
+import { disconnect } from '../transports/websockets/client.js';
+import { claim, guardConnections } from '../transports/websockets/connections.js';
+import { WebSocketTransport } from '../transports/websockets/websocket.transport.js';
+import { ChargeResolver } from './charge-resolver.js';
+import { connectionContext } from './connection.context.js';
+
+/** Marks a class as a gateway, in the metadata of Nest. */
+const GATEWAY = 'websockets:is_gateway';
+
+interface GatewayProvider {
+  readonly metatype: unknown;
+  readonly instance: unknown;
+}
+
+/**
+ * Counts the clients that connect to gateways, by the module's `connect` and by what `handleConnection` declares. A
+ * client that is refused is told so and disconnected, and `handleConnection` is not called.
+ */
+@Injectable()
+export class ConnectionGuard {
+  private readonly logger = new Logger('RateLimit');
+  /** Clients that `connect` has counted: several gateways may share a server. */
+  private readonly counted = new WeakSet<object>();
+
+  constructor(
+    @Inject(RATE_LIMIT_SETTINGS) private readonly settings: RateLimitSettings,
+    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
+    @Inject(ChargeResolver) private readonly resolver: ChargeResolver,
+    @Inject(Decider) private readonly decider: Decider,
+    @Inject(WebSocketTransport) private readonly transport: WebSocketTransport,
+  ) {}
+
+  /** Wraps the gateways' classes, before Nest reads what they do when a client connects. */
+  prepare(): void {
+    for (const { metatype } of this.gateways()) guardConnections(metatype as Type);
+  }
+
+  /** Takes over the gateways of this application, once they are made. */
+  start(): void {
+    for (const { instance } of this.gateways()) {
+      if (typeof instance !== 'object' || instance === null) continue;
+      claim(instance, (gateway, client, args, connect) => {
+        this.transport.connected(client, args[0]);
+        return this.settings.enabled && this.settings.bindGuard
+          ? this.guarded(gateway, client, args, connect)
+          : connect();
+      });
+    }
+  }
+
+  private guarded(gateway: object, client: object, args: unknown[], connect: () => unknown): unknown {
+    const context = contextOf(gateway, client, args);
+    const reach = this.counted.has(client) ? 'own' : 'connection';
+    this.counted.add(client);
+    try {
+      const passed = when(this.resolver.resolve(context, reach), (request) => {
+        if (request === undefined) return connect();
+        return when(this.decider.decide(request), ({ decision }) =>
+          decision.kind === 'limited' ? this.refuse(context, exceeded(request, decision)) : connect(),
+        );
+      });
+      return isPromise(passed) ? passed.catch((error: unknown) => this.fail(context, error)) : passed;
+    } catch (error) {
+      return this.fail(context, error);
+    }
+  }
+
+  private refuse(context: ExecutionContext, error: Error & { code: string }): void {
+    this.transport.answer(context, refusalOf(error));
+    disconnect(context.getArgByIndex(0));
+  }
+
+  /** Nest catches nothing here: what is thrown would end the process. */
+  private fail(context: ExecutionContext, error: unknown): void {
+    if (isUnavailable(error) || error instanceof RateLimitExceededException) return this.refuse(context, error);
+    this.logger.error(error);
+    disconnect(context.getArgByIndex(0));
+  }
+
+  private gateways(): readonly GatewayProvider[] {
+    return [...this.modules.values()]
+      .flatMap(({ providers }) => [...providers.values()])
+      .filter(({ metatype }) => typeof metatype === 'function' && Reflect.hasMetadata(GATEWAY, metatype));
+  }
+}
+
+function contextOf(gateway: object, client: object, args: unknown[]): ExecutionContext {
+  const { handleConnection } = gateway as { readonly handleConnection: () => unknown };
+  return connectionContext([client, ...args], gateway.constructor as Type, handleConnection);
+}
