@@ -39,7 +39,8 @@ async function replay(app: HttpApp, steps: readonly Step[], other: (command: str
 
 /** Lets an open circuit be due: what was slept for, without the sleep. */
 function endRest(app: HttpApp, breaker: string): void {
-  app.app.get(CircuitBreakerRegistry).configure(breaker, { recoveryTimeout: 1 });
+  // A probe without a deadline of its own is waited for as long as the rest: on a busy machine 1 ms is too short.
+  app.app.get(CircuitBreakerRegistry).configure(breaker, { recoveryTimeout: 1, callTimeout: '10s' });
 }
 
 describe("the sample application's walk-through prints what its page says", () => {

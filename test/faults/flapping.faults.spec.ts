@@ -12,8 +12,8 @@ import { DEADLINE_MS, MODES } from './modes.js';
 const FLAPS = 3;
 const HALF_FLAP_MS = 1_000;
 const PAUSE_MS = 10;
-/** So often, a key with a fresh quota: one for each time that it is up and down. */
-const KEY_MS = 2 * HALF_FLAP_MS;
+/** So often, a key with a fresh quota: long enough that it is used up on a busy machine, too. */
+const KEY_MS = FLAPS * HALF_FLAP_MS;
 const NOISE_MS = 2_000;
 
 interface Flapped extends Run {
