@@ -232,4 +232,16 @@ describe('the function', () => {
     const given: CallSequence = { algorithms: same(algorithm), shapes: same(quota), steps };
     await new Replay(timed.backend, given, `debt of ${algorithm}`).run();
   });
+
+  it.each(ALGORITHMS)(
+    'tells that all of a %s is back when only a call is left that could not be counted',
+    async (algorithm) => {
+      const quota: Shape = { limit: 10, windowMs: 1_000, burst: 10, blockForMs: 0, mode: 'enforce' };
+      const overdraw = (units: number): Step => ({ kind: 'consume', costs: only(units), overdraw: true });
+      const pass = (ms: number): Step => ({ kind: 'pass', ms });
+      const steps = [overdraw(Number.MAX_SAFE_INTEGER), pass(5), overdraw(1), pass(995), pass(5)];
+      const given: CallSequence = { algorithms: same(algorithm), shapes: same(quota), steps };
+      await new Replay(timed.backend, given, `no unit of ${algorithm}`).run();
+    },
+  );
 });

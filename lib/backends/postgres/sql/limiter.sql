@@ -493,6 +493,9 @@ BEGIN
         END;
       ELSIF algorithm = BUCKET THEN
         next_ms := (used - (burst - remaining - 1) * token + per_ms - 1) / per_ms;
+      ELSIF used = 0 THEN
+        -- The records that are left are of calls that came when no more units could be counted.
+        next_ms := 0;
       ELSE
         left_over := used - (quota - remaining - 1);
         FOR spot IN 1 .. cardinality(records) BY 2 LOOP
