@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { MAX_PRODUCT } from '../../algorithms/algorithm.js';
+import { commonFactor } from '../../algorithms/quotient.js';
 import type { Refund } from '../../contracts/backend.js';
 import { RateLimitConfigurationError } from '../../contracts/errors.js';
 import type { AlgorithmName, Policy } from '../../contracts/policy.js';
@@ -36,15 +38,23 @@ export function limiterCall(verb: Verb, charges: readonly Refund[], chargedAtMs 
     for (const place of places) {
       const one = charges[place] as Refund;
       order.push(place);
-      numbers.push(`${subject},${numbersOf(one).join(',')},${one.owed ?? -1}`);
+      numbers.push(`${subject},${numbersOf(one).join(',')},${owedOf(one)}`);
     }
   }
   return { target: 'limiter', values: [VERBS[verb], subjects, `{${numbers.join(',')}}`, chargedAtMs], order };
 }
 
-/** Whether the function for what most calls are is worth a try. */
-const isSingle = ({ policy, cost }: Refund): boolean =>
-  cost > 0 && cost <= policy.burst && policy.limit > 0 && policy.algorithm !== 'sliding-log';
+/** What a bucket owed after the charge, in what its debt is counted in; -1: unknown. */
+const owedOf = ({ policy: { limit, windowMs }, owed }: Refund): number =>
+  owed === undefined ? -1 : Math.floor(owed / commonFactor(limit, windowMs));
+
+/** Whether the function for what most calls are is worth a try: it has no products beyond `MAX_PRODUCT`. */
+const isSingle = ({ policy: { algorithm, limit, windowMs, burst }, cost }: Refund): boolean =>
+  cost > 0 &&
+  cost <= burst &&
+  limit > 0 &&
+  algorithm !== 'sliding-log' &&
+  (algorithm === 'fixed-window' || limit * windowMs <= MAX_PRODUCT);
 
 const singleCall = (charge: Refund): LimiterCall => ({
   target: 'single',

@@ -3,7 +3,7 @@ import type { PolicyStatus } from '../../contracts/decision.js';
 import type { Policy } from '../../contracts/policy.js';
 
 /** Numbers that the function returns for each charge, after the time. */
-const STATUS = 3;
+const STATUS = 4;
 
 /**
  * Checks and reads what the function returned.
@@ -32,8 +32,8 @@ export function readReply(raw: unknown, charges: readonly Charge[], order: reado
 }
 
 function statusOf(
-  { name, limit, windowMs, mode }: Policy,
-  [remaining = 0, resetAfterMs = 0, retryAfterMs = 0]: readonly number[],
+  { name, limit, windowMs, mode, unit }: Policy,
+  [remaining = 0, resetAfterMs = 0, retryAfterMs = 0, nextUnitAfterMs = 0]: readonly number[],
 ): PolicyStatus {
   return {
     name,
@@ -43,6 +43,8 @@ function statusOf(
     remaining,
     resetAfterMs,
     retryAfterMs: retryAfterMs < 0 ? null : retryAfterMs,
+    nextUnitAfterMs,
     mode,
+    unit,
   };
 }

@@ -147,6 +147,74 @@ describe('the function', () => {
     }
   });
 
+  const DAY_MS = 86_400_000;
+  const LARGE_PLANS = [
+    [10_000_000, 30],
+    [1_000_000_000, 1],
+    [10_000_000_000, 250],
+  ] as const;
+  const MULTIPLYING = ['fixed-window', 'sliding-window', 'token-bucket'] as const;
+
+  it.each(MULTIPLYING.flatMap((algorithm) => LARGE_PLANS.map(([limit, days]) => ({ algorithm, limit, days }))))(
+    'counts $limit in $days days by a $algorithm, whatever becomes of it',
+    async ({ algorithm, limit, days }) => {
+      const plan = (units: number, length: number): Shape => {
+        return { limit: units, windowMs: length * DAY_MS, burst: units, blockForMs: 0, mode: 'enforce' };
+      };
+      const consume = (units: number, overdraw = false): Step => ({ kind: 'consume', costs: only(units), overdraw });
+      const refund = (units: number, owed: number | null): Step => {
+        return { kind: 'refund', costs: only(units), agoCalls: 1, owed };
+      };
+      const pass = (ms: number): Step => ({ kind: 'pass', ms });
+      const change = (shape: Shape): Step => ({ kind: 'change', index: 0, shape });
+      const calls = [consume(limit - 7), consume(7), consume(1), pass(259), consume(1), pass(1), consume(1)];
+      const steps = [
+        ...calls,
+        pass((days * DAY_MS) / 4 + 1),
+        ...calls,
+        consume(12_345),
+        pass(days * DAY_MS + 777),
+        consume(3),
+        refund(12_345, null),
+        refund(3, (limit / 2) * days * DAY_MS),
+        pass(-DAY_MS),
+        consume(1),
+        change(plan(limit * 2, days)),
+        ...calls,
+        change(plan(limit, days + 1)),
+        consume(4),
+        pass(days * DAY_MS - 777),
+        ...calls,
+        change(plan(100, days)),
+        consume(1),
+        pass(DAY_MS),
+        consume(1),
+        change(plan(limit, days)),
+        consume(limit + 12_345, true),
+        consume(1),
+        pass(days * DAY_MS),
+        consume(1),
+      ];
+      const given: CallSequence = { algorithms: same(algorithm), shapes: same(plan(limit, days)), steps };
+      await new Replay(timed.backend, given, `${limit} in ${days} by ${algorithm}`).run();
+    },
+  );
+
+  it('has the limiter decide where an overdraft is beyond the products of one statement', async () => {
+    const quota: Shape = { limit: 10, windowMs: 30 * DAY_MS, burst: 10, blockForMs: 0, mode: 'enforce' };
+    const consume = (units: number, overdraw: boolean): Step => ({ kind: 'consume', costs: only(units), overdraw });
+    const steps = [
+      consume(Number.MAX_SAFE_INTEGER, true),
+      consume(1, false),
+      { kind: 'pass', ms: 30 * DAY_MS } as const,
+      consume(1, false),
+      { kind: 'pass', ms: 29 * DAY_MS } as const,
+      consume(1, false),
+    ];
+    const given: CallSequence = { algorithms: same('sliding-window'), shapes: same(quota), steps };
+    await new Replay(timed.backend, given, 'overdraft').run();
+  });
+
   it.each(ALGORITHMS)('keeps the debt of a %s exact, whatever is charged and given back', async (algorithm) => {
     const most = Number.MAX_SAFE_INTEGER;
     const quota: Shape = { limit: 10, windowMs: 1_000, burst: 10, blockForMs: 0, mode: 'enforce' };
@@ -164,4 +232,16 @@ describe('the function', () => {
     const given: CallSequence = { algorithms: same(algorithm), shapes: same(quota), steps };
     await new Replay(timed.backend, given, `debt of ${algorithm}`).run();
   });
+
+  it.each(ALGORITHMS)(
+    'tells that all of a %s is back when only a call is left that could not be counted',
+    async (algorithm) => {
+      const quota: Shape = { limit: 10, windowMs: 1_000, burst: 10, blockForMs: 0, mode: 'enforce' };
+      const overdraw = (units: number): Step => ({ kind: 'consume', costs: only(units), overdraw: true });
+      const pass = (ms: number): Step => ({ kind: 'pass', ms });
+      const steps = [overdraw(Number.MAX_SAFE_INTEGER), pass(5), overdraw(1), pass(995), pass(5)];
+      const given: CallSequence = { algorithms: same(algorithm), shapes: same(quota), steps };
+      await new Replay(timed.backend, given, `no unit of ${algorithm}`).run();
+    },
+  );
 });

@@ -143,11 +143,11 @@ describe('a role', () => {
 
   beforeAll(async () => {
     await server.exec(postgresSchema({ schema: 'granted' }));
-    await server.exec('REVOKE EXECUTE ON FUNCTION granted.floodgate_v1, granted.floodgate_single_v1 FROM PUBLIC');
+    await server.exec('REVOKE EXECUTE ON FUNCTION granted.floodgate_v2, granted.floodgate_single_v2 FROM PUBLIC');
   });
 
   it('that may use, read, write and execute can count, and sweep', async () => {
-    const execute = 'GRANT EXECUTE ON FUNCTION granted.floodgate_v1, granted.floodgate_single_v1 TO counter';
+    const execute = 'GRANT EXECUTE ON FUNCTION granted.floodgate_v2, granted.floodgate_single_v2 TO counter';
     const backend = backendOf({
       ...(await role('counter', `${USAGE} counter; ${DML} counter; ${execute}`)),
       schema: 'granted',
@@ -161,11 +161,11 @@ describe('a role', () => {
   it.each([
     ['use', '', ''],
     ['execute', '', `${USAGE} _; ${DML} _`],
-    ['read', '', `${USAGE} _; GRANT EXECUTE ON FUNCTION granted.floodgate_v1, granted.floodgate_single_v1 TO _`],
+    ['read', '', `${USAGE} _; GRANT EXECUTE ON FUNCTION granted.floodgate_v2, granted.floodgate_single_v2 TO _`],
     [
       'write',
       '',
-      `${USAGE} _; GRANT EXECUTE ON FUNCTION granted.floodgate_v1, granted.floodgate_single_v1 TO _; GRANT SELECT ON granted.floodgate TO _`,
+      `${USAGE} _; GRANT EXECUTE ON FUNCTION granted.floodgate_v2, granted.floodgate_single_v2 TO _; GRANT SELECT ON granted.floodgate TO _`,
     ],
   ])('that may not %s is a mistake that names the GRANT', async (what, _unused, grants) => {
     const name = `may_not_${what}`;
@@ -174,7 +174,7 @@ describe('a role', () => {
       const { message } = await mistake(backendOf({ ...options, migrate }));
       expect(message).toContain('GRANT USAGE ON SCHEMA "granted"');
       expect(message).toContain('GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "granted"."floodgate"');
-      expect(message).toContain('GRANT EXECUTE ON FUNCTION "granted"."floodgate_v1", "granted"."floodgate_single_v1"');
+      expect(message).toContain('GRANT EXECUTE ON FUNCTION "granted"."floodgate_v2", "granted"."floodgate_single_v2"');
     }
   });
 

@@ -6,11 +6,12 @@
 --   subjects    the subjects of the call, each once
 --   charges     ten numbers for each charge, those of one subject in a row: its number in `subjects`, id, algorithm,
 --               limit, windowMs, cost, burst, blockForMs, 0 for a shadow policy (else 1), and what a bucket owed right
---               after the charge that is given back (-1: unknown)
+--               after the charge that is given back, in what its debt is counted in (-1: unknown)
 --   charged_at  of refund: the time of the charge that is given back, ms; -1 if unknown
 --   patience    how long to wait for each lock, ms
 --
--- Returns now (ms), and for each charge remaining, resetAfterMs and retryAfterMs (0: allowed, -1: refused for ever).
+-- Returns now (ms), and for each charge remaining, resetAfterMs, retryAfterMs (0: allowed, -1: refused for ever) and
+-- nextUnitAfterMs.
 --
 -- `counters` of a row holds for each policy of its subject a header of seven numbers
 --               id, size (numbers in all), kept_until (ms; from then on it is as if never seen), windowMs (0: blocked
@@ -19,16 +20,17 @@
 --      1 fixed-window      window since the epoch   its units                   0
 --      2 sliding-window    window since the epoch   its units                   units of the window before
 --      3 token-bucket      a time, ms               what it lacked of being     the limit it refills at
---                                                   full then, tokens x windowMs
+--                                                   full then, tokens x token
 --      4 sliding-log       newest time, ms          units in all                0
--- and after that of a log its units, oldest first, as pairs of time and number.
+-- and after that of a log its units, oldest first, as pairs of time and number. What a token of a bucket is worth in its
+-- debt is windowMs; where limit x windowMs is beyond 2^52, both without their common factor.
 --
 -- Locks are advisory ones of this transaction, one for each subject, taken in the order of their numbers: they cost no
 -- write, they hold subjects that have no row yet, and calls that cross cannot wait for each other. The clock is read
 -- when all are held.
 --
--- Numbers are whole. What is stored or returned is below 2^53; a product beyond 2^52 is never formed, but for those of
--- doubles, where lib/algorithms rounds too.
+-- Numbers are whole. What is stored or returned is below 2^53. A product that may be beyond 2^63 is numeric, where it is
+-- exact; those of doubles are rounded in lib/algorithms, too.
 
 CREATE OR REPLACE FUNCTION :limiter(
   verb integer, subjects text[], charges bigint[], charged_at bigint, patience integer
@@ -46,6 +48,8 @@ DECLARE
   LOG CONSTANT bigint := 4;
   MAX_PRODUCT CONSTANT bigint := 4503599627370496;
   MAX_INTEGER CONSTANT bigint := 9007199254740991;
+  -- Most units of a sliding window, unless it is so short that its product with more is within MAX_PRODUCT.
+  MAX_WIDE_UNITS CONSTANT bigint := 34359738367;
   FIELDS CONSTANT integer := 10;
   HEADER CONSTANT integer := 7;
   -- A row outlives its last counter by so much (ms): a clock that steps back by less finds all of them again.
@@ -94,6 +98,11 @@ DECLARE
   rest bigint;
   records bigint[];
   blocked_until bigint;
+  -- What a token of a bucket is worth in its debt, and what a millisecond repays; and by the rate that is stored.
+  token bigint;
+  per_ms bigint;
+  stored_token bigint;
+  stored_per_ms bigint;
 
   this_window bigint;
   until_next bigint;
@@ -107,6 +116,7 @@ DECLARE
   remaining bigint;
   reset_ms bigint;
   retry_ms bigint;
+  next_ms bigint;
 BEGIN
   IF verb <> PEEK AND current_setting('transaction_read_only')::boolean THEN
     RAISE EXCEPTION 'the limiter cannot count in a read-only transaction' USING ERRCODE = 'read_only_sql_transaction';
@@ -242,8 +252,9 @@ BEGIN
           kept_until := 0;
         END IF;
         IF stored_ms <> window_ms THEN
-          used := used + (rest * least(stored_ms, (at + 1) * stored_ms - now_ms) + stored_ms - 1) / stored_ms;
-          used := least(used, MAX_PRODUCT / window_ms);
+          covered := least(stored_ms, (at + 1) * stored_ms - now_ms);
+          used := used + div(rest::numeric * covered + stored_ms - 1, stored_ms);
+          used := least(used, greatest(MAX_PRODUCT / window_ms, MAX_WIDE_UNITS));
           at := now_ms / window_ms;
           rest := 0;
           kept_until := 0;
@@ -264,17 +275,33 @@ BEGIN
           kept_until := 0;
         END IF;
       ELSIF algorithm = BUCKET THEN
+        token := window_ms;
+        per_ms := quota;
+        IF quota > MAX_PRODUCT / window_ms THEN
+          token := window_ms / gcd(quota, window_ms);
+          per_ms := quota / gcd(quota, window_ms);
+        END IF;
         IF used > 0 THEN
-          IF at > now_ms OR rest <> quota OR stored_ms <> window_ms THEN
+          stored_token := token;
+          stored_per_ms := per_ms;
+          IF rest <> quota OR stored_ms <> window_ms THEN
+            kept_until := 0;
+            stored_token := stored_ms;
+            stored_per_ms := rest;
+            IF rest > MAX_PRODUCT / stored_ms THEN
+              stored_token := stored_ms / gcd(rest, stored_ms);
+              stored_per_ms := rest / gcd(rest, stored_ms);
+            END IF;
+          ELSIF at > now_ms THEN
             kept_until := 0;
           END IF;
           IF now_ms > at THEN
             -- Compared before it is multiplied: the product may be larger than any number.
-            used := CASE WHEN now_ms - at > used / rest THEN 0 ELSE used - (now_ms - at) * rest END;
+            used := CASE WHEN now_ms - at > used / stored_per_ms THEN 0 ELSE used - (now_ms - at) * stored_per_ms END;
           END IF;
-          IF stored_ms <> window_ms THEN
+          IF stored_token <> token THEN
             used := least(
-              (used / stored_ms)::float8 * window_ms + ceil(((used % stored_ms)::float8 * window_ms) / stored_ms),
+              (used / stored_token)::float8 * token + ceil(((used % stored_token)::float8 * token) / stored_token),
               MAX_PRODUCT
             );
           END IF;
@@ -311,8 +338,8 @@ BEGIN
       IF verb = CONSUME AND cost > 0 THEN
         admitted := CASE
           WHEN blocked_until > 0 OR quota = 0 THEN false
-          WHEN algorithm = SLIDING THEN free >= 0 AND rest * covered <= free * window_ms
-          WHEN algorithm = BUCKET THEN cost <= burst AND used <= (burst - cost) * window_ms
+          WHEN algorithm = SLIDING THEN free >= 0 AND rest::numeric * covered <= free::numeric * window_ms
+          WHEN algorithm = BUCKET THEN cost <= burst AND used <= (burst - cost) * token
           ELSE free >= 0
         END;
         IF allowed AND NOT admitted AND charges[field + 9] = 1 THEN
@@ -339,11 +366,11 @@ BEGIN
         IF allowed THEN
           kept_until := 0;
           IF algorithm = SLIDING THEN
-            used := least(used + cost, MAX_PRODUCT / window_ms);
+            used := least(used + cost, greatest(MAX_PRODUCT / window_ms, MAX_WIDE_UNITS));
           ELSIF algorithm = FIXED THEN
             used := least(used + cost, MAX_INTEGER);
           ELSIF algorithm = BUCKET THEN
-            used := least(used + least(cost, MAX_PRODUCT / window_ms + 1) * window_ms, MAX_PRODUCT);
+            used := least(used + least(cost, MAX_PRODUCT / token + 1) * token, MAX_PRODUCT);
           ELSE
             taken := least(cost, MAX_INTEGER - used);
             at := now_ms;
@@ -354,12 +381,12 @@ BEGIN
       ELSIF verb = REFUND AND size > 0 AND quota > 0 THEN
         kept_until := 0;
         IF algorithm = BUCKET THEN
-          left_over := least(cost, MAX_PRODUCT / window_ms + 1) * window_ms;
+          left_over := least(cost, MAX_PRODUCT / token + 1) * token;
           owed := charges[field + 10];
           IF owed >= 0 THEN
             -- What was owed first is repaid first.
             taken := CASE WHEN charged_at < 0 THEN 0 ELSE greatest(0, now_ms - charged_at) END;
-            left_over := least(left_over, CASE WHEN taken > owed / quota THEN 0 ELSE owed - taken * quota END);
+            left_over := least(left_over, CASE WHEN taken > owed / per_ms THEN 0 ELSE owed - taken * per_ms END);
           END IF;
           used := greatest(0, used - left_over);
         ELSIF algorithm = FIXED THEN
@@ -404,7 +431,7 @@ BEGIN
       ELSIF quota = 0 THEN
         -- Nothing is counted.
       ELSIF algorithm = SLIDING THEN
-        remaining := quota - used - (rest * covered + window_ms - 1) / window_ms;
+        remaining := quota - used - div(rest::numeric * covered + window_ms - 1, window_ms);
         IF used > 0 THEN
           reset_ms := until_next + window_ms;
         ELSIF rest > 0 THEN
@@ -416,8 +443,8 @@ BEGIN
           reset_ms := until_next;
         END IF;
       ELSIF algorithm = BUCKET THEN
-        remaining := burst - (used + window_ms - 1) / window_ms;
-        reset_ms := (used + quota - 1) / quota;
+        remaining := burst - (used + token - 1) / token;
+        reset_ms := (used + per_ms - 1) / per_ms;
       ELSE
         remaining := quota - used;
         IF cardinality(records) > 0 THEN
@@ -434,13 +461,13 @@ BEGIN
         retry_ms := reset_ms;
       ELSIF algorithm = SLIDING THEN
         retry_ms := CASE
-          WHEN free >= 0 THEN until_next - (free * window_ms) / rest
-          ELSE until_next + window_ms - ((quota - cost) * window_ms) / used
+          WHEN free >= 0 THEN until_next - div(free::numeric * window_ms, rest)
+          ELSE until_next + window_ms - div((quota - cost)::numeric * window_ms, used)
         END;
       ELSIF algorithm = FIXED THEN
         retry_ms := until_next;
       ELSIF algorithm = BUCKET THEN
-        retry_ms := (used - (burst - cost) * window_ms + quota - 1) / quota;
+        retry_ms := (used - (burst - cost) * token + per_ms - 1) / per_ms;
       ELSE
         left_over := used + cost - quota;
         retry_ms := window_ms;
@@ -452,7 +479,34 @@ BEGIN
           END IF;
         END LOOP;
       END IF;
-      reply := reply || ARRAY[greatest(remaining, 0), reset_ms, retry_ms];
+      remaining := greatest(remaining, 0);
+
+      -- Until a unit more than what remains is left.
+      next_ms := reset_ms;
+      IF reset_ms = 0 OR blocked_until > 0 OR algorithm = FIXED THEN
+        -- All come back at once, or none is away.
+      ELSIF algorithm = SLIDING THEN
+        free := quota - remaining - 1;
+        next_ms := CASE
+          WHEN free >= used THEN until_next - div((free - used)::numeric * window_ms, rest)
+          ELSE until_next + window_ms - div(free::numeric * window_ms, used)
+        END;
+      ELSIF algorithm = BUCKET THEN
+        next_ms := (used - (burst - remaining - 1) * token + per_ms - 1) / per_ms;
+      ELSIF used = 0 THEN
+        -- The records that are left are of calls that came when no more units could be counted.
+        next_ms := 0;
+      ELSE
+        left_over := used - (quota - remaining - 1);
+        FOR spot IN 1 .. cardinality(records) BY 2 LOOP
+          left_over := left_over - records[spot + 1];
+          IF left_over <= 0 THEN
+            next_ms := records[spot] + window_ms - now_ms;
+            EXIT;
+          END IF;
+        END LOOP;
+      END IF;
+      reply := reply || ARRAY[remaining, reset_ms, retry_ms, next_ms];
 
       -- 7. What it leaves behind. A limit of 0 leaves all as it is.
       IF verb <> PEEK AND (quota > 0 OR verb = RESET) AND (kept_until = 0 OR reset_ms > 0 AND now_ms + reset_ms > kept_until) THEN

@@ -6,7 +6,8 @@ export const SINGLE_SQL = `-- What most calls are, at half of the price: one sub
 --
 -- PostgreSQL prepares each expression of a function anew for each transaction, which costs more than what is computed:
 -- so here all is one statement. The planner computes with the arguments before it looks at any row, so the caller sees
--- to it that quota, cost and burst are at least 1, and cost at most burst: else a product could be out of range.
+-- to it that quota, cost and burst are at least 1, cost is at most burst, and quota x window_ms is at most 2^52 (but for a
+-- fixed window): else a product could be out of range.
 --
 -- The arithmetic is that of limiter.sql, where the numbers of a counter are explained, too: t.counters[3] to [7] are
 -- kept_until, windowMs, at, used and rest.
@@ -38,7 +39,7 @@ BEGIN
       THEN CASE WHEN t.counters[5] = this_window THEN t.counters[6] ELSE 0 END <= quota - cost
       ELSE false
     END
-    RETURNING ARRAY[now_ms, quota - t.counters[6], t.counters[3] - now_ms, 0] INTO reply;
+    RETURNING ARRAY[now_ms, quota - t.counters[6], t.counters[3] - now_ms, 0, t.counters[3] - now_ms] INTO reply;
   ELSIF algorithm = 2 THEN
     this_window := now_ms / window_ms;
     UPDATE :table t SET counters = ARRAY[
@@ -48,7 +49,7 @@ BEGIN
     ]
     WHERE t.subject = key AND t.expires_ms >= (this_window + 2) * window_ms + 1000 AND CASE
       WHEN cardinality(t.counters) = 7 AND t.counters[1] = id AND t.counters[4] = window_ms
-        AND t.counters[5] <= this_window
+        AND t.counters[5] <= this_window AND greatest(t.counters[6], t.counters[7]) <= quota
       THEN CASE t.counters[5] WHEN this_window THEN t.counters[7] WHEN this_window - 1 THEN t.counters[6] ELSE 0 END
           * ((this_window + 1) * window_ms - now_ms)
         <= (quota - cost - CASE WHEN t.counters[5] = this_window THEN t.counters[6] ELSE 0 END) * window_ms
@@ -58,7 +59,13 @@ BEGIN
       now_ms,
       quota - t.counters[6] - (t.counters[7] * ((this_window + 1) * window_ms - now_ms) + window_ms - 1) / window_ms,
       t.counters[3] - now_ms,
-      0
+      0,
+      -- A unit less is to count: of the window before, or, where nothing of that does, of this one.
+      t.counters[3] - now_ms - CASE
+        WHEN t.counters[7] = 0 THEN ((t.counters[6] - 1) * window_ms) / t.counters[6]
+        ELSE window_ms
+          + ((t.counters[7] * ((this_window + 1) * window_ms - now_ms) - 1) / window_ms * window_ms) / t.counters[7]
+      END
     ] INTO reply;
   ELSE
     -- Until kept_until a bucket owes something, and the product of time and rate is less than what it owed.
@@ -81,7 +88,8 @@ BEGIN
       ELSE false
     END
     RETURNING ARRAY[
-      now_ms, burst - (t.counters[6] + window_ms - 1) / window_ms, t.counters[3] - now_ms, 0
+      now_ms, burst - (t.counters[6] + window_ms - 1) / window_ms, t.counters[3] - now_ms, 0,
+      ((t.counters[6] - 1) % window_ms + quota) / quota
     ] INTO reply;
   END IF;
   IF reply IS NULL THEN
