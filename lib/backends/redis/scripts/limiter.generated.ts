@@ -466,6 +466,9 @@ repeat
         first_end = min(first_end or lease_end, lease_end)
       end
       next_unit = max(LEAST_WAIT, first_end - now)
+    elseif used == 0 then
+      -- What an overdraft as large as can be left: a record of no units.
+      next_unit = 0
     else
       local lacking = used - (limit - remaining - 1)
       for start = 1, #rest, RECORD_SIZE do
