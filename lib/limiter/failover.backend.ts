@@ -226,23 +226,30 @@ function checkMembers(backends: readonly Backend[]): void {
   }
 }
 
-/** What every member can do, which must be the same. */
+/**
+ * What every member can do: a policy that needs more is refused at the start, for a limit must not change its meaning in
+ * an outage. The algorithm of policies that name none has to be among it.
+ */
 function commonCapabilities([first, ...others]: readonly Backend[]): BackendCapabilities {
-  const capabilities = capabilitiesOf(first);
+  let common = capabilitiesOf(first);
   for (const other of others) {
     const theirs = capabilitiesOf(other);
-    const differences: string[] = ALGORITHM_NAMES.filter(
-      (name) => capabilities.algorithms.includes(name) !== theirs.algorithms.includes(name),
+    const differences = ALGORITHM_NAMES.filter(
+      (name) => common.algorithms.includes(name) !== theirs.algorithms.includes(name),
     );
-    if (capabilities.calendar !== theirs.calendar) differences.push('calendar windows');
-    if (differences.length === 0) continue;
-    throw new RateLimitConfigurationError(
-      'failoverBackend',
-      `'${first?.name}' and '${other.name}' differ in ${differences.join(', ')}`,
-      'Members must offer the same algorithms, or a limit would change its meaning in an outage.',
-    );
+    if (differences.includes('sliding-window')) {
+      throw new RateLimitConfigurationError(
+        'failoverBackend',
+        `'${first?.name}' and '${other.name}' differ in ${differences.join(', ')}`,
+        'Members must offer the same algorithms, the default one at least, or a limit would change its meaning in an outage.',
+      );
+    }
+    common = {
+      algorithms: common.algorithms.filter((name) => theirs.algorithms.includes(name)),
+      ...(common.calendar === true && theirs.calendar === true && { calendar: true }),
+    };
   }
-  return capabilities;
+  return common;
 }
 
 const EVERYTHING: BackendCapabilities = { algorithms: ALGORITHM_NAMES, calendar: true };

@@ -8,6 +8,7 @@ import type { Reply } from '../../../../lib/contracts/backend.js';
 import type { CircuitBreakerOptions } from '../../../../lib/contracts/breaker.js';
 import { BackendUnavailableError, RateLimitConfigurationError } from '../../../../lib/contracts/errors.js';
 import type { RateLimitEvent } from '../../../../lib/contracts/events.js';
+import type { AlgorithmName } from '../../../../lib/contracts/policy.js';
 import { manualClock } from '../../../support/manual-clock.js';
 import { oneCall, refused, ScriptedBackend } from './scripted-backend.js';
 
@@ -341,6 +342,19 @@ describe('outages of members', () => {
       ['backend-failure', 'first'],
       ['outage-ended', 'first'],
     ]);
+  });
+});
+
+describe('what a failover offers', () => {
+  const offering = (name: string, algorithms: readonly AlgorithmName[]): ScriptedBackend =>
+    new ScriptedBackend(name, { capabilities: { algorithms } });
+
+  it('is what all its members do', () => {
+    const some = offering('some', ['sliding-window', 'token-bucket']);
+    const backend = failoverBackend([memoryBackend(), some]);
+    expect(backend.capabilities?.algorithms).toEqual(['sliding-window', 'token-bucket']);
+    expect(backend.capabilities?.calendar).toBeUndefined();
+    expect(failoverBackend([memoryBackend(), memoryBackend({ name: 'other' })]).capabilities?.calendar).toBe(true);
   });
 });
 
