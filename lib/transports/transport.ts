@@ -58,6 +58,11 @@ export interface RateLimitTransport {
    */
   whenOver?(call: ArgumentsHost, over: () => void): boolean;
   /**
+   * Status that the client got, once `whenOver` has told that the call is over; `undefined` if it hung up before. Default:
+   * there is none, and `chargeOn` judges when the handler ends.
+   */
+  status?(call: ArgumentsHost): number | undefined;
+  /**
    * Answers a call that does not pass, and returns what an exception filter of Nest returns on this transport. Default:
    * throws the error.
    *
