@@ -53,8 +53,8 @@ export interface RateLimitTransport {
   /** What the guard throws in place of an error, where filters may not see it. Default: the error. */
   thrown?(error: Error): Error;
   /**
-   * Calls `over` when the call is over, for slots that a call holds; returns whether it will. Default: `false`, and a
-   * slot is free when its lease lapses.
+   * Calls `over` when the call is over, for slots that a call holds and for `chargeOn`; returns whether it will. Default:
+   * `false`, and a slot is free when its lease lapses.
    */
   whenOver?(call: ArgumentsHost, over: () => void): boolean;
   /**

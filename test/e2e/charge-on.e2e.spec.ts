@@ -72,7 +72,9 @@ function controllerOf(seen: Seen) {
     }
 
     @Get('held')
-    async held(@Res({ passthrough: true }) response: ServerResponse & { readonly raw?: ServerResponse }): Promise<string> {
+    async held(
+      @Res({ passthrough: true }) response: ServerResponse & { readonly raw?: ServerResponse },
+    ): Promise<string> {
       (response.raw ?? response).once('close', () => {
         seen.gone += 1;
       });
