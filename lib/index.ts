@@ -1,6 +1,7 @@
 export { filePolicyStore, type FilePolicyStoreOptions } from './backends/file/file.policy-store.js';
 export { BackendService } from './limiter/backend.service.js';
 export type { ConsumeOptions, SubjectInput } from './limiter/service-requests.js';
+export type { Limiter } from './limiter/limiter-handle.js';
 export { Paced, type PacedOptions } from './limiter/paced.decorator.js';
 export type { WaitOptions } from './limiter/waiting-lines.js';
 export type { AccessListOptions } from './policies/access-lists.js';

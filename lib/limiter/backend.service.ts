@@ -10,6 +10,7 @@ import { type DecisionRequest, exceeded, type PolicyDecisionRequest } from './de
 import { notCounted } from './decisions.js';
 import { isSlot } from './held-slots.js';
 import { BackendLease, type Lease, type LeaseAccount } from './lease.js';
+import { type Limiter, LimiterHandle } from './limiter-handle.js';
 import { PolicyStoreSync } from './policy-store.sync.js';
 import type { Policies } from './service-policies.js';
 import { type ConsumeOptions, ServiceRequests, type SubjectInput } from './service-requests.js';
@@ -153,6 +154,20 @@ export class BackendService {
       await lease.release().catch(() => undefined);
       throw error;
     }
+  }
+
+  /**
+   * A handle for calls by the same policies, which are looked up once. A policy that the module names follows changes at
+   * run time at once; those that are written here stay as they are.
+   *
+   * @param options of all calls; those of a call stand above them
+   * @throws RateLimitConfigurationError at once, for a policy or an option that is wrong
+   * @example
+   * private readonly exports = this.backend.limiter('exports');
+   * const decision = await this.exports.consume(`tenant:${id}`, { cost: rows });
+   */
+  limiter(policies: Policies, options: ConsumeOptions = {}): Limiter {
+    return new LimiterHandle(this, this.requests.prepare(policies, options), options);
   }
 
   /**

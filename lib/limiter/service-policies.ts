@@ -5,12 +5,13 @@ import type { RouteLimits } from '../contracts/route-limits.js';
 import { isUnlimited, type CompiledPolicy } from '../policies/compiled-policy.js';
 import { PolicyCatalog } from '../policies/policy-catalog.js';
 import { checkApart, isOfService } from '../policies/policy-identity.js';
+import { PreparedPolicies } from './prepared-policies.js';
 import { RoutePolicies } from './route-policies.js';
 
 type ServicePolicyInput = PolicyInput | RouteLimits;
 
 /** What `BackendService` takes for policies: one or several, or those that hold on a route. */
-export type Policies = ServicePolicyInput | readonly ServicePolicyInput[];
+export type Policies = ServicePolicyInput | readonly ServicePolicyInput[] | PreparedPolicies;
 
 /** Whether a verb charges a counter, and so makes it, or asks for one that is there. */
 export type Use = 'charges' | 'asks';
@@ -29,13 +30,22 @@ export class ServicePolicies {
 
   /** @throws RateLimitConfigurationError for a policy that is wrong, or if there is none */
   compile(policies: Policies, use: Use): readonly CompiledPolicy[] {
-    const inputs = [policies].flat();
+    if (policies instanceof PreparedPolicies) return policies.current();
+    const inputs = [policies].flat() as readonly ServicePolicyInput[];
     if (inputs.length === 0) {
       throw new RateLimitConfigurationError('policies', policies, 'Give at least one policy.');
     }
     const compiled = inputs.flatMap((input) => this.one(input, use)).filter((one) => !isUnlimited(one));
     checkApart('policies', compiled);
     return compiled;
+  }
+
+  /** Looks policies up once, for many calls. @throws RateLimitConfigurationError for a policy that is wrong */
+  prepare(policies: Policies): PreparedPolicies {
+    return new PreparedPolicies(
+      () => this.compile(policies, 'charges'),
+      () => this.catalog.generation,
+    );
   }
 
   private one(input: ServicePolicyInput, use: Use): readonly CompiledPolicy[] {

@@ -5,7 +5,8 @@ import { type CompiledPolicy, isCost } from '../policies/compiled-policy.js';
 import { MAX_TIMER_MS, parseDuration } from '../policies/duration.js';
 import { oneOf, onlyKnown } from '../policies/option-checks.js';
 import type { PolicyDecisionRequest } from './decision-request.js';
-import { DecisionRequests, type PolicyUse } from './decision-requests.js';
+import { type CallTerms, DecisionRequests, type PolicyUse } from './decision-requests.js';
+import type { PreparedPolicies } from './prepared-policies.js';
 import { type Policies, ServicePolicies, type Use } from './service-policies.js';
 
 /** How one call differs from what the policies say. */
@@ -39,11 +40,13 @@ export class ServiceRequests {
 
   /** A request that charges or asks. @throws RateLimitConfigurationError for a policy or an option that is wrong */
   of(subjects: readonly SubjectInput[], options: ConsumeOptions, use: Use): PolicyDecisionRequest {
-    onlyKnown('options', options, ['cost', 'failureMode', 'timeout', 'signal']);
-    const { failureMode, timeout, cost } = options;
-    if (failureMode !== undefined) oneOf('failureMode', failureMode, ['closed', 'open', 'local']);
-    const timeoutMs = timeout === undefined ? undefined : parseDuration('timeout', timeout, MAX_TIMER_MS);
-    return this.requests.of(this.usesOf(subjects, cost, use), { failureMode, timeoutMs });
+    return this.requests.of(this.usesOf(subjects, options.cost, use), termsOf(options));
+  }
+
+  /** Looks policies up once. @throws RateLimitConfigurationError for a policy or an option that is wrong */
+  prepare(policies: Policies, options: ConsumeOptions): PreparedPolicies {
+    termsOf(options);
+    return this.policies.prepare(policies);
   }
 
   /** A request that gives back or forgets. @throws RateLimitConfigurationError for a policy that is wrong */
@@ -59,6 +62,15 @@ export class ServiceRequests {
       this.policies.compile(policies, use).map((policy) => ({ policy, key, cost: costOf(policy, own) })),
     );
   }
+}
+
+/** @throws RateLimitConfigurationError for an option that is unknown or wrong */
+function termsOf(options: ConsumeOptions): CallTerms {
+  onlyKnown('options', options, ['cost', 'failureMode', 'timeout', 'signal']);
+  const { failureMode, timeout } = options;
+  if (failureMode !== undefined) oneOf('failureMode', failureMode, ['closed', 'open', 'local']);
+  const timeoutMs = timeout === undefined ? undefined : parseDuration('timeout', timeout, MAX_TIMER_MS);
+  return { failureMode, timeoutMs };
 }
 
 function costOf({ cost: own, policy }: CompiledPolicy, given: number | undefined): number {
