@@ -18,6 +18,7 @@ import { Admission } from './limiter/admission.js';
 import { BackendService } from './limiter/backend.service.js';
 import { Decider } from './limiter/decider.js';
 import { DecisionRequests } from './limiter/decision-requests.js';
+import { OutcomeCharges } from './limiter/outcome-charges.js';
 import { OutageLog } from './limiter/outage-log.js';
 import { PolicyStoreSync } from './limiter/policy-store.sync.js';
 import { RateLimitPolicies } from './limiter/rate-limit-policies.js';
@@ -31,6 +32,7 @@ import { BackendUnavailableFilter } from './transports/backend-unavailable.filte
 import { ErrorHeadersInterceptor } from './transports/http/error-headers.interceptor.js';
 import { ConnectionGuard } from './guard/connection.guard.js';
 import { Injection } from './guard/injection.js';
+import { OutcomeInterceptor } from './guard/outcome.interceptor.js';
 import { KeyReaders } from './guard/keys/key-reader.js';
 import { RateLimitExceededFilter } from './transports/rate-limit-exceeded.filter.js';
 import { RateLimitGuard } from './guard/rate-limit.guard.js';
@@ -71,7 +73,7 @@ export interface RateLimitModuleAsyncOptions extends Pick<ModuleMetadata, 'impor
 }
 
 /** What the guard is made of, for modules that bind it themselves. */
-const GUARD_PARTS = [RATE_LIMIT_SETTINGS, ChargeResolver, Decider, Admission, Transports];
+const GUARD_PARTS = [RATE_LIMIT_SETTINGS, ChargeResolver, Decider, Admission, OutcomeCharges, Transports];
 
 const EXPORTS = [
   BackendService,
@@ -99,6 +101,7 @@ const PROVIDERS: Provider[] = [
   OutageLog,
   Decider,
   Admission,
+  OutcomeCharges,
   { provide: RoutePolicies, useClass: RouteCounters },
   ServicePolicies,
   DecisionRequests,
@@ -122,6 +125,7 @@ const PROVIDERS: Provider[] = [
   BackendUnavailableFilter,
   RateLimitExceededFilter,
   ErrorHeadersInterceptor,
+  OutcomeInterceptor,
   {
     // The provider itself is handed on, so that a test's overrideProvider reaches what is bound.
     provide: APP_GUARD,
@@ -158,6 +162,7 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationB
     @Inject(BackendUnavailableFilter) private readonly unavailable: BackendUnavailableFilter,
     @Inject(RateLimitExceededFilter) private readonly exceeded: RateLimitExceededFilter,
     @Inject(ErrorHeadersInterceptor) private readonly errorHeaders: ErrorHeadersInterceptor,
+    @Inject(OutcomeInterceptor) private readonly outcomes: OutcomeInterceptor,
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
     @Inject(RouteCatalog) private readonly routes: RouteCatalog,
     @Inject(Decider) private readonly decider: Decider,
@@ -202,6 +207,7 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationB
     if (!this.settings.bindFilter || this.errorHeaders.isNeeded()) {
       this.application.useGlobalInterceptors(this.errorHeaders);
     }
+    if (this.routes.judges) this.application.useGlobalInterceptors(this.outcomes);
   }
 
   /** @throws RateLimitConfigurationError for a decorator that is wrong, or if the module is there twice */
@@ -240,6 +246,7 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationB
     const { bindGuard, bindFilter } = this.settings;
     bindToHandlers(this.modules, {
       guard: bindGuard ? this.guard : undefined,
+      interceptor: this.routes.judges ? this.outcomes : undefined,
       filters: bindFilter ? { unavailable: this.unavailable, exceeded: this.exceeded } : undefined,
       isLimited: isDecorated,
     });

@@ -104,6 +104,26 @@ export type CostInput = number | ((context: ExecutionContext) => number | Promis
 /** Whether a call is left out of a limit. */
 export type SkipFunction = (context: ExecutionContext) => boolean | Promise<boolean>;
 
+/** How a call ended, for a policy that is charged by outcome. */
+export interface CallOutcome {
+  /** Status that the client got, after exception filters. Absent where the call did not come over HTTP. */
+  readonly status?: number;
+  /** What the handler threw, or what broke its stream; absent if nothing did. */
+  readonly error?: unknown;
+  /** What the handler returned; of several values the last. */
+  readonly result?: unknown;
+}
+
+/**
+ * Which calls a policy charges, once their outcome is known.
+ *
+ * - `failure`: those that end with an error or with a status of 400 and more
+ * - `success`: all others
+ * - a function: `true` charges the cost of the call, `false` nothing, a number so many units: a whole number of at
+ *   least 0, which may be more than is left
+ */
+export type ChargeOn = 'success' | 'failure' | ((outcome: CallOutcome) => boolean | number);
+
 /**
  * A quota, and how it applies. Either `rate`, or `limit` and `window`.
  *
@@ -140,6 +160,13 @@ export interface PolicyOptions {
   readonly queue?: PolicyQueue;
   /** Units that one call consumes. Default 1. */
   readonly cost?: CostInput;
+  /**
+   * Which calls are charged, by their outcome. The guard reserves the cost of a call, and gives back what is not due when
+   * the call is over; more than the cost is charged into debt. A call stays charged if its client hangs up before the
+   * answer, or if the function throws. `BackendService` and connections see no outcome: they charge as usual. Default:
+   * all calls.
+   */
+  readonly chargeOn?: ChargeOn;
   /** Who is limited. Default: the module's `key`. */
   readonly key?: KeyInput;
   /** What a call gets when no backend can decide. Default: the module's. */

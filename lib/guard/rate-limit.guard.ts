@@ -1,7 +1,8 @@
 import { type CanActivate, type ExecutionContext, HttpException, Inject, Injectable, Optional } from '@nestjs/common';
 import { Admission, asksForSlots } from '../limiter/admission.js';
-import { Decider } from '../limiter/decider.js';
+import { Decider, type Outcome } from '../limiter/decider.js';
 import { notCounted } from '../limiter/decisions.js';
+import { OutcomeCharges } from '../limiter/outcome-charges.js';
 import { exceeded, type PolicyDecisionRequest } from '../limiter/decision-request.js';
 import type { Decision } from '../contracts/decision.js';
 import { isUnavailable } from '../contracts/errors.js';
@@ -11,6 +12,7 @@ import { RateLimitEvents } from '../observe/rate-limit-events.js';
 import { isObserved } from '../observe/unobserved.decorator.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
 import { Transports } from '../transports/transports.js';
+import { JudgedCall } from './judged-call.js';
 import { firstSight, keepDecision } from './request-decision.js';
 import { checkModule } from '../policies/missing-module.js';
 import { ChargeResolver } from './charge-resolver.js';
@@ -29,6 +31,7 @@ export class RateLimitGuard implements CanActivate {
     @Optional() @Inject(ChargeResolver) private readonly resolver: ChargeResolver,
     @Optional() @Inject(Decider) private readonly decider: Decider,
     @Optional() @Inject(Admission) private readonly admission: Admission,
+    @Optional() @Inject(OutcomeCharges) private readonly outcomes: OutcomeCharges,
     @Optional() @Inject(Transports) private readonly transports: Transports,
     @Optional() @Inject(RateLimitEvents) private readonly events: RateLimitEvents,
   ) {
@@ -54,7 +57,7 @@ export class RateLimitGuard implements CanActivate {
     return when(this.resolver.resolve(context), (request) => {
       if (request === undefined) return this.uncounted(context, 'skipped');
       if (asksForSlots(request)) return this.admit(context, request);
-      return when(this.decider.decide(request), ({ decision }) => this.answer(context, request, decision));
+      return when(this.decider.decide(request), (outcome) => this.answer(context, request, outcome));
     });
   }
 
@@ -71,14 +74,27 @@ export class RateLimitGuard implements CanActivate {
       else over.signal.addEventListener('abort', free);
       if (!isTold) slots.lapse();
     }
-    return this.answer(context, request, outcome.decision);
+    return this.answer(context, request, outcome);
   }
 
-  private answer(context: ExecutionContext, request: PolicyDecisionRequest, decision: Decision): true {
+  private answer(context: ExecutionContext, request: PolicyDecisionRequest, outcome: Outcome): true {
+    const { decision } = outcome;
     this.transports.of(context).show?.(context, decision);
     this.pass(context, decision);
-    if (decision.kind !== 'limited') return true;
-    throw exceeded(request, decision);
+    if (decision.kind === 'limited') throw exceeded(request, decision);
+    this.judgeLater(context, request, outcome);
+    return true;
+  }
+
+  /** The transport tells the end of a call, and its status, where it can; elsewhere the end of the handler counts. */
+  private judgeLater(context: ExecutionContext, request: PolicyDecisionRequest, outcome: Outcome): void {
+    const charges = this.outcomes.of(request, outcome);
+    if (charges === undefined) return;
+    const call = new JudgedCall(context, charges);
+    const transport = this.transports.of(context);
+    if (transport.status === undefined) return;
+    const over = (): void => call.over(transport.status?.(context));
+    if (transport.whenOver?.(context, over) === true) call.awaitsAnswer();
   }
 
   private uncounted(context: ExecutionContext, reason: 'skipped' | 'disabled'): true {

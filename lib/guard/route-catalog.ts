@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger, type Type } from '@nestjs/common';
 import { MetadataScanner, ModulesContainer } from '@nestjs/core';
+import type { PolicyInput } from '../contracts/policy.js';
 import { PolicyCatalog } from '../policies/policy-catalog.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
 import { namesApart, sharedNames } from './class-names.js';
@@ -17,6 +18,7 @@ export class RouteCatalog {
     connection: new WeakMap(),
   };
   private readonly mentioned: RoutePlan[] = [];
+  private judging: boolean | undefined;
   private names: ReadonlyMap<Class, string> | undefined;
 
   constructor(
@@ -35,17 +37,14 @@ export class RouteCatalog {
     return this.mentioned;
   }
 
+  /** Whether a policy is charged by outcome; one that is found by the request may be. */
+  get judges(): boolean {
+    return (this.judging ??= this.catalog.judges || this.declared().some(mayJudge));
+  }
+
   /** @throws RateLimitConfigurationError for a decorator of any controller or provider that is wrong */
   prepare(): void {
-    const scanner = new MetadataScanner();
-    for (const type of this.classes().keys()) {
-      const prototype = type.prototype as object;
-      for (const method of scanner.getAllMethodNames(prototype)) {
-        const handler: unknown = Object.getOwnPropertyDescriptor(ownerOf(prototype, method), method)?.value;
-        if (typeof handler !== 'function' || !isDecorated(type, handler)) continue;
-        this.mentioned.push(this.planOf({ type, handler }));
-      }
-    }
+    this.mentioned.push(...this.decorated().map((route) => this.planOf(route)));
     this.tellSharedNames();
   }
 
@@ -68,6 +67,23 @@ export class RouteCatalog {
   /** Names a handler: by its class, of which no other has the name, and its method. */
   labelOf(route: Route): string {
     return this.planner.labelOf(route);
+  }
+
+  /** The routes that decorators mention. */
+  private decorated(): readonly Route[] {
+    const scanner = new MetadataScanner();
+    return [...this.classes().keys()].flatMap((type) => {
+      const prototype = type.prototype as object;
+      return scanner.getAllMethodNames(prototype).flatMap((method): Route[] => {
+        const handler: unknown = Object.getOwnPropertyDescriptor(ownerOf(prototype, method), method)?.value;
+        return typeof handler === 'function' && isDecorated(type, handler) ? [{ type, handler }] : [];
+      });
+    });
+  }
+
+  private declared(): readonly PolicyInput[] {
+    const limits = this.decorated().flatMap(({ type, handler }) => [...limitsOf(type), ...limitsOf(handler)]);
+    return limits.flatMap(({ policies }) => policies);
   }
 
   /** What a bundler does to names is seen here at the latest: many classes are called alike then. */
@@ -102,6 +118,9 @@ export class RouteCatalog {
     return classes;
   }
 }
+
+const mayJudge = (input: PolicyInput): boolean =>
+  typeof input === 'function' || (typeof input === 'object' && input.chargeOn !== undefined);
 
 /** Whether decorators say anything of a handler, or of its class. */
 export const isDecorated = (type: object, handler: object): boolean => mentions(handler) || mentions(type);

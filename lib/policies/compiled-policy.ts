@@ -4,6 +4,7 @@ import { RateLimitConfigurationError } from '../contracts/errors.js';
 import {
   ALGORITHM_NAMES,
   CONCURRENT_REQUESTS,
+  type ChargeOn,
   type AlgorithmName,
   type CostInput,
   type FailureMode,
@@ -14,6 +15,7 @@ import {
   type SkipFunction,
 } from '../contracts/policy.js';
 import { calendarOf, type CalendarPart, windowLengthMs } from './calendar-window.js';
+import { checkChargeOn } from './charge-on.js';
 import { parseDuration } from './duration.js';
 import { checkKeyInput } from './key-input.js';
 import { aFunction, anObject, aText, oneOf, onlyKnown } from './option-checks.js';
@@ -29,6 +31,8 @@ export interface CompiledPolicy {
   readonly carriedFrom?: { readonly id: string; readonly limit: number };
   readonly key: KeyInput | undefined;
   readonly cost: CostInput;
+  /** Which calls are charged; `undefined`: all. */
+  readonly chargeOn: ChargeOn | undefined;
   readonly failureMode: FailureMode | undefined;
   readonly skipIf: SkipFunction | undefined;
   readonly scope: PolicyScope;
@@ -48,6 +52,7 @@ const OPTIONS: readonly (keyof PolicyOptions)[] = [
   'queue',
   'burst',
   'cost',
+  'chargeOn',
   'key',
   'failureMode',
   'skipIf',
@@ -93,6 +98,7 @@ export function compilePolicy(
   const burst = burstOf(option, options, algorithm, rate);
   checkProducts(option, algorithm, rate, burst);
   checkCost(option, options.cost);
+  checkChargeOn(`${option}.chargeOn`, options.chargeOn);
   if (options.key !== undefined) checkKeyInput(`${option}.key`, options.key);
   if (options.skipIf !== undefined) aFunction(`${option}.skipIf`, options.skipIf);
   if (options.message !== undefined) aText(`${option}.message`, options.message);
@@ -111,6 +117,7 @@ export function compilePolicy(
     },
     key: options.key,
     cost: options.cost ?? 1,
+    chargeOn: options.chargeOn,
     failureMode,
     skipIf: options.skipIf,
     scope,

@@ -56,6 +56,11 @@ export class PolicyCatalog {
     return [...this.definitions.keys()];
   }
 
+  /** Whether a policy is charged by outcome; one that is found by the request may be. */
+  get judges(): boolean {
+    return this.dynamic.size > 0 || [...this.definitions.values()].some(({ chargeOn }) => chargeOn !== undefined);
+  }
+
   /** Grows with each change at run time: what was looked up before may be another policy now. */
   get generation(): number {
     return this.changes;

@@ -19,6 +19,7 @@ const NOT_OF_SLOTS: Readonly<Partial<Record<keyof PolicyOptions, string>>> = {
   rate: 'Concurrency has no rate: give limit, the number of calls at a time.',
   window: 'Concurrency has no window: give leaseTime.',
   cost: 'A call takes one slot: leave cost out.',
+  chargeOn: 'A slot is free as soon as a call ends: leave chargeOn out.',
   blockFor: 'A slot is free as soon as a call ends: leave blockFor out.',
 };
 

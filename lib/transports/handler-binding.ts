@@ -1,20 +1,25 @@
 import {
   type ArgumentsHost,
+  type CallHandler,
   type CanActivate,
   Catch,
   type ExceptionFilter,
+  type ExecutionContext,
   Inject,
   Injectable,
+  type NestInterceptor,
   Optional,
   type Provider,
   type Type,
 } from '@nestjs/common';
 import { MetadataScanner, type ModulesContainer } from '@nestjs/core';
+import type { Observable } from 'rxjs';
 import { BackendUnavailableError, CircuitOpenError, isUnavailable } from '../contracts/errors.js';
 import { RateLimitExceededException } from '../contracts/rate-limit-exceeded.exception.js';
 
-/** Metadata of Nest: what `@UseGuards()` and `@UseFilters()` list, gateways, and handlers of messages. */
+/** Metadata of Nest: what `@UseGuards()`, `@UseInterceptors()` and `@UseFilters()` list, gateways, and handlers of messages. */
 const GUARDS = '__guards__';
+const INTERCEPTORS = '__interceptors__';
 const FILTERS = '__exceptionFilters__';
 const GATEWAY = 'websockets:is_gateway';
 const PATTERN = 'microservices:pattern';
@@ -26,6 +31,14 @@ const HANDLER_FILTERS = Symbol('nestjs-floodgate:handler-filters');
 export class HandlerGuard implements CanActivate {
   canActivate(): boolean {
     return true;
+  }
+}
+
+/** The same for the interceptor. */
+@Injectable()
+export class HandlerInterceptor implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    return next.handle();
   }
 }
 
@@ -51,17 +64,19 @@ interface HandlerFilters {
 /** What is bound; `undefined`: not bound. */
 export interface HandlerEnhancers {
   readonly guard: CanActivate | undefined;
+  readonly interceptor: NestInterceptor | undefined;
   readonly filters: HandlerFilters | undefined;
   /** Whether the guard has anything to do for a handler of a class. */
   readonly isLimited: (type: Type, handler: object) => boolean;
 }
 
 /**
- * Binds guard and filters to the classes that Nest's global ones do not reach: gateways never, and message handlers only
+ * Binds guard, interceptor and filters to the classes that Nest's global ones do not reach: gateways never, and message handlers only
  * with `inheritAppConfig`. The guard comes after those of the class, which may authenticate. A class is marked once for
  * all applications of a process, and finds in its module what its own application put there.
  */
-export function bindToHandlers(modules: ModulesContainer, { guard, filters, isLimited }: HandlerEnhancers): void {
+export function bindToHandlers(modules: ModulesContainer, enhancers: HandlerEnhancers): void {
+  const { guard, interceptor, filters, isLimited } = enhancers;
   for (const module of modules.values()) {
     for (const { metatype } of [...module.controllers.values(), ...module.providers.values()]) {
       if (typeof metatype !== 'function' || metatype.prototype === undefined) continue;
@@ -71,6 +86,10 @@ export function bindToHandlers(modules: ModulesContainer, { guard, filters, isLi
       if (guard !== undefined && handlers.some((handler) => isLimited(type, handler))) {
         bind(type, GUARDS, HandlerGuard, 'last');
         module.addInjectable({ provide: HandlerGuard, useValue: guard } as Provider, 'guard');
+      }
+      if (interceptor !== undefined && handlers.some((handler) => isLimited(type, handler))) {
+        bind(type, INTERCEPTORS, HandlerInterceptor, 'last');
+        module.addInjectable({ provide: HandlerInterceptor, useValue: interceptor } as Provider, 'interceptor');
       }
       if (filters !== undefined) {
         bind(type, FILTERS, HandlerFilter, 'first');

@@ -53,10 +53,15 @@ export interface RateLimitTransport {
   /** What the guard throws in place of an error, where filters may not see it. Default: the error. */
   thrown?(error: Error): Error;
   /**
-   * Calls `over` when the call is over, for slots that a call holds; returns whether it will. Default: `false`, and a
-   * slot is free when its lease lapses.
+   * Calls `over` when the call is over, for slots that a call holds and for `chargeOn`; returns whether it will. Default:
+   * `false`, and a slot is free when its lease lapses.
    */
   whenOver?(call: ArgumentsHost, over: () => void): boolean;
+  /**
+   * Status that the client got, once `whenOver` has told that the call is over; `undefined` if it hung up before. Default:
+   * there is none, and `chargeOn` judges when the handler ends.
+   */
+  status?(call: ArgumentsHost): number | undefined;
   /**
    * Answers a call that does not pass, and returns what an exception filter of Nest returns on this transport. Default:
    * throws the error.

@@ -1,6 +1,8 @@
 /** What tells the end of an HTTP call: a response of Node, which Express hands on and Fastify wraps. */
 interface Ending {
   readonly destroyed?: boolean;
+  readonly headersSent?: boolean;
+  readonly statusCode?: number;
   once(event: 'close' | 'finish', listener: () => void): unknown;
 }
 
@@ -9,9 +11,19 @@ interface Ending {
  * before. It may be called twice.
  */
 export function whenOver(response: object, listener: () => void): void {
-  const { raw = response } = response as { readonly raw?: object };
-  const ending = raw as Ending;
+  const ending = endingOf(response);
   if (ending.destroyed === true) return listener();
   ending.once('finish', listener);
   ending.once('close', listener);
+}
+
+/** Status that was sent; `undefined` if none was. */
+export function statusOf(response: object): number | undefined {
+  const { headersSent, statusCode } = endingOf(response);
+  return headersSent === true ? statusCode : undefined;
+}
+
+function endingOf(response: object): Ending {
+  const { raw = response } = response as { readonly raw?: object };
+  return raw as Ending;
 }

@@ -6,7 +6,7 @@ import type { RateLimitExceededException } from '../../contracts/rate-limit-exce
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../../rate-limit.options.js';
 import { isObject } from '../structure.js';
 import type { Caller, LimitReach, RateLimitTransport, Refusal } from '../transport.js';
-import { whenOver } from './call-end.js';
+import { statusOf, whenOver } from './call-end.js';
 import { errorHeaders } from './error-headers.js';
 import { rateLimitHeaders } from './headers.js';
 import { temporaryReducedCapacity, tooManyRequests } from './problem-details.js';
@@ -50,6 +50,10 @@ export class HttpTransport implements RateLimitTransport {
     if (!takesHeaders(response)) return false;
     whenOver(response, over);
     return true;
+  }
+
+  status(call: ArgumentsHost): number | undefined {
+    return statusOf(call.getArgByIndex<object>(1));
   }
 
   /** An outage that another copy of this package tells of may be an error without a status or a body. */

@@ -1,0 +1,13 @@
+import { RateLimitConfigurationError } from '../contracts/errors.js';
+import type { ChargeOn } from '../contracts/policy.js';
+
+/** @throws RateLimitConfigurationError for what is none of the ways to charge by outcome */
+export function checkChargeOn(option: string, chargeOn: ChargeOn | undefined): void {
+  if (chargeOn === undefined || chargeOn === 'success' || chargeOn === 'failure') return;
+  if (typeof chargeOn === 'function') return;
+  throw new RateLimitConfigurationError(
+    option,
+    chargeOn,
+    "Give 'success', 'failure', or a function such as ({ status }) => status === 401.",
+  );
+}
