@@ -27,16 +27,19 @@ function ioredisLike(client: iovalkey.Redis | iovalkey.Cluster): TestClient {
   return { client, close: () => client.disconnect() };
 }
 
+/** As many at all times: otherwise a pool of version 5 that is closed throws when its timer finds it has too many. */
+const POOL = { minimum: 4, maximum: 4 };
+
 /** How each library makes a client of one server. */
 export const SINGLE_CLIENTS: readonly (readonly [
   library: string,
   make: (address: RedisClusterNode) => TestClient | Promise<TestClient>,
 ])[] = [
-  ['iovalkey', ({ port, host }) => ioredisLike(new iovalkey.Redis(port, host))],
+  ['iovalkey', ({ port, host }) => ioredisLike(new iovalkey.Redis(port, host, { maxRetriesPerRequest: 1 }))],
   ['node-redis 6', (socket) => nodeRedis(redis6.createClient({ socket }))],
   ['node-redis 5', (socket) => nodeRedis(redis5.createClient({ socket }))],
-  ['a pool of node-redis 6', (socket) => nodeRedis(redis6.createClientPool({ socket }))],
-  ['a pool of node-redis 5', (socket) => nodeRedis(redis5.createClientPool({ socket }))],
+  ['a pool of node-redis 6', (socket) => nodeRedis(redis6.createClientPool({ socket }, POOL))],
+  ['a pool of node-redis 5', (socket) => nodeRedis(redis5.createClientPool({ socket }, POOL))],
   [
     'glide',
     async (address) => {
@@ -61,4 +64,13 @@ export const CLUSTER_CLIENTS: readonly (readonly [
       return { client, close: () => client.close() };
     },
   ],
+];
+
+/** How node-redis makes a client of Sentinel. */
+export const SENTINEL_CLIENTS: readonly (readonly [
+  library: string,
+  make: (name: string, sentinels: readonly RedisClusterNode[]) => TestClient,
+])[] = [
+  ['node-redis 6', (name, nodes) => nodeRedis(redis6.createSentinel({ name, sentinelRootNodes: [...nodes] }))],
+  ['node-redis 5', (name, nodes) => nodeRedis(redis5.createSentinel({ name, sentinelRootNodes: [...nodes] }))],
 ];

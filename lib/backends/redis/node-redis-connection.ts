@@ -115,7 +115,8 @@ export class NodeRedisConnection {
   private readonly connected = (): void => this.waiting.forEach((settle) => settle());
 
   private readonly failed = (error?: unknown): void => {
-    this.lastError = error instanceof Error ? error : undefined;
+    // By its shape: a test runner gives the errors of Node another `Error` than its own, and a Sentinel emits texts, too.
+    this.lastError = typeof error === 'object' && error !== null ? (error as Error) : undefined;
     this.unsent.abort();
     this.unsent = forAnyNumber();
     if (!this.isReady) this.giveUp();
