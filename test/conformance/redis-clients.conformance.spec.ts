@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  clients.forEach(({ close }) => close());
+  await Promise.all(clients.map(({ close }) => close()));
   await server.stop();
 });
 

@@ -10,7 +10,7 @@ type Client = NonNullable<RedisBackendOptions['client']>;
 /** A client of a library, and what ends it. */
 export interface TestClient {
   readonly client: Client;
-  close(): void;
+  close(): unknown;
 }
 
 const ignore = (): void => undefined;
@@ -19,7 +19,7 @@ type Destroyable = Client & { destroy(): unknown };
 
 /** Not connected, and nobody but the backend listens for its errors. */
 function nodeRedis(client: Destroyable): TestClient {
-  return { client, close: () => void Promise.resolve(client.destroy()).catch(ignore) };
+  return { client, close: () => client.destroy() };
 }
 
 function ioredisLike(client: iovalkey.Redis | iovalkey.Cluster): TestClient {
@@ -66,11 +66,8 @@ export const CLUSTER_CLIENTS: readonly (readonly [
   ],
 ];
 
-/** How node-redis makes a client of Sentinel. */
-export const SENTINEL_CLIENTS: readonly (readonly [
-  library: string,
-  make: (name: string, sentinels: readonly RedisClusterNode[]) => TestClient,
-])[] = [
-  ['node-redis 6', (name, nodes) => nodeRedis(redis6.createSentinel({ name, sentinelRootNodes: [...nodes] }))],
-  ['node-redis 5', (name, nodes) => nodeRedis(redis5.createSentinel({ name, sentinelRootNodes: [...nodes] }))],
+/** How node-redis makes a client of Sentinel: version 6, and version 5. */
+export const SENTINEL_CLIENTS: readonly ((name: string, sentinels: readonly RedisClusterNode[]) => TestClient)[] = [
+  (name, nodes) => nodeRedis(redis6.createSentinel({ name, sentinelRootNodes: [...nodes] })),
+  (name, nodes) => nodeRedis(redis5.createSentinel({ name, sentinelRootNodes: [...nodes] })),
 ];

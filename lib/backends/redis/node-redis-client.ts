@@ -9,7 +9,7 @@ export interface NodeRedisClient {
   readonly isOpen: boolean;
   connect(): Promise<unknown>;
   on(event: string, listener: (event?: unknown) => void): unknown;
-  withTypeMapping(typeMapping: Record<never, never>): unknown;
+  withTypeMapping(typeMapping: object): unknown;
 }
 
 interface CommandOptions {

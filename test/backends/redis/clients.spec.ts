@@ -37,7 +37,7 @@ describe.each(SINGLE_CLIENTS)('a server that dies under %s', (_library, make) =>
         expect(reply).toMatchObject({ policies: [{ remaining: LIMIT - 1 }] });
         await backend.ping(AbortSignal.timeout(5_000));
       } finally {
-        close();
+        await close();
       }
     });
   });
@@ -62,7 +62,7 @@ describe.each(NODE_REDIS)('a client of node-redis %s', (_version, clientOf) => {
         expect(client.isOpen).toBe(false);
         const refused = Promise.resolve(backend.consume(asking('k')));
         await expect(refused).rejects.toThrow(BackendUnavailableError);
-        await expect(refused.catch(({ cause }: Error) => cause)).resolves.toMatchObject({ code: 'ECONNREFUSED' });
+        await expect(refused).rejects.toHaveProperty('cause.code', 'ECONNREFUSED');
         expect(backend.isConnected!()).toBe(false);
         await server.restart();
         await eventually(() => backend.isConnected!());
@@ -125,7 +125,7 @@ describe.each(SINGLE_CLIENTS)('what a server replies to %s', (_library, make) =>
       await expect(calling()).rejects.toThrow(/NOPERM: the user may not run /);
       await server.exec('ACL', 'SETUSER', 'default', '+evalsha');
     } finally {
-      close();
+      await close();
     }
   });
 });
@@ -140,7 +140,7 @@ describe.each(SINGLE_CLIENTS)('a policy store by %s', (_library, make) => {
       (present) => present ?? { policies: { a: '1/s' }, overrides: [], shadow: false },
     );
     expect(await store.read()).toEqual(document);
-    close();
+    await close();
   });
 });
 
@@ -167,28 +167,30 @@ describe('a Cluster', () => {
       expect(await backend.consume(asking('one', 'two', 'three'))).toMatchObject({ allowed: true });
       await backend.ping(AbortSignal.timeout(5_000));
     } finally {
-      close();
+      await close();
     }
   });
 });
 
-it.each(SENTINEL_CLIENTS)('follows a failover of Sentinel by %s', async (_library, make) => {
+it('follow a failover of Sentinel: node-redis 6 and 5', async () => {
   await using watched = await RedisSentinel.start();
   await expectNoUnhandled(async () => {
-    const { client, close } = make(watched.name, watched.sentinels);
+    const clients = SENTINEL_CLIENTS.map((make) => make(watched.name, watched.sentinels));
+    const backends = clients.map(({ client }, index) => redisBackend({ client, keyPrefix: `${index}:` }));
     try {
-      const backend = redisBackend({ client });
-      expect(await backend.consume(asking('k'))).toMatchObject({ allowed: true });
+      for (const backend of backends) expect(await backend.consume(asking('k'))).toMatchObject({ allowed: true });
       const heir = await watched.waitReplaced(await watched.killMaster());
-      await eventually(
-        async () => {
-          await backend.consume(asking('new'));
-          return (await heir.keys()).includes('floodgate:{new}');
-        },
-        { what: 'the heir serves', timeoutMs: 20_000 },
-      );
+      for (const [index, backend] of backends.entries()) {
+        await eventually(
+          async () => {
+            await backend.consume(asking('new'));
+            return (await heir.keys()).includes(`${index}:{new}`);
+          },
+          { what: `the heir serves client ${index}`, timeoutMs: 20_000 },
+        );
+      }
     } finally {
-      close();
+      await Promise.all(clients.map(({ close }) => close()));
     }
   });
 });
