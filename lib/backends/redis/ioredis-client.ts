@@ -1,5 +1,5 @@
 /**
- * What the backend needs of a client: `Redis` and `Cluster` of ioredis 5 and 6 have it.
+ * What the backend needs of a client: `Redis` and `Cluster` of ioredis 5 and 6 and of iovalkey have it.
  *
  * A type of its own, so that this package's types fit whichever version of ioredis an application has.
  */
@@ -28,7 +28,7 @@ export interface ScriptingClient extends RedisClient, ScriptCommands<Promise<unk
 }
 
 /** Whether this is a client of ioredis at all: TypeScript need not have looked. */
-export const isScriptingClient = (client: RedisClient): client is ScriptingClient =>
-  typeof client.status === 'string' &&
+export const isScriptingClient = (client: object): client is ScriptingClient =>
+  typeof (client as Partial<ScriptingClient>).status === 'string' &&
   typeof (client as Partial<ScriptingClient>).evalshaBuffer === 'function' &&
   typeof (client as Partial<ScriptingClient>).evalBuffer === 'function';

@@ -1,15 +1,22 @@
 import type { RedisOptions } from 'ioredis';
 import { RateLimitConfigurationError } from '../../contracts/errors.js';
+import { isGlideClient, type GlideClient } from './glide-client.js';
+import { GlideDriver } from './glide-driver.js';
 import { isScriptingClient, type RedisClient, type ScriptingClient } from './ioredis-client.js';
 import { IoredisDriver } from './ioredis-driver.js';
+import { isNodeRedisClient, type NodeRedisClient } from './node-redis-client.js';
+import { NodeRedisDriver } from './node-redis-driver.js';
 import { OwnedConnection, type RedisCredentials } from './owned-connection.js';
 import type { RedisDriver } from './redis-driver.js';
 
 /** Which Redis: a client of the application, or what a client of the backend's own is made from. */
 export type RedisConnection =
-  /** A `Redis` or `Cluster` of ioredis, with any options. It stays the application's to close. */
+  /**
+   * A client of ioredis 5 or 6, iovalkey, node-redis 5 or 6 (also a cluster, a sentinel or a pool) or
+   * @valkey/valkey-glide 2, with any options. It stays the application's to close.
+   */
   | {
-      readonly client: RedisClient;
+      readonly client: RedisClient | NodeRedisClient | GlideClient;
       readonly url?: never;
       readonly connection?: never;
       readonly credentials?: never;
@@ -51,10 +58,13 @@ export function driverOf(place: string, options: RedisConnection): RedisDriver {
   }
   const others = (['url', 'connection', 'credentials'] as const).filter((name) => options[name] !== undefined);
   if (others.length > 0) refuse(place, ['client', ...others], GIVE_ONE);
-  if (!isScriptingClient(client)) refuse(`${place}.client`, client, 'Give a Redis or a Cluster of ioredis 5 or 6.');
-  return new IoredisDriver(client);
+  if (isScriptingClient(client)) return new IoredisDriver(client);
+  if (isNodeRedisClient(client)) return new NodeRedisDriver(client);
+  if (isGlideClient(client)) return new GlideDriver(client);
+  return refuse(`${place}.client`, client, GIVE_CLIENT);
 }
 
+const GIVE_CLIENT = 'Give a client of ioredis 5 or 6, iovalkey, node-redis 5 or 6, or @valkey/valkey-glide 2.';
 const GIVE_ONE = 'Give a client; or url, connection or both, and credentials if you like.';
 
 function refuse(option: string, received: unknown, mend: string): never {

@@ -4,16 +4,20 @@ import { BackendUnavailableError, isUnavailable, RateLimitConfigurationError } f
 const NETWORK =
   /^(ECONN|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_|EPIPE|EADDRNOTAVAIL|ENOENT|EACCES|EMFILE|ENFILE|ERR_(TLS|SSL|SOCKET|STREAM)_)/;
 
-/** Names of errors by which ioredis and this backend say that a command found no connection, lost it, or waited in vain. */
+/** Names of errors by which clients and this backend say that a command found no connection, lost it, or waited in vain. */
 const DRIVER_NAMES: ReadonlySet<string> = new Set([
   'MaxRetriesPerRequestError',
   'ClusterAllFailedError',
   'AbortError',
   'TimeoutError',
   'RedisDisconnectedError',
+  // glide
+  'ClosingError',
+  'ConnectionError',
+  'CircuitBreakerError',
 ]);
 
-/** Messages of errors by which ioredis says the same; they have no name or code of their own. */
+/** Messages of errors by which clients say the same; they have no name or code of their own. */
 const DRIVER_MESSAGES = [
   'Connection is closed.',
   "Stream isn't writeable",
@@ -24,6 +28,19 @@ const DRIVER_MESSAGES = [
   'None of startup nodes is available',
   'All sentinels are unreachable',
   'Redis is already connecting/connected',
+  // node-redis
+  'The client is closed',
+  'The client is offline',
+  'Socket closed unexpectedly',
+  'Connection timeout',
+  'Disconnects client',
+  'The command was aborted',
+  'The queue is full',
+  'All the root nodes are unavailable',
+  'Timeout waiting for a client',
+  'Could not find shard',
+  'None of the sentinels are available',
+  'no valid master node',
 ];
 
 /** Codes of replies by which a server says that it does not serve now, or not us. */
@@ -53,7 +70,8 @@ const WITHIN_SCRIPT = /: -([A-Z]+) /;
 /** Whether an error says that Redis cannot serve now, rather than that it was asked wrongly. */
 export function isInfrastructureError(error: unknown): boolean {
   if (!isError(error)) return false;
-  return error.name === 'ReplyError' ? isInfrastructureReply(error.message) : isConnectionError(error);
+  // Only ioredis names the replies of a server; those of others are told by their text.
+  return isInfrastructureReply(error.message) || (error.name !== 'ReplyError' && isConnectionError(error));
 }
 
 /** By its shape: a test runner gives the errors of Node another `Error` than its own. */
@@ -67,7 +85,8 @@ const isError = (error: unknown): error is Error =>
 function isConnectionError(error: Error): boolean {
   const { code } = error as { code?: unknown };
   if (typeof code === 'string' && NETWORK.test(code)) return true;
-  return DRIVER_NAMES.has(error.name) || DRIVER_MESSAGES.some((text) => error.message.includes(text));
+  if (DRIVER_NAMES.has(error.name) || DRIVER_NAMES.has(error.constructor?.name)) return true;
+  return DRIVER_MESSAGES.some((text) => error.message.includes(text));
 }
 
 function isInfrastructureReply(message: string): boolean {

@@ -35,7 +35,19 @@ describe('errors of the connection are infrastructure', () => {
     "Cluster isn't ready and enableOfflineQueue options is false",
     'Too many Cluster redirections. Last error: Error: MOVED 866 127.0.0.1:7000',
     'All sentinels are unreachable. Retrying from scratch after 10ms.',
+    'The client is closed',
+    'The client is offline',
+    'Socket closed unexpectedly',
+    'Connection timeout',
+    'The command was aborted',
+    'All the root nodes are unavailable',
+    'Timeout waiting for a client after 3000ms',
   ])('%s', (message) => expect(isInfrastructureError(new Error(message))).toBe(true));
+
+  it('an error that tells what it is by its class alone', () => {
+    class TimeoutError extends Error {}
+    expect(isInfrastructureError(new TimeoutError())).toBe(true);
+  });
 });
 
 describe('replies of a server that does not serve now are infrastructure', () => {

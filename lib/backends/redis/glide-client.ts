@@ -1,0 +1,18 @@
+/**
+ * What the backend needs of a client: `GlideClient` and `GlideClusterClient` of @valkey/valkey-glide 2 have it.
+ *
+ * A type of its own, so that this package's types fit whichever version an application has.
+ */
+export interface GlideClient {
+  customCommand(args: string[], options?: { readonly decoder?: number }): Promise<unknown>;
+  invokeScript(...call: never[]): Promise<unknown>;
+}
+
+/** Whether this is a client of glide at all: TypeScript need not have looked. */
+export function isGlideClient(client: object): client is GlideClient {
+  const { customCommand, invokeScript } = client as Partial<GlideClient>;
+  return typeof customCommand === 'function' && typeof invokeScript === 'function';
+}
+
+/** Only a Cluster has channels in its slots. */
+export const isGlideCluster = (client: GlideClient): boolean => 'pubsubShardChannels' in client;

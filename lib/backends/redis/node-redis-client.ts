@@ -1,0 +1,56 @@
+/**
+ * What the backend needs of a client: `createClient`, `createCluster`, `createSentinel` and `createClientPool` of
+ * node-redis (`redis`) 5 and 6 have it.
+ *
+ * A type of its own, so that this package's types fit whichever version an application has.
+ */
+export interface NodeRedisClient {
+  /** Whether it is connected, or tries to be. */
+  readonly isOpen: boolean;
+  connect(): Promise<unknown>;
+  on(event: string, listener: (event?: unknown) => void): unknown;
+  withTypeMapping(typeMapping: object): unknown;
+}
+
+interface CommandOptions {
+  readonly typeMapping: Readonly<Record<number, unknown>>;
+  readonly abortSignal: AbortSignal;
+}
+
+type Arguments = readonly string[];
+
+/** A client, a Sentinel, a Cluster or a pool: their commands differ in what comes first. */
+export interface CommandingClient extends NodeRedisClient {
+  /** Whether commands can be sent: a pool does not tell, nor does a Cluster of version 5. */
+  readonly isReady?: boolean;
+  /** Of a Cluster: the masters that it knows. */
+  readonly masters?: readonly unknown[];
+  /** A Cluster has it. */
+  readonly getSlotMaster?: unknown;
+  /** A Sentinel has it. */
+  readonly getSentinelNode?: unknown;
+  sendCommand(args: Arguments, options: CommandOptions): Promise<unknown>;
+  sendCommand(isReadonly: boolean, args: Arguments, options: CommandOptions): Promise<unknown>;
+  sendCommand(key: string | undefined, isReadonly: boolean, args: Arguments, options: CommandOptions): Promise<unknown>;
+}
+
+/** Whether this is a client of node-redis at all: TypeScript need not have looked. */
+export function isNodeRedisClient(client: object): client is CommandingClient {
+  const { isOpen, sendCommand, withTypeMapping } = client as Partial<CommandingClient>;
+  return typeof isOpen === 'boolean' && typeof sendCommand === 'function' && typeof withTypeMapping === 'function';
+}
+
+export const isClusterClient = (client: CommandingClient): boolean => typeof client.getSlotMaster === 'function';
+
+/** By what RESP marks a bulk string: what a script replies. */
+const BULK_STRING = '$'.charCodeAt(0);
+
+const BYTES = { [BULK_STRING]: Buffer };
+
+/** Sends a command whose reply is bytes; one that is not sent before the signal aborts is dropped. */
+export function send(client: CommandingClient, args: Arguments, key: string | undefined, abortSignal: AbortSignal) {
+  const options: CommandOptions = { typeMapping: BYTES, abortSignal };
+  if (isClusterClient(client)) return client.sendCommand(key, false, args, options);
+  if (typeof client.getSentinelNode === 'function') return client.sendCommand(false, args, options);
+  return client.sendCommand(args, options);
+}
