@@ -90,7 +90,11 @@ export class RateLimitPolicies {
     oneOf('carryOver', carryOver, ['as-is', 'proportional', 'reset']);
     const plain = plainOptions(`policies.${name}`, policy);
     await this.change(options, (document) => {
-      const { limit } = this.catalog.byName('policies', name).policy;
+      const { limit, algorithm } = this.catalog.byName('policies', name).policy;
+      if (algorithm === 'concurrency' && carryOver !== 'as-is') {
+        // Calls in flight hold their slots: counted anew, more could run than the limit allows.
+        throw new RateLimitConfigurationError('carryOver', carryOver, 'Slots stay as they are: leave carryOver out.');
+      }
       return withPolicy(document, name, plain, carryOver, limit);
     });
   }

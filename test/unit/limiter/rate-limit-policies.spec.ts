@@ -134,6 +134,18 @@ describe('a policy that is set at run time', () => {
     },
   );
 
+  it.each(['reset', 'proportional'] as const)('does not count slots in use anew (%s)', async (carryOver) => {
+    const { policies, service } = await start({
+      policies: { api: '3/m', jobs: { limit: 1, algorithm: 'concurrency' } },
+    });
+    const slot = await service.acquire('user:1', 'jobs');
+    await expect(policies.set('jobs', { limit: 2 }, { carryOver })).rejects.toThrow('leave carryOver out');
+    await policies.set('jobs', { limit: 2 });
+    const other = await service.acquire('user:1', 'jobs');
+    await expect(service.acquire('user:1', 'jobs')).rejects.toThrow('Too Many Requests');
+    await Promise.all([slot.release(), other.release()]);
+  });
+
   it('is one event, with who and why', async () => {
     const { policies, changes } = await start();
     await policies.set('api', '5/m', { by: 'ops', reason: 'launch' });
