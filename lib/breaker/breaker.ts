@@ -107,6 +107,16 @@ export class Breaker extends Circuit {
     return admission && new CallPermit(this, admission, this.startedMs());
   }
 
+  /**
+   * Whether a call is let through now, and its success would change nothing: so who makes it at once needs no permit.
+   *
+   * @internal
+   */
+  get isUntroubled(): boolean {
+    const { state, settings } = this;
+    return state.kind === 'closed' && state.tally === undefined && settings.trip.kind === 'consecutive';
+  }
+
   /** The error for a call that is rejected now: without a stack, so that it costs little. */
   rejection(): CircuitOpenError {
     return CircuitOpenError.of(this.name, retryAfterMs(this.state, this.settings.clock()));

@@ -71,8 +71,8 @@ export class DecisionRequests {
     cost: number | undefined,
     terms: CallTerms,
   ): PolicyDecisionRequest | undefined {
-    const policies = prepared.current();
-    if (!prepared.areSimple || !this.lists.isEmpty || this.catalog.hasOverrides) return undefined;
+    const { policies, areSimple, failureModes } = prepared.current();
+    if (!areSimple || !this.lists.isEmpty || this.catalog.hasOverrides) return undefined;
     const { failureMode, timeoutMs, route, transport } = terms;
     const storedKey = this.storedKey(key);
     const charges = new Array<Charge>(policies.length);
@@ -85,7 +85,7 @@ export class DecisionRequests {
       transport,
       policies,
       charges,
-      failureMode: failureMode ?? failureModeOf(policies, this.settings.failureMode),
+      failureMode: failureMode ?? failureModes[this.settings.failureMode],
       timeoutMs: timeoutMs ?? this.settings.timeoutMs,
     };
   }

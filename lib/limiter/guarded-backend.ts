@@ -179,10 +179,28 @@ export class GuardedBackend implements Backend {
 
   private call<T>(verb: BackendVerb, ask: () => MaybePromise<T>, timeoutMs: number): MaybePromise<T> {
     if (!this.use.isOpen) this.open();
-    const permit = this.acquire(timeoutMs);
-    return this.calls?.heard === true
-      ? this.calls.make(verb, () => this.made(permit, ask, timeoutMs))
-      : this.made(permit, ask, timeoutMs);
+    if (this.calls?.heard === true) {
+      const permit = this.acquire(timeoutMs);
+      return this.calls.make(verb, () => this.made(permit, ask, timeoutMs));
+    }
+    return this.isUntroubled ? this.madeAtOnce(ask, timeoutMs) : this.made(this.acquire(timeoutMs), ask, timeoutMs);
+  }
+
+  /** Nothing has failed of late: the success of a call that answers at once changes nothing, and takes no permit. */
+  private madeAtOnce<T>(ask: () => MaybePromise<T>, timeoutMs: number): MaybePromise<T> {
+    let answer: MaybePromise<T>;
+    try {
+      answer = ask();
+    } catch (error) {
+      throw this.failed(this.acquire(timeoutMs), error);
+    }
+    if (isPromise(answer)) return this.awaited(this.acquire(timeoutMs), answer, timeoutMs);
+    this.connection.forget();
+    return answer;
+  }
+
+  private get isUntroubled(): boolean {
+    return this.outage === undefined && this.guard?.isUntroubled === true;
   }
 
   private made<T>(permit: Permit | null, ask: () => MaybePromise<T>, timeoutMs: number): MaybePromise<T> {
@@ -192,10 +210,12 @@ export class GuardedBackend implements Backend {
     } catch (error) {
       throw this.failed(permit, error);
     }
-    if (!isPromise(answer)) {
-      this.succeeded(permit);
-      return answer;
-    }
+    if (isPromise(answer)) return this.awaited(permit, answer, timeoutMs);
+    this.succeeded(permit);
+    return answer;
+  }
+
+  private awaited<T>(permit: Permit | null, answer: Promise<T>, timeoutMs: number): Promise<T> {
     return withDeadline(answer, timeoutMs, this.answeredLate).then(
       (value) => {
         this.succeeded(permit);

@@ -1,9 +1,19 @@
+import type { FailureMode } from '../contracts/policy.js';
 import type { CompiledPolicy } from '../policies/compiled-policy.js';
+import { failureModeOf } from './failure-mode.js';
+
+/** Policies, and what follows from them for every call. */
+export interface LookedUp {
+  readonly policies: readonly CompiledPolicy[];
+  /** Whether each is charged once, by a cost that needs no request, in a counter of its own. */
+  readonly areSimple: boolean;
+  /** The failure mode of a call, by that of the module. */
+  readonly failureModes: Readonly<Record<FailureMode, FailureMode>>;
+}
 
 /** Policies that were looked up already. Named ones follow changes at run time: they are looked up again after one. */
 export class PreparedPolicies {
-  private simple: boolean;
-  private compiled: readonly CompiledPolicy[];
+  private looked: LookedUp;
   private generation: number;
 
   /**
@@ -16,25 +26,30 @@ export class PreparedPolicies {
     private readonly generationNow: () => number,
   ) {
     this.generation = generationNow();
-    this.compiled = compile();
-    this.simple = areSimple(this.compiled);
+    this.looked = factsOf(compile());
   }
 
-  /** The policies as they are now. */
-  current(): readonly CompiledPolicy[] {
+  /** The policies as they are now, and what all calls by them have in common. */
+  current(): LookedUp {
     const generation = this.generationNow();
     if (generation !== this.generation) {
-      this.compiled = this.compile();
-      this.simple = areSimple(this.compiled);
+      this.looked = factsOf(this.compile());
       this.generation = generation;
     }
-    return this.compiled;
+    return this.looked;
   }
+}
 
-  /** Whether each of the current policies is charged once, by a cost that needs no request, in a counter of its own. */
-  get areSimple(): boolean {
-    return this.simple;
-  }
+function factsOf(policies: readonly CompiledPolicy[]): LookedUp {
+  return {
+    policies,
+    areSimple: areSimple(policies),
+    failureModes: {
+      closed: failureModeOf(policies, 'closed'),
+      open: failureModeOf(policies, 'open'),
+      local: failureModeOf(policies, 'local'),
+    },
+  };
 }
 
 const areSimple = (policies: readonly CompiledPolicy[]): boolean =>

@@ -34,7 +34,7 @@ export class ServicePolicies {
 
   /** @throws RateLimitConfigurationError for a policy that is wrong, or if there is none */
   compile(policies: Policies, use: Use): readonly CompiledPolicy[] {
-    if (policies instanceof PreparedPolicies) return policies.current();
+    if (policies instanceof PreparedPolicies) return policies.current().policies;
     const inputs = [policies].flat() as readonly ServicePolicyInput[];
     if (inputs.length === 0) {
       throw new RateLimitConfigurationError('policies', policies, 'Give at least one policy.');
