@@ -1,0 +1,94 @@
+import type { StoredCounter } from '../../backends/stored-counter.js';
+import type { Backend } from '../../contracts/backend.js';
+import type { AlgorithmName } from '../../contracts/policy.js';
+import { wrongUse } from './failures.js';
+
+/** The counters of one key. */
+export interface StoredSubject {
+  readonly key: string;
+  readonly counters: readonly StoredCounter[];
+}
+
+/** What a look at a store found. */
+export interface Scan {
+  /** Keys looked at. */
+  readonly scanned: number;
+  /** Whether these were all. */
+  readonly isComplete: boolean;
+  /** The store's clock, ms since the epoch. */
+  readonly nowMs: number;
+}
+
+/** A store of counters, as the commands look at it. */
+export interface CounterSource {
+  /** Such as `redis at localhost:6379`: no credentials. */
+  readonly place: string;
+  /** The backend on the same connection. */
+  readonly backend: Backend;
+  /** @throws CommandFailure if it does not answer */
+  connect(): Promise<void>;
+  /** By what the store knows a counter. */
+  counterId(policy: { readonly id: string; readonly algorithm: AlgorithmName }): string;
+  /** The counters of one key; none: there is no such key. */
+  read(key: string): Promise<StoredSubject & { readonly nowMs: number }>;
+  /** Looks at keys, at most so many, a part at a time. */
+  scan(most: number, take: (subject: StoredSubject) => void): Promise<Scan>;
+  /** Removes all counters of a key. */
+  remove(key: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Where the counters are. */
+export interface SourceOptions {
+  readonly url?: string;
+  readonly keyPrefix: string;
+  readonly schema: string;
+  readonly table: string;
+  /** Longest wait for the store, ms. */
+  readonly timeoutMs: number;
+}
+
+/**
+ * The store of a URL. Its driver is loaded only then: whoever uses one needs not have the other.
+ *
+ * @throws CommandFailure for a URL of another kind, or a driver that is not installed
+ */
+export async function sourceOf(options: SourceOptions): Promise<CounterSource> {
+  const { url } = options;
+  if (url === undefined) {
+    throw wrongUse('Say where the counters are: --url redis://localhost:6379 or postgres://…, or FLOODGATE_URL.');
+  }
+  const scheme = /^([a-z]+):\/\//.exec(url)?.[1];
+  switch (scheme) {
+    case 'redis':
+    case 'rediss': {
+      const { RedisSource } = await loaded('ioredis', () => import('./redis.source.js'));
+      return new RedisSource(url, options);
+    }
+    case 'postgres':
+    case 'postgresql': {
+      const { PostgresSource } = await loaded('pg', () => import('./postgres.source.js'));
+      return new PostgresSource(url, options);
+    }
+    default:
+      throw wrongUse(`--url is not one that is known: give redis://, rediss:// or postgres://host:port/database.`);
+  }
+}
+
+/** Host and port of a URL, without user and password. */
+export function placeOf(kind: string, url: string): string {
+  try {
+    return `${kind} at ${new URL(url).host}`;
+  } catch {
+    throw wrongUse(`--url cannot be read: give ${kind}://host:port, and %-encode special characters of a password.`);
+  }
+}
+
+async function loaded<T>(driver: string, load: () => Promise<T>): Promise<T> {
+  try {
+    return await load();
+  } catch (error) {
+    if (!/MODULE_NOT_FOUND$/.test(String((error as NodeJS.ErrnoException).code))) throw error;
+    throw wrongUse(`The package ${driver} is not installed: npm install ${driver}.`);
+  }
+}

@@ -1,0 +1,56 @@
+// Proves that `floodgate simulate` reads a log of a million lines in time, in memory that does not grow, and with the
+// answer that was computed without it.
+//   npm run prove:simulate
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { generateLog } from '../test/simulate/generated-log.js';
+
+const CLI = fileURLToPath(new URL('../dist/cli/floodgate.js', import.meta.url));
+const MOST_SECONDS = 20;
+const TELL_MEMORY = 'data:text/javascript,process.on("exit",()=>process.send(process.resourceUsage().maxRSS))';
+
+const folder = await mkdtemp(join(tmpdir(), 'floodgate-simulate-'));
+try {
+  const rows = {};
+  for (const lines of [100_000, 1_000_000]) {
+    const path = join(folder, `${lines}.log`);
+    const known = await generateLog(path, lines);
+    const { seconds, mebibytes, report } = await simulated(path);
+    const [policy] = report.policies;
+    const found = {
+      lines: report.log.lines,
+      broken: report.log.broken,
+      calls: policy.calls,
+      refused: policy.refused,
+      clients: policy.clients,
+      fromOneNetwork: policy.network.clients,
+      oneInAThousand: policy.oneInAThousand.limit,
+    };
+    const wrong = Object.keys(known).filter((name) => known[name] !== found[name]);
+    for (const name of wrong) console.error(`${name}: ${found[name]}, and it is ${known[name]}`);
+    if (wrong.length > 0 || seconds > MOST_SECONDS) process.exitCode = 1;
+    rows[lines.toLocaleString('en-US')] = { seconds, 'peak MiB': mebibytes, ...found, right: wrong.length === 0 };
+  }
+  console.table(rows);
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
+
+async function simulated(/** @type {string} */ path) {
+  const startedMs = performance.now();
+  const child = fork(CLI, ['simulate', path, '--policy', '100/m', '--key', 'ip', '--json'], {
+    execArgv: ['--import', TELL_MEMORY],
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  });
+  let text = '';
+  child.stdout?.on('data', (chunk) => (text += String(chunk)));
+  let kibibytes = 0;
+  child.on('message', (message) => (kibibytes = Number(message)));
+  await once(child, 'close');
+  const seconds = Number(((performance.now() - startedMs) / 1_000).toFixed(1));
+  return { seconds, mebibytes: Math.round(kibibytes / 1_024), report: JSON.parse(text) };
+}
