@@ -22,7 +22,9 @@ const { metafile } = await build({
   // cli-table3 colours its lines with it, if it is there; nothing here has colours.
   external: [...Object.keys(peerDependencies), '@colors/colors'],
   // For libraries in CommonJS.
-  banner: { js: `import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);` },
+  banner: {
+    js: `import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);`,
+  },
   metafile: true,
 });
 await writeFile(new URL('licences.txt', folder), await licences(Object.keys(metafile.inputs)));

@@ -1,7 +1,17 @@
-import type { NetworkClients, RefusedClient } from './refused-clients.js';
+/** Clients of one network: a /24 of IPv4, a /64 of IPv6. */
+export interface NetworkClients {
+  readonly network: string;
+  readonly clients: number;
+}
 
-/** What a policy would have done. */
-export interface PolicyReport {
+/** A client that was refused. */
+export interface RefusedClient {
+  readonly key: string;
+  readonly refused: number;
+}
+
+/** What a policy would have done, and to how many. */
+export interface PolicySummary {
   readonly policy: string;
   /** Such as `100/m`. */
   readonly rate: string;
@@ -16,8 +26,6 @@ export interface PolicyReport {
   readonly clientsAreMore: boolean;
   /** The /24 or /64 network that most of these clients come from; `null` where no address is known. */
   readonly network: NetworkClients | null;
-  /** Those that were refused most often, most first. */
-  readonly mostRefused: readonly RefusedClient[];
   /**
    * The lowest limit, in two digits and zeros, that would have refused at most one call in a thousand, and the share that
    * it would have refused; `null` if none of those tried is high enough.
@@ -27,8 +35,14 @@ export interface PolicyReport {
   readonly forgotten: number;
 }
 
-/** What a sentence is made of: a report, with or without the name of the network. */
-export type ToldReport = Omit<PolicyReport, 'network' | 'mostRefused' | 'forgotten' | 'algorithm'> & {
+/** The same, and to whom. */
+export interface PolicyReport extends PolicySummary {
+  /** Those that were refused most often, most first. */
+  readonly mostRefused: readonly RefusedClient[];
+}
+
+/** What a sentence is made of: a summary, with or without the name of the network. */
+export type ToldReport = Omit<PolicySummary, 'policy' | 'network' | 'forgotten' | 'algorithm'> & {
   readonly network: { readonly network?: string; readonly clients: number } | null;
 };
 

@@ -3,7 +3,7 @@ import { decide } from '../algorithms/counter.js';
 import type { Policy } from '../contracts/policy.js';
 import { formatRate } from '../policies/rate.js';
 import { type LadderTrack, LimitLadder, newTrack } from './limit-ladder.js';
-import type { PolicyReport } from './policy-report.js';
+import type { PolicyReport, PolicySummary } from './policy-report.js';
 import { RecentKeys } from './recent-keys.js';
 import { RefusedClients } from './refused-clients.js';
 
@@ -70,6 +70,11 @@ export class PolicyTrial {
   }
 
   report(): PolicyReport {
+    return { ...this.summary(), mostRefused: this.clients.top(NAMED) };
+  }
+
+  /** The report without the clients: quick, and nothing in it is a key. */
+  summary(): PolicySummary {
     const { policy, calls, refused, clients, ladder, forgotten } = this;
     const { limit, windowMs, algorithm, name } = policy;
     const gentle = calls === 0 ? undefined : ladder.gentlest;
@@ -83,7 +88,6 @@ export class PolicyTrial {
       clients: clients.count,
       clientsAreMore: clients.areMore,
       network: clients.mainNetwork ?? null,
-      mostRefused: clients.top(NAMED),
       oneInAThousand: gentle === undefined ? null : { ...gentle, rate: formatRate({ limit: gentle.limit, windowMs }) },
       forgotten,
     };

@@ -1,16 +1,5 @@
 import { networkOf } from '../policies/key-pattern.js';
-
-/** Clients of one network: a /24 of IPv4, a /64 of IPv6. */
-export interface NetworkClients {
-  readonly network: string;
-  readonly clients: number;
-}
-
-/** A client that was refused. */
-export interface RefusedClient {
-  readonly key: string;
-  readonly refused: number;
-}
+import type { NetworkClients, RefusedClient } from './policy-report.js';
 
 /** Who was refused, and from which networks, in bounded memory. */
 export class RefusedClients {

@@ -5,6 +5,8 @@ export interface Output {
   /** Whether people look at it, and it can be drawn anew. */
   readonly isTerminal: boolean;
   write(text: string): void;
+  /** For what went wrong. */
+  complain(text: string): void;
 }
 
 /** Prints what was found: for people, or as one JSON value. */

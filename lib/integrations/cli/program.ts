@@ -2,12 +2,14 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { storedKeys } from '../../limiter/bounded-key.js';
 import type { Policy } from '../../contracts/policy.js';
 import { inMilliseconds } from '../../policies/duration.js';
-import { type CounterSource, sourceOf } from './counter-source.js';
+import type { CounterSource } from './counter-source.js';
 import { checkHealth } from './health.command.js';
 import { inspectKey, resetKey } from './key.commands.js';
 import { policiesOf, policiesOfFile } from './known-policies.js';
 import { logKey } from './log-keys.js';
+import { sourceOf } from './open-source.js';
 import type { Output } from './output.js';
+import { printableLines } from './terminal.js';
 import { simulate } from './simulate.command.js';
 import { topForever, topOnce } from './top.command.js';
 
@@ -36,6 +38,10 @@ export function makeProgram(version: string, output: Output, signal: AbortSignal
     .description('Looks at the counters of nestjs-floodgate, and tries policies on access logs.')
     .version(version)
     .exitOverride()
+    .configureOutput({
+      writeOut: (text) => output.write(text),
+      writeErr: (text) => output.complain(printableLines(text)),
+    })
     .showHelpAfterError('(see floodgate --help)');
 
   withStore(withPolicies(program.command('top')))
