@@ -31,7 +31,8 @@ export function policiesOf(text: string): readonly Policy[] {
 export async function policiesOfFile(path: string): Promise<readonly Policy[]> {
   try {
     const document = await filePolicyStore({ path }).read();
-    const entries = Object.entries(document?.policies ?? {});
+    if (document === undefined) throw wrongUse(`--policies ${path}: there is no such file, or nothing is in it.`);
+    const entries = Object.entries(document.policies ?? {});
     return entries.flatMap(([name, policy]) =>
       compiled(
         `--policies ${path}`,

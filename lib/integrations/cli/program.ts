@@ -3,6 +3,7 @@ import { storedKeys } from '../../limiter/bounded-key.js';
 import type { Policy } from '../../contracts/policy.js';
 import { inMilliseconds } from '../../policies/duration.js';
 import type { CounterSource } from './counter-source.js';
+import { wrongUse } from './failures.js';
 import { checkHealth } from './health.command.js';
 import { inspectKey, resetKey } from './key.commands.js';
 import { policiesOf, policiesOfFile } from './known-policies.js';
@@ -65,7 +66,8 @@ export function makeProgram(version: string, output: Output, signal: AbortSignal
     .argument('<key>')
     .action(async (key: string, flags: KeyFlags) => {
       const options = { json: flags.json === true, timeoutMs: flags.timeout, policies: await policiesIn(flags) };
-      await withSource(flags, (source) => inspectKey(source, storedKey(key, flags), options, output));
+      const stored = storedKey(key, flags);
+      await withSource(flags, (source) => inspectKey(source, stored, options, output));
     });
 
   withStore(withPolicies(withKeys(program.command('reset'))))
@@ -74,7 +76,8 @@ export function makeProgram(version: string, output: Output, signal: AbortSignal
     .argument('[policy]', "name or rate, such as login or '5/15m'")
     .action(async (key: string, policy: string | undefined, flags: KeyFlags) => {
       const options = { json: flags.json === true, timeoutMs: flags.timeout, policies: await policiesIn(flags) };
-      await withSource(flags, (source) => resetKey(source, storedKey(key, flags), policy, options, output));
+      const stored = storedKey(key, flags);
+      await withSource(flags, (source) => resetKey(source, stored, policy, options, output));
     });
 
   withStore(program.command('health'))
@@ -167,7 +170,7 @@ async function closing(source: CounterSource, use: () => Promise<void>): Promise
 }
 
 function storedKey(key: string, { hashKeys = false }: KeyFlags): string {
-  if (key === '') throw new InvalidArgumentError('A key is a text that is not empty.');
+  if (key === '') throw wrongUse('A key is a text that is not empty.');
   const secret = process.env['FLOODGATE_KEY_SECRET'];
   return storedKeys(hashKeys && secret !== undefined ? { secret } : hashKeys)(key);
 }
