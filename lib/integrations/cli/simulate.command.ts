@@ -128,14 +128,12 @@ function detailsOf(report: PolicyReport): string {
 }
 
 function logText({ lines, calls, broken, firstBroken, outOfOrder, from, to }: LogReport): string {
-  const whole = (count: number): string => count.toLocaleString('en-US');
+  const counted = (count: number): string => `${count.toLocaleString('en-US')} line${count === 1 ? '' : 's'}`;
   const span = from === null ? '' : `, ${from} to ${to ?? ''}`;
   const first = firstBroken === null ? '' : `, the first is line ${firstBroken.line} of ${printable(firstBroken.file)}`;
   return [
-    `${whole(lines)} lines, ${whole(calls)} calls${span}.`,
-    `${whole(broken)} lines cannot be read${first}.`,
-    ...(outOfOrder > 0
-      ? [`${whole(outOfOrder)} lines are out of order and count at the time of the line before.`]
-      : []),
+    `${counted(lines)}, ${calls.toLocaleString('en-US')} calls${span}.`,
+    `${counted(broken)} could not be read${first}.`,
+    ...(outOfOrder > 0 ? [`${counted(outOfOrder)} out of order: each counts at the time of the line before.`] : []),
   ].join(' ');
 }
