@@ -6,7 +6,9 @@ import { build } from 'esbuild';
 
 const root = new URL('../', import.meta.url);
 const folder = new URL('dist/cli/', root);
-const { peerDependencies } = JSON.parse(await readFile(new URL('package.json', root), 'utf8'));
+/** @type {unknown} */
+const manifest = JSON.parse(await readFile(new URL('package.json', root), 'utf8'));
+const { peerDependencies } = /** @type {{ peerDependencies: Record<string, string> }} */ (manifest);
 
 await rm(folder, { recursive: true, force: true });
 const { metafile } = await build({

@@ -10,6 +10,11 @@ import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { generateLog } from '../test/simulate/generated-log.js';
 
+/**
+ * What the command prints, as far as it is looked at.
+ * @typedef {{ log: { lines: number, broken: number }, policies: { calls: number, refused: number, clients: number, network: { clients: number } | null, oneInAThousand: { limit: number } | null }[] }} Simulated
+ */
+
 const CLI = fileURLToPath(new URL('../dist/cli/floodgate.js', import.meta.url));
 const MOST_SECONDS = 20;
 const TELL_MEMORY = 'data:text/javascript,process.on("exit",()=>process.send(process.resourceUsage()))';
@@ -22,15 +27,16 @@ try {
     const path = join(folder, `${lines}.log`);
     const known = await generateLog(path, lines);
     const { seconds, cpuSeconds, mebibytes, report } = await simulated(path);
-    const [policy] = report.policies;
+    const { log, policies } = /** @type {Simulated} */ (report);
+    const [policy] = policies;
     const found = {
-      lines: report.log.lines,
-      broken: report.log.broken,
-      calls: policy.calls,
-      refused: policy.refused,
-      clients: policy.clients,
-      fromOneNetwork: policy.network.clients,
-      oneInAThousand: policy.oneInAThousand.limit,
+      lines: log.lines,
+      broken: log.broken,
+      calls: policy?.calls,
+      refused: policy?.refused,
+      clients: policy?.clients,
+      fromOneNetwork: policy?.network?.clients,
+      oneInAThousand: policy?.oneInAThousand?.limit,
     };
     const right = isDeepStrictEqual(found, known);
     if (!right) console.error('The answer is', known);
@@ -65,6 +71,6 @@ async function simulated(/** @type {string} */ path) {
     seconds: rounded((performance.now() - startedMs) / 1_000),
     cpuSeconds: rounded(((usage?.userCPUTime ?? 0) + (usage?.systemCPUTime ?? 0)) / 1e6),
     mebibytes: Math.round((usage?.maxRSS ?? 0) / 1_024),
-    report: JSON.parse(text),
+    report: /** @type {unknown} */ (JSON.parse(text)),
   };
 }

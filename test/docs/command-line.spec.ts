@@ -74,8 +74,9 @@ it('the page of the command line prints what it says', async () => {
   const app = (await Test.createTestingModule({ imports: [module] }).compile()).createNestApplication();
   await app.init();
   const service = app.get(BackendService);
-  const consume = async (key: string, names: string[], cost: number): Promise<void> =>
-    void (await service.consume(key, names, { cost }));
+  const consume = async (key: string, names: string[], cost: number): Promise<void> => {
+    await service.consume(key, names, { cost });
+  };
   await consume('user:42', ['login'], 3);
   await consume('user:42', ['api', 'tokens'], 4);
   await consume('ip:203.0.113.9', ['login'], 5);

@@ -11,7 +11,7 @@ process.once('SIGINT', () => ended.abort());
 process.stdout.on('error', () => process.exit(0));
 
 const output = {
-  isTerminal: process.stdout.isTTY === true,
+  isTerminal: process.stdout.isTTY,
   write: (text: string) => void process.stdout.write(text),
   complain: (text: string) => void process.stderr.write(text),
 };

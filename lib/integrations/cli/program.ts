@@ -134,7 +134,7 @@ const withPolicies = (command: Command): Command =>
     .option(
       '--policy <[name=]rate>',
       "a policy: '100/m', 'login=5/15m', 'api=100/m,token-bucket,burst=20' (may be repeated)",
-      (text: string, before: readonly string[] = []) => [...before, text],
+      (text: string, before: readonly string[] | undefined) => [...(before ?? []), text],
     )
     .option('--policies <file>', 'policies of a file, as filePolicyStore reads it');
 
