@@ -9,6 +9,9 @@ export interface StoredSubject {
   readonly counters: readonly StoredCounter[];
 }
 
+/** @param nowMs the store's clock, ms since the epoch */
+export type TakeSubject = (subject: StoredSubject, nowMs: number) => void;
+
 /** What a look at a store found. */
 export interface Scan {
   /** Keys looked at. */
@@ -31,8 +34,8 @@ export interface CounterSource {
   counterId(policy: { readonly id: string; readonly algorithm: AlgorithmName }): string;
   /** The counters of one key; none: there is no such key. */
   read(key: string): Promise<StoredSubject & { readonly nowMs: number }>;
-  /** Looks at keys, at most so many, a part at a time. */
-  scan(most: number, take: (subject: StoredSubject) => void): Promise<Scan>;
+  /** Looks at keys, at most so many, a part at a time; hands over the counters of each as of one time. */
+  scan(most: number, take: TakeSubject): Promise<Scan>;
   /** Removes all counters of a key. */
   remove(key: string): Promise<void>;
   close(): Promise<void>;

@@ -4,7 +4,14 @@ import { postgresBackend } from '../../backends/postgres/postgres.backend.js';
 import { storedCounters } from '../../backends/postgres/stored-counters.js';
 import { type TableNames, tableNames } from '../../backends/postgres/table-names.js';
 import type { Backend } from '../../contracts/backend.js';
-import { type CounterSource, placeOf, type Scan, type SourceOptions, type StoredSubject } from './counter-source.js';
+import {
+  type CounterSource,
+  placeOf,
+  type Scan,
+  type SourceOptions,
+  type StoredSubject,
+  type TakeSubject,
+} from './counter-source.js';
 import { unreachable, wrongUse } from './failures.js';
 
 /** Rows that are fetched at a time. */
@@ -52,7 +59,7 @@ export class PostgresSource implements CounterSource {
   }
 
   /** In the order of the keys, a page at a time: no transaction stays open. */
-  async scan(most: number, take: (subject: StoredSubject) => void): Promise<Scan> {
+  async scan(most: number, take: TakeSubject): Promise<Scan> {
     const nowMs = await this.nowMs();
     let scanned = 0;
     let last = '';
@@ -60,7 +67,7 @@ export class PostgresSource implements CounterSource {
       const page = Math.min(PAGE, most - scanned);
       const rows = await this.rows(`subject > $1 ORDER BY subject LIMIT ${page}`, [last]);
       for (const { subject, counters } of rows) {
-        take({ key: keyOfSubject(subject), counters: storedCounters(counters, nowMs) });
+        take({ key: keyOfSubject(subject), counters: storedCounters(counters, nowMs) }, nowMs);
         last = subject;
       }
       scanned += rows.length;

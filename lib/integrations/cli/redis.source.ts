@@ -4,7 +4,14 @@ import { storageId } from '../../backends/redis/limiter.script.js';
 import { storedCounters } from '../../backends/redis/stored-counters.js';
 import { subjectKey, subjectOfKey } from '../../backends/redis/subject-key.js';
 import type { Backend } from '../../contracts/backend.js';
-import { type CounterSource, placeOf, type Scan, type SourceOptions, type StoredSubject } from './counter-source.js';
+import {
+  type CounterSource,
+  placeOf,
+  type Scan,
+  type SourceOptions,
+  type StoredSubject,
+  type TakeSubject,
+} from './counter-source.js';
 import { unreachable } from './failures.js';
 
 /** Keys that one SCAN looks at. */
@@ -50,7 +57,7 @@ export class RedisSource implements CounterSource {
   }
 
   /** By SCAN, which keeps the server free for others; KEYS would stop it. */
-  async scan(most: number, take: (subject: StoredSubject) => void): Promise<Scan> {
+  async scan(most: number, take: TakeSubject): Promise<Scan> {
     const nowMs = await this.nowMs();
     const pattern = `${this.keyPrefix.replaceAll(/[\\*?[\]]/g, '\\$&')}{*}`;
     const seen = new Set<string>();
@@ -77,7 +84,7 @@ export class RedisSource implements CounterSource {
     return Promise.resolve();
   }
 
-  private async takeOne(name: string, nowMs: number, take: (subject: StoredSubject) => void): Promise<void> {
+  private async takeOne(name: string, nowMs: number, take: TakeSubject): Promise<void> {
     const key = subjectOfKey(this.keyPrefix, name);
     if (key === undefined) return;
     // What another program keeps under the prefix is none of ours.
@@ -86,7 +93,7 @@ export class RedisSource implements CounterSource {
       throw error;
     });
     const counters = value === null ? undefined : storedCounters(value, nowMs);
-    if (counters !== undefined) take({ key, counters });
+    if (counters !== undefined) take({ key, counters }, nowMs);
   }
 
   private async nowMs(): Promise<number> {

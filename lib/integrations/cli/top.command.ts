@@ -25,13 +25,12 @@ export interface TopReport {
 /** Looks at the counters of a store, and keeps the most used. */
 export async function readTop(source: CounterSource, options: TopOptions): Promise<TopReport> {
   const known = knownPolicies(source, options.policies);
-  const { nowMs } = await source.read(' ');
   let best: CounterView[] = [];
   const cut = (): void => {
     best = best.sort(byUse).slice(0, options.count);
   };
-  const { scanned, isComplete } = await source.scan(options.scan, ({ key, counters }) => {
-    for (const counter of counters) best.push(viewOf(key, counter, known, nowMs));
+  const { scanned, isComplete, nowMs } = await source.scan(options.scan, ({ key, counters }, atMs) => {
+    for (const counter of counters) best.push(viewOf(key, counter, known, atMs));
     if (best.length > options.count * 10 + 1_000) cut();
   });
   cut();
