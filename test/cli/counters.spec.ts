@@ -6,6 +6,7 @@ import { type Backend, BackendService, type PolicyInput, RateLimitModule } from 
 import { postgresBackend } from 'nestjs-floodgate/postgres';
 import { redisBackend } from 'nestjs-floodgate/redis';
 import type { TopReport } from '../../lib/integrations/cli/top.command.js';
+import { eventually } from '../support/eventually.js';
 import { PostgresServer } from '../support/postgres-server.js';
 import { RedisServer } from '../support/redis-server.js';
 import { floodgate, floodgateJson, floodgateUntil } from './command-line.js';
@@ -144,6 +145,15 @@ describe.each(STORES)('the command line on %s', (name, start) => {
       [null, 'sliding-log', 3_600_000, 3, null, null],
     ]);
     expect(counters.every(({ resetAfterMs }) => resetAfterMs > 0 && resetAfterMs <= 7_200_000)).toBe(true);
+  });
+
+  it('leaves out a counter that is over, beside one that is not', async () => {
+    await counting(store.backend(), (service) => service.consume('user:brief', ['login', { rate: '9/20ms' }]));
+    const left = async (): Promise<unknown> =>
+      (await floodgateJson<{ counters: Counters }>('inspect', 'user:brief', ...store.flags)).counters;
+    await eventually(async () => ((await left()) as Counters).length === 1, { what: 'the short window is over' });
+    expect(await left()).toMatchObject([{ windowMs: 900_000, used: 1 }]);
+    await floodgate('reset', 'user:brief', ...store.flags);
   });
 
   it('knows what a policy is called that was given to BackendService, and a rate', async () => {

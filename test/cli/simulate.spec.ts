@@ -85,9 +85,9 @@ describe('floodgate simulate', () => {
   });
 
   it('lets no time step back, and says so', async () => {
-    await writeFile(fileOf('late.log'), lineOf('192.0.2.1', 30) + lineOf('192.0.2.1', 10) + lineOf('192.0.2.1', 30));
+    await writeFile(fileOf('late.log'), lineOf('192.0.2.1', 30) + lineOf('192.0.2.1', 10) + lineOf('192.0.2.1', 20));
     const { log } = await floodgateJson<Simulated>('simulate', fileOf('late.log'), '--policy', '1/m');
-    expect(log).toMatchObject({ outOfOrder: 1, from: '2026-11-26T18:00:30.000Z', to: '2026-11-26T18:00:30.000Z' });
+    expect(log).toMatchObject({ outOfOrder: 2, from: '2026-11-26T18:00:30.000Z', to: '2026-11-26T18:00:30.000Z' });
   });
 
   it('counts what it cannot read, however long or strange', async () => {

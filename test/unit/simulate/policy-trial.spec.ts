@@ -103,6 +103,27 @@ describe('a trial of a policy', () => {
     },
   );
 
+  it.each<PolicyOptions>([
+    { rate: '10/2s' },
+    { rate: '10/2s', algorithm: 'fixed-window' },
+    { rate: '10/2s', blockFor: '3s' },
+  ])('finds it where that limit refuses some calls, which are then charged to nobody: %j', (options) => {
+    const policy = policyOf(options);
+    // Two clients that are now fast and now slow, among many calls of others.
+    const calls = Array.from({ length: 9_000 }, (_, index): Call => {
+      const isBusy = index % 10 < 2;
+      const paceMs = 20 + 60 * Math.abs(Math.sin(index / 700));
+      return {
+        key: isBusy ? `busy${index % 2}` : `quiet${index}`,
+        atMs: 1_700_000_000_000 + Math.floor(index * paceMs),
+      };
+    }).sort((one, other) => one.atMs - other.atMs);
+    const found = tried(policy, calls).report().oneInAThousand;
+    expect(found?.limit).toBe(lowestLimit(policy, calls, DIGITS));
+    expect(found?.share).toBeGreaterThan(0);
+    expect(found?.share).toBe(refusedBy({ ...policy, limit: found!.limit, burst: found!.limit }, calls) / calls.length);
+  });
+
   it('lets one call in a thousand be refused, and not two', () => {
     const policy = policyOf({ rate: '10/m', algorithm: 'fixed-window' });
     const calls = (burst: number): Call[] => [
