@@ -4,6 +4,9 @@ const OPTIONAL = '^lib/(backends/(?!memory/|file/)[^/]+|integrations/[^/]+|testi
 /** Sources of the dashboard's page: a script bundles them, with what they import, into a module. */
 const PAGE = '^lib/integrations/dashboard/page/(?!page\\.generated)';
 
+/** The command line: a script bundles it with the libraries that only it needs. It asks every store. */
+const COMMAND_LINE = '^lib/integrations/cli/';
+
 /** The stages of a request's way, outermost first: a stage may import those after it and none before. */
 const STAGES = ['guard', 'transports', 'limiter', 'breaker', 'backends', 'policies', 'algorithms', 'contracts'];
 
@@ -46,6 +49,13 @@ export default {
       to: { path: '^lib/', pathNot: '^lib/(observe|contracts)/' },
     },
     {
+      name: 'trials-know-policies-and-algorithms-only',
+      comment: 'What policies would refuse is computed, for the command line and the dashboard alike.',
+      severity: 'error',
+      from: { path: '^lib/simulate/' },
+      to: { path: '^lib/', pathNot: '^lib/(simulate|policies|algorithms|contracts)/' },
+    },
+    {
       name: 'limiter-knows-no-store-but-memory',
       severity: 'error',
       from: { path: '^lib/limiter/' },
@@ -68,7 +78,7 @@ export default {
     {
       name: 'an-optional-entry-knows-no-other',
       severity: 'error',
-      from: { path: '^lib/(backends|integrations)/([^/]+)/' },
+      from: { path: '^lib/(backends|integrations)/([^/]+)/', pathNot: COMMAND_LINE },
       to: { path: '^lib/(backends/(?!memory/|file/)[^/]+|integrations/[^/]+)/', pathNot: '^lib/$1/$2/' },
     },
     {
@@ -87,14 +97,21 @@ export default {
     {
       name: 'no-dead-file',
       severity: 'error',
-      from: { path: '^lib/.*index\\.ts$' },
-      to: { path: '^lib/', pathNot: ['index\\.ts$', PAGE], reachable: false },
+      from: { path: ['^lib/.*index\\.ts$', `${COMMAND_LINE}main\\.ts$`] },
+      to: { path: '^lib/', pathNot: ['index\\.ts$', PAGE, COMMAND_LINE], reachable: false },
     },
     {
       name: 'lib-needs-declared-peers-only',
       severity: 'error',
-      from: { path: '^lib/', pathNot: PAGE },
+      from: { path: '^lib/', pathNot: [PAGE, COMMAND_LINE] },
       to: { dependencyTypesNot: ['local', 'core', 'npm', 'npm-peer', 'npm-optional'], path: 'node_modules' },
+    },
+    {
+      name: 'the-command-line-stands-alone',
+      comment: 'It is bundled and no entry point: what the package exports must not lead to it.',
+      severity: 'error',
+      from: { path: '^lib/', pathNot: COMMAND_LINE },
+      to: { path: COMMAND_LINE },
     },
     {
       name: 'no-unknown-import',

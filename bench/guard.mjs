@@ -10,9 +10,9 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
-const ROUNDS = 25;
-const WARM_UP = 6;
-const REQUESTS = 2_000;
+const ROUNDS = 100;
+const WARM_UP = 30;
+const REQUESTS = 400;
 const CONNECTIONS = 8;
 const LIMIT_PERCENT = { nobody: 3, metrics: 8, page: 10 };
 const CONTENDERS = ['bare', ...Object.keys(LIMIT_PERCENT)];

@@ -62,28 +62,29 @@ export class RateLimitEvents {
 
   /** @internal */
   emit(event: ObservedEvent, charges: readonly Charge[] = NONE): void {
-    for (const observer of this.observers) this.tell(event, () => observer(event, charges));
+    for (const observer of this.observers) this.tell(observer, event, charges);
     if (event.kind === 'decision') {
       if (this.listeners.length > 0 || DECISIONS.hasSubscribers) this.publish(withKeyHash(event, charges));
       return;
     }
-    if (event.kind !== 'backend-call') for (const watcher of this.watchers) this.tell(event, () => watcher(event));
+    if (event.kind !== 'backend-call') for (const watcher of this.watchers) this.tell(watcher as Observer, event, NONE);
     this.publish(event);
   }
 
   private publish(event: RateLimitEvent): void {
     if (event.kind === 'decision') DECISIONS.publish(event);
     else if (event.kind === 'breaker-transition') BREAKERS.publish(event);
-    for (const listener of this.listeners) this.tell(event, () => listener(event));
+    for (const listener of this.listeners) this.tell(listener as Observer, event, NONE);
   }
 
-  private tell({ kind }: ObservedEvent, listen: () => unknown): void {
+  /** @param charges none for those from outside: they hold keys */
+  private tell(listener: Observer, event: ObservedEvent, charges: readonly Charge[]): void {
     try {
       // An async function may stand in for one that returns nothing.
-      const result = listen();
-      if (isPromise(result)) result.then(undefined, (error: unknown) => this.complain(kind, error));
+      const result: unknown = listener(event, charges);
+      if (isPromise(result)) result.then(undefined, (error: unknown) => this.complain(event.kind, error));
     } catch (error) {
-      this.complain(kind, error);
+      this.complain(event.kind, error);
     }
   }
 

@@ -78,6 +78,8 @@ describe.each(platforms)('the page on %s', (platform) => {
     await cell(page, 'policies', 'books', 'Allowed').filter({ hasText: '3' }).waitFor(PATIENCE);
     await cell(page, 'policies', 'books', 'Limited').filter({ hasText: '2' }).waitFor(PATIENCE);
     await cell(page, 'shadow', 'tried', 'Would refuse').filter({ hasText: '1' }).waitFor(PATIENCE);
+    const sentence = 'It would have refused 50 % of 2 calls: 1 call of 1 client; 2/m would refuse none.';
+    await cell(page, 'shadow', 'tried', 'If it enforced').filter({ hasText: sentence }).waitFor(PATIENCE);
     await cell(page, 'keys', 'books', 'Refused lately').filter({ hasText: '2' }).waitFor(PATIENCE);
     // Nobody's key is readable.
     expect(await page.content()).not.toContain('ann');

@@ -94,6 +94,17 @@ describe('a Prometheus that scrapes the sample', () => {
     );
     expect(await valueOf('floodgate_breaker_state{breaker="backend:redis",state="closed"}')).toBe(0);
     expect(await valueOf('sum(floodgate_requests_total{result="failed_open"})')).toBeGreaterThan(0);
+    const outage = await MetricsPage.of(`${app.url}/metrics`);
+    const total = (name: string, labels: RegExp): number =>
+      Object.entries(outage.series(`floodgate_${name}`)).reduce(
+        (sum, [series, value]) => sum + (labels.test(series) ? value : 0),
+        0,
+      );
+    expect(total('backend_up', /"redis"/)).toBe(0);
+    expect(total('backend_failures_total', /"redis"/)).toBeGreaterThan(0);
+    expect(total('backend_call_duration_seconds_count', /"redis".*"consume".*"failure"/)).toBeGreaterThan(0);
+    expect(total('backend_call_duration_seconds_count', /"redis".*"consume".*"success"/)).toBeGreaterThan(0);
+    expect(total('breaker_transitions_total', /"backend:redis",to="open"/)).toBeGreaterThan(0);
 
     await redis.restart();
     await eventually(
@@ -103,6 +114,9 @@ describe('a Prometheus that scrapes the sample', () => {
       },
       { what: 'Prometheus knows of its end', timeoutMs: 20_000 },
     );
+    const after = await MetricsPage.of(`${app.url}/metrics`);
+    expect(after.value('floodgate_breaker_state{breaker="backend:redis",state="closed"}')).toBe(1);
+    expect(after.value('floodgate_breaker_transitions_total{breaker="backend:redis",to="closed"}')).toBeGreaterThan(0);
 
     for (const { targets } of BOARD.panels) {
       for (const { expr } of targets) {

@@ -1,6 +1,7 @@
-import { cp, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { cp, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { mustRun, run } from './command.js';
+import { mustRun, type Outcome, run } from './command.js';
 import { InstalledProject, packed, temporary } from './installed-project.js';
 import { RedisServer } from '../support/redis-server.js';
 
@@ -91,9 +92,12 @@ describe('the tarball', () => {
     const beside = files.map((file) => file.replace(/^package\//, '')).filter((file) => !file.startsWith('dist/'));
     expect(beside.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']);
     const strange = files.filter(
-      (file) => file.includes('/dist/') && !/\/dist\/(esm|cjs)\/.*(\.js|\.d\.ts|\.json)$/.test(file),
+      (file) =>
+        file.includes('/dist/') &&
+        !/\/dist\/((esm|cjs)\/.*(\.js|\.d\.ts|\.json)|cli\/[\w.-]+\.js|cli\/licences\.txt)$/.test(file),
     );
     expect(strange).toEqual([]);
+    expect(files).toContain('package/dist/cli/licences.txt');
   });
 
   test('is clean for publint', async () => {
@@ -121,6 +125,33 @@ describe('on Nest 12 without ioredis and terminus', () => {
     ['require', 'cjs', `require('nestjs-floodgate');`],
   ] as const)('the core loads by %s', async (_, kind, source) => {
     await expect(project.script(kind, source)).resolves.toEqual({ code: 0, output: '' });
+  });
+
+  test('nothing was installed with it', async () => {
+    const { dependencies } = JSON.parse(
+      await readFile(join(project.directory, 'node_modules/nestjs-floodgate/package.json'), 'utf8'),
+    ) as { dependencies?: object };
+    expect(dependencies).toBeUndefined();
+    expect(existsSync(join(project.directory, 'node_modules/commander'))).toBe(false);
+    expect(existsSync(join(project.directory, 'node_modules/cli-table3'))).toBe(false);
+  });
+
+  test('the command line runs, and names the driver that is missing', async () => {
+    await project.write('access.log', '192.0.2.1 - - [26/Nov/2026:18:05:09 +0000] "GET / HTTP/1.1" 200 1\n');
+    const floodgate = (...words: string[]): Promise<Outcome> =>
+      run(project.directory, 'npx', '--no-install', 'floodgate', ...words);
+    expect(await floodgate('simulate', 'access.log', '--policy', '100/m')).toMatchObject({
+      code: 0,
+      output: expect.stringContaining('100/m would have refused 0 % of 1 call'),
+    });
+    expect(await floodgate('--version')).toEqual({ code: 0, output: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+    for (const [url, driver] of [
+      ['redis://127.0.0.1:1', 'ioredis'],
+      ['postgres://127.0.0.1:1/x', 'pg'],
+    ] as const) {
+      const output = `The package ${driver} is not installed: npm install ${driver}.\n`;
+      expect(await floodgate('top', '--url', url)).toEqual({ code: 2, output });
+    }
   });
 
   test('an entry point that needs a missing package names it', async () => {
@@ -183,6 +214,13 @@ describe.each([
     ['require', 'cjs', `entries.forEach((entry) => require(entry));`],
   ] as const)('every entry point loads by %s', async (_, kind, source) => {
     await expect(project.script(kind, PRELUDE + source)).resolves.toEqual({ code: 0, output: '' });
+  });
+
+  test('the command line finds both drivers', async () => {
+    for (const url of ['redis://127.0.0.1:1', 'postgres://127.0.0.1:1/x']) {
+      const { code, output } = await run(project.directory, 'npx', '--no-install', 'floodgate', 'health', '--url', url);
+      expect([code, output]).toEqual([2, expect.stringContaining('ECONNREFUSED')]);
+    }
   });
 
   test('there is one copy, whether imported or required', async () => {

@@ -102,13 +102,17 @@ function algorithmNumber({ algorithm, name }: Policy): number {
  * Names a counter in its row: 64 bits of a hash. The algorithm is part of it, since states of two algorithms must never
  * be mistaken for each other.
  */
-const counterId = ({ id, algorithm }: Policy): string =>
+export const counterId = ({ id, algorithm }: Pick<Policy, 'id' | 'algorithm'>): string =>
   String(createHash('sha256').update(`${algorithm}\0${id}`).digest().readBigInt64BE());
 
 /** What a database may be unable to hold, whatever its encoding; and `%`, which begins an escape. */
 const SPECIAL = /[^ -$&-~]/g;
 
 /** A key as printable ASCII. No two keys become the same. */
-const subjectOf = (key: string): string => key.replace(SPECIAL, escaped);
+export const subjectOf = (key: string): string => key.replace(SPECIAL, escaped);
 
 const escaped = (character: string): string => `%${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+
+/** The key of a row. */
+export const keyOfSubject = (subject: string): string =>
+  subject.replace(/%([0-9a-f]{4})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));

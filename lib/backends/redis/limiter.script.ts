@@ -12,7 +12,7 @@ export const LIMITER: Script = {
 };
 
 /** By what letter the script knows an algorithm: a capital one where a log follows the counter. */
-const LETTERS: Readonly<Record<AlgorithmName, string>> = {
+export const LETTERS: Readonly<Record<AlgorithmName, string>> = {
   'fixed-window': 'f',
   'sliding-window': 's',
   'token-bucket': 'b',
@@ -141,5 +141,5 @@ function borders(policy: Policy, clock: () => number): string {
  * Names a counter in its key, always as long: the letter of its algorithm, since states of two algorithms must never be
  * mistaken for each other, and 54 bits of a hash of the policy's id.
  */
-const storageId = ({ id, algorithm }: Policy): string =>
+export const storageId = ({ id, algorithm }: Pick<Policy, 'id' | 'algorithm'>): string =>
   LETTERS[algorithm] + createHash('sha256').update(id).digest('base64url').slice(0, 9);

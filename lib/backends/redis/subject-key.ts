@@ -13,3 +13,11 @@ export function subjectKey(keyPrefix: string, subject: string): string {
 }
 
 const escaped = (character: string): string => `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
+
+/** The subject of a Redis key; `undefined` if it is no key of the limiter. */
+export function subjectOfKey(keyPrefix: string, key: string): string | undefined {
+  if (!key.startsWith(`${keyPrefix}{`) || !key.endsWith('}')) return undefined;
+  return key
+    .slice(keyPrefix.length + 1, -1)
+    .replace(/%(D[89A-F][0-9A-F]{2}|25|7B|7D)/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
+}

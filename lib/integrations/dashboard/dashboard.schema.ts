@@ -17,6 +17,25 @@ export interface DashboardPolicy {
   readonly limited: DashboardSeries;
   /** Calls that a shadow policy would have refused. */
   readonly shadowLimited: DashboardSeries;
+  /** Of a shadow policy: what it would have refused, and which limit would refuse less; else `null`. */
+  readonly trial: DashboardTrial | null;
+}
+
+/** What a shadow policy would have refused, since it was first seen or last changed, in this process. */
+export interface DashboardTrial {
+  /** Such as `100/m`. */
+  readonly rate: string;
+  readonly calls: number;
+  readonly refused: number;
+  /** Refused calls of all, 0 to 1. */
+  readonly share: number;
+  /** Keys that were refused; at most 10,000 are told apart. */
+  readonly clients: number;
+  readonly clientsAreMore: boolean;
+  /** How many of them come from one /24 or /64 network; its name only with `showKeys`. `null`: no address is known. */
+  readonly network: { readonly network?: string; readonly clients: number } | null;
+  /** The lowest limit, in two digits and zeros, that would have refused at most one call in a thousand. */
+  readonly oneInAThousand: { readonly limit: number; readonly rate: string; readonly share: number } | null;
 }
 
 /** Calls that nobody counted, by reason. */

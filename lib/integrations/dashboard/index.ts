@@ -7,6 +7,7 @@ export type {
   DashboardPolicy,
   DashboardSeries,
   DashboardState,
+  DashboardTrial,
   DashboardUncounted,
 } from './dashboard.schema.js';
 export { RateLimitDashboardModule } from './rate-limit-dashboard.module.js';

@@ -1,6 +1,7 @@
 import type { CircuitBreakerStatus } from '../../contracts/breaker.js';
 import type { Policy } from '../../contracts/policy.js';
 import { hashOfKey } from '../../observe/decision-event.js';
+import type { PolicySummary } from '../../simulate/policy-report.js';
 import { BREAKER_STATES, OTHER, seriesOf } from '../metric-labels.js';
 import type { ObservedApplication } from '../observed-application.js';
 import type { DashboardSettings } from './dashboard.options.js';
@@ -10,6 +11,7 @@ import type {
   DashboardKey,
   DashboardPolicy,
   DashboardState,
+  DashboardTrial,
 } from './dashboard.schema.js';
 import { BackendHistory, type PolicyHistory, type TrafficHistory } from './traffic.history.js';
 
@@ -35,6 +37,7 @@ export class StateReader {
     const nowMs = this.clock();
     const { buckets, policies, uncounted } = this.history;
     const read = buckets.last(nowMs, count);
+    const trials = this.history.shadows.summaries();
     return {
       version: 1,
       nowMs,
@@ -45,7 +48,7 @@ export class StateReader {
       actions: this.settings.actions,
       showKeys: this.settings.showKeys,
       buckets: read.map((bucket) => buckets.startOf(bucket)),
-      policies: [...policies].map(([name, history]) => policyOf(name, history, read)),
+      policies: [...policies].map(([name, history]) => policyOf(name, history, read, this.trialOf(trials.get(name)))),
       uncounted: [...uncounted].map(([reason, { total, series }]) => ({ reason, total, calls: series.read(read) })),
       backends: this.application.decider.guards.map(({ name }) => this.backendOf(name, read, nowMs)),
       breakers: this.breakers(nowMs),
@@ -55,6 +58,14 @@ export class StateReader {
         return { policy: policy.name, keyHash: hashOfKey(key), ...shown, limited, atMostOver, lastMs };
       }),
     };
+  }
+
+  /** What is told of a trial: no client, and no network unless keys are readable. */
+  private trialOf(summary: PolicySummary | undefined): DashboardTrial | null {
+    if (summary === undefined) return null;
+    const { rate, calls, refused, share, clients, clientsAreMore, network, oneInAThousand } = summary;
+    const shown = network === null || this.settings.showKeys ? network : { clients: network.clients };
+    return { rate, calls, refused, share, clients, clientsAreMore, network: shown, oneInAThousand };
   }
 
   private backendOf(name: string, read: readonly number[], nowMs: number): DashboardBackend {
@@ -90,7 +101,12 @@ export class StateReader {
   }
 }
 
-function policyOf(name: string, history: PolicyHistory, read: readonly number[]): DashboardPolicy {
+function policyOf(
+  name: string,
+  history: PolicyHistory,
+  read: readonly number[],
+  trial: DashboardTrial | null,
+): DashboardPolicy {
   const { allowed, limited, shadowLimited, known } = history;
   const policies = [...known.values()];
   return {
@@ -101,6 +117,7 @@ function policyOf(name: string, history: PolicyHistory, read: readonly number[])
     allowed: allowed.series.read(read),
     limited: limited.series.read(read),
     shadowLimited: shadowLimited.series.read(read),
+    trial,
   };
 }
 

@@ -8,6 +8,7 @@ import { eachResult, NO_POLICY, type RequestResult } from '../decision-results.j
 import { CappedNames, seriesOf } from '../metric-labels.js';
 import type { DashboardOutage } from './dashboard.schema.js';
 import { HotKeys } from './hot-keys.js';
+import { ShadowTrials } from './shadow-trials.js';
 import { BucketSeries, TimeBuckets } from './time-buckets.js';
 
 const MOST_POLICIES = 200;
@@ -58,6 +59,7 @@ export type DatedTransition = Omit<BreakerTransition, 'breaker'> & { readonly at
 export class TrafficHistory {
   readonly buckets: TimeBuckets;
   readonly hotKeys: HotKeys;
+  readonly shadows = new ShadowTrials();
   readonly policies = new Map<string, PolicyHistory>();
   readonly uncounted = new Map<RequestResult, Tally>();
   readonly backends = new Map<string, BackendHistory>();
@@ -119,9 +121,14 @@ export class TrafficHistory {
       if (policy === NO_POLICY) return entryOf(this.uncounted, result, () => new Tally()).add(bucket);
       this.tallyOf(policy, result).add(bucket);
     });
-    for (const [index, { policy, key }] of charges.entries()) {
+    for (const [index, { policy, key, cost }] of charges.entries()) {
       this.historyOf(policy.name).meet(policy);
-      if (refuses(decision.policies[index])) this.hotKeys.count(policy, key, nowMs);
+      const status = decision.policies[index];
+      if (refuses(status)) this.hotKeys.count(policy, key, nowMs);
+      // A call that another policy refused is charged to none.
+      if (policy.mode === 'shadow' && status !== undefined && (decision.allowed || !status.allowed)) {
+        this.shadows.observe(policy, { key, cost, atMs: nowMs }, !status.allowed);
+      }
     }
   }
 

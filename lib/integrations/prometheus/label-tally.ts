@@ -1,38 +1,15 @@
-/** A count, and under each further label's value another tally. */
-interface Branch {
-  count: number;
-  readonly next: Map<string, Branch>;
-}
-
-const branch = (): Branch => ({ count: 0, next: new Map() });
+import { LabelTree } from './label-tree.js';
 
 /** Counts by the values of labels. Every request is counted, so it costs less than prom-client's own way. */
 export class LabelTally {
-  private readonly root = branch();
+  private readonly counts = new LabelTree(() => ({ count: 0 }));
 
-  add(...values: readonly string[]): void {
-    let node = this.root;
-    for (const value of values) {
-      let next = node.next.get(value);
-      if (next === undefined) {
-        next = branch();
-        node.next.set(value, next);
-      }
-      node = next;
-    }
-    node.count += 1;
+  add(first: string, second?: string, third?: string): void {
+    this.counts.at(first, second, third).count += 1;
   }
 
   /** All counts, with the values of their labels. */
   entries(): readonly (readonly [values: readonly string[], count: number])[] {
-    return leavesOf(this.root, []);
+    return this.counts.entries().map(([labels, { count }]) => [labels, count]);
   }
-}
-
-function leavesOf(
-  { count, next }: Branch,
-  values: readonly string[],
-): readonly (readonly [readonly string[], number])[] {
-  if (next.size === 0) return count === 0 ? [] : [[values, count]];
-  return [...next].flatMap(([value, node]) => leavesOf(node, [...values, value]));
 }

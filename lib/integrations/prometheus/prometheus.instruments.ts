@@ -38,13 +38,13 @@ export function prometheusInstruments(make: RegisteredMetrics): MetricInstrument
   return {
     request: (policy, result, source) => requests.add(policy, result, source),
     nearLimit: (policy) => nearLimit.add(policy),
-    backendCall: (backend, verb, outcome, seconds) => calls.observe({ backend, verb, outcome }, seconds),
+    backendCall: (backend, verb, outcome, seconds) => calls.observe(seconds, backend, verb, outcome),
     backendFailure: (backend, reason) => failures.inc({ backend, reason }),
     breakerTransition: (breaker, to) => transitions.inc({ breaker, to }),
     evictions: (count) => evictions.inc(count),
     slots: (policy, inUse) => slots.set({ policy }, inUse),
     queueLength: (policy, length) => queue.set({ policy }, length),
-    queueWait: (policy, seconds) => waits.observe({ policy }, seconds),
+    queueWait: (policy, seconds) => waits.observe(seconds, policy),
   };
 }
 

@@ -1,5 +1,6 @@
-import { Counter, Gauge, Histogram } from 'prom-client';
+import { Counter, Gauge, type Histogram } from 'prom-client';
 import { RateLimitConfigurationError } from '../../contracts/errors.js';
+import { LabelHistogram } from './label-histogram.js';
 import { LabelTally } from './label-tally.js';
 import type { MetricsRegistry } from './prometheus.options.js';
 
@@ -46,8 +47,11 @@ export class RegisteredMetrics {
     });
   }
 
-  histogram<L extends string>(name: string, help: string, labelNames: readonly L[], buckets: number[]): Histogram<L> {
-    return new Histogram({ ...this.described(name, help, labelNames), buckets });
+  /** @param bounds upper bounds of the buckets, lowest first */
+  histogram(name: string, help: string, labelNames: readonly string[], bounds: readonly number[]): LabelHistogram {
+    const histogram = new LabelHistogram(this.described(name, help, labelNames), bounds);
+    this.registry.registerMetric(histogram as unknown as Histogram);
+    return histogram;
   }
 
   /** Takes the metrics out of the registry: it may be the application's own, and live longer. */

@@ -11,6 +11,12 @@ export const text = <T>(title: string, textOf: (item: T) => string): Column<T> =
   fill: (cell) => (item) => setText(cell, textOf(item)),
 });
 
+/** A cell that holds a sentence. */
+export const sentence = <T>(title: string, textOf: (item: T) => string): Column<T> => ({
+  ...text(title, textOf),
+  className: 'sentence',
+});
+
 /** A cell that holds a figure. */
 export const figure = <T>(title: string, textOf: (item: T) => string): Column<T> => ({
   ...text(title, textOf),

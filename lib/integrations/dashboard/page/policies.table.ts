@@ -1,5 +1,6 @@
+import { sentenceOf } from '../../../simulate/policy-report.js';
 import type { DashboardPolicy } from '../dashboard.schema.js';
-import { type ButtonDescription, buttons, count, figure, name, picture, text } from './columns.js';
+import { type ButtonDescription, buttons, count, figure, name, picture, sentence, text } from './columns.js';
 import { element, setAttribute } from './dom.js';
 import { duration, share, whole } from './format.js';
 import { TrendPicture } from './pictures.js';
@@ -85,6 +86,7 @@ export const shadowTable = (mayAct: () => boolean): Table<DashboardPolicy> =>
       count('Calls', ({ totals }) => totals.allowed + totals.shadowLimited),
       count('Would refuse', ({ totals }) => totals.shadowLimited),
       figure('Share', ({ totals }) => share(totals.shadowLimited, totals.allowed + totals.shadowLimited)),
+      sentence('If it enforced', ({ trial }) => (trial === null ? '–' : `It ${sentenceOf(trial)}.`)),
       buttons(mayAct, ({ name: policy }) => [shadowButton(policy, false)]),
     ],
   });

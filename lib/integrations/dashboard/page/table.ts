@@ -3,7 +3,7 @@ import { byId, element, KeyedList } from './dom.js';
 /** A column: makes what a cell holds, and answers what updates it. */
 export interface Column<T> {
   readonly title: string;
-  readonly className?: 'name' | 'number' | 'trend' | 'actions';
+  readonly className?: 'name' | 'number' | 'trend' | 'sentence' | 'actions';
   readonly fill: (cell: HTMLElement, item: T) => (item: T) => void;
 }
 

@@ -27,6 +27,9 @@ import {
   RateLimitDashboardModule,
   type RateLimitDashboardOptions,
 } from 'nestjs-floodgate/dashboard';
+import type { Policy, PolicyOptions } from '../../../../lib/contracts/policy.js';
+import { ShadowTrials } from '../../../../lib/integrations/dashboard/shadow-trials.js';
+import { compilePolicy } from '../../../../lib/policies/compiled-policy.js';
 import { eventually } from '../../../support/eventually.js';
 import { type HttpApp, type Platform, platforms, startHttpApp } from '../../../support/http-app.js';
 import { refused, ScriptedBackend } from '../../limiter/failover/scripted-backend.js';
@@ -119,6 +122,39 @@ async function readUntil(
   return text;
 }
 
+describe('the trial of a shadow policy', () => {
+  it('names the network of its clients only where keys are shown', async () => {
+    await using http = await start({ dashboard: { showKeys: true } });
+    for (let time = 0; time < 2; time += 1) await fetch(`${http.url}/tried`);
+    expect((await stateOf(http)).policies[0]!.trial!.network).toEqual({ network: '127.0.0.0/24', clients: 1 });
+  });
+
+  it('begins anew when the policy says something else', async () => {
+    await using http = await start({
+      limits: { policies: { cats: { rate: '2/m', key: 'header:x-cat', mode: 'shadow' } } },
+    });
+    for (let time = 0; time < 3; time += 1) await asCat(http, 'tom');
+    const trial = async (): Promise<unknown> => (await stateOf(http)).policies[0]!.trial;
+    expect(await trial()).toMatchObject({ rate: '2/m', calls: 3, refused: 1 });
+    await http.app.get(RateLimitPolicies).set('cats', { rate: '9/m', mode: 'shadow' });
+    await asCat(http, 'tom');
+    expect(await trial()).toMatchObject({ rate: '9/m', calls: 1, refused: 0 });
+  });
+
+  it('is made of the first twenty policies, and not of slots', () => {
+    const trials = new ShadowTrials();
+    const policyOf = (name: string, options: PolicyOptions): Policy =>
+      compilePolicy('policy', { name, mode: 'shadow', ...options }, () => name).policy;
+    const call = { key: 'user:1', cost: 1, atMs: 1 };
+    trials.observe(policyOf('slots', { limit: 1, algorithm: 'concurrency' }), call, true);
+    for (let index = 0; index < 30; index += 1) trials.observe(policyOf(`p${index}`, { rate: '1/m' }), call, false);
+    trials.observe(policyOf('p3', { rate: '1/m' }), { ...call, cost: 0 }, false);
+    const summaries = trials.summaries();
+    expect([...summaries.keys()]).toEqual(Array.from({ length: 20 }, (_, index) => `p${index}`));
+    expect(summaries.get('p3')).toMatchObject({ calls: 1 });
+  });
+});
+
 describe.each(platforms)('the dashboard on %s', (platform) => {
   it('tells what became of calls, and not of its own', async () => {
     await using http = await start({ platform });
@@ -145,6 +181,17 @@ describe.each(platforms)('the dashboard on %s', (platform) => {
       name: 'tried',
       mode: 'shadow',
       totals: { allowed: 1, limited: 0, shadowLimited: 1 },
+    });
+    expect(cats!.trial).toBeNull();
+    expect(tried!.trial).toEqual({
+      rate: '1/m',
+      calls: 2,
+      refused: 1,
+      share: 0.5,
+      clients: 1,
+      clientsAreMore: false,
+      network: { clients: 1 },
+      oneInAThousand: { limit: 2, rate: '2/m', share: 0 },
     });
     expect([cats!.allowed, cats!.limited, tried!.shadowLimited].map(sum)).toEqual([2, 1, 1]);
     expect(cats!.allowed).toHaveLength(state.buckets.length);

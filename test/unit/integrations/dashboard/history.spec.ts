@@ -99,6 +99,7 @@ describe('what the stream repeats', () => {
       allowed: series,
       limited: series,
       shadowLimited: series,
+      trial: null,
     })),
     uncounted: [],
     backends: [],

@@ -167,18 +167,13 @@ describe('results', () => {
   });
 
   it('of calls on lists have no policy', async () => {
-    await using http = await start();
-    const events = http.app.get(RateLimitEvents);
-    const nobody = { policies: [], source: 'none', backend: null } as const;
-    const call = { kind: 'decision', durationMs: 0, keyHash: null } as const;
-    events.emit({ ...call, decision: { ...nobody, kind: 'limited', allowed: false, retryAfterMs: null } });
-    events.emit({
-      ...call,
-      decision: { ...nobody, kind: 'unenforced', allowed: true, reason: 'allow-listed' as 'skipped' },
-    });
+    const lists = { allow: ['param:id:vip'], deny: ['param:id:bad'] };
+    await using http = await start({ limits: { lists } });
+    for (const id of ['vip', 'vip', 'bad', 'ann']) await call(http, `/cats/${id}`);
     expect(await requests(http)).toEqual({
+      '{policy="",result="allow_listed",source="none"}': 2,
       '{policy="",result="deny_listed",source="none"}': 1,
-      '{policy="",result="allow_listed",source="none"}': 1,
+      '{policy="by-id",result="allowed",source="primary"}': 1,
     });
   });
 });
@@ -207,16 +202,42 @@ describe('backends and memory', () => {
     expect(metrics.value('floodgate_evictions_total')).toBe(2);
   });
 
-  it('tell of slots and queues by their events', async () => {
+  it('tell of slots in use and of calls that wait for one', async () => {
+    const exports = { limit: 2, algorithm: 'concurrency', queue: { size: 5, maxWait: '20s' } } as const;
+    await using http = await start({ limits: { policies: { ...POLICIES, exports } } });
+    const service = http.app.get(BackendService);
+    const [one, two] = [await service.acquire('user:1', 'exports'), await service.acquire('user:1', 'exports')];
+    const waiting = service.acquire('user:1', 'exports');
+    const other = await service.acquire('user:2', 'exports');
+    const read = async (name: string): Promise<object> => (await page(http)).series(`floodgate_${name}`);
+    expect(await read('slots_in_use')).toEqual({ '{policy="exports"}': 3 });
+    expect(await read('queue_length')).toEqual({ '{policy="exports"}': 1 });
+    expect(await read('queue_wait_seconds_count')).toEqual({});
+    await one.release();
+    const third = await waiting;
+    expect(await read('slots_in_use')).toEqual({ '{policy="exports"}': 3 });
+    expect(await read('queue_length')).toEqual({ '{policy="exports"}': 0 });
+    expect(await read('queue_wait_seconds_count')).toEqual({ '{policy="exports"}': 1 });
+    const [waited] = Object.values(await read('queue_wait_seconds_sum')) as number[];
+    expect(waited).toBeGreaterThan(0);
+    expect(waited).toBeLessThan(20);
+    for (const lease of [two, third, other]) await lease.release();
+    expect(await read('slots_in_use')).toEqual({ '{policy="exports"}': 0 });
+  });
+
+  it('put durations into buckets that add up, as prom-client does', async () => {
     await using http = await start();
     const events = http.app.get(RateLimitEvents);
-    events.emit({ kind: 'slots', policy: 'exports', inUse: 3 });
-    events.emit({ kind: 'queue', policy: 'exports', length: 2 });
-    events.emit({ kind: 'queue', policy: 'exports', length: 1, waitedMs: 1_500 });
+    const call = { kind: 'backend-call', backend: 'store', verb: 'peek', outcome: 'error' } as const;
+    for (const durationMs of [0.25, 0.2500001, 1, 7, 2_500, 2_501]) events.emit({ ...call, durationMs });
     const metrics = await page(http);
-    expect(metrics.series('floodgate_slots_in_use')).toEqual({ '{policy="exports"}': 3 });
-    expect(metrics.series('floodgate_queue_length')).toEqual({ '{policy="exports"}': 1 });
-    expect(metrics.series('floodgate_queue_wait_seconds_sum')).toEqual({ '{policy="exports"}': 1.5 });
+    const labels = 'backend="store",verb="peek",outcome="error"';
+    const upTo = (le: string): number | undefined =>
+      metrics.value(`floodgate_backend_call_duration_seconds_bucket{le="${le}",${labels}}`);
+    expect(['0.00025', '0.0005', '0.001', '0.005', '0.01', '2.5', '+Inf'].map(upTo)).toEqual([1, 2, 3, 3, 4, 5, 6]);
+    expect(metrics.value(`floodgate_backend_call_duration_seconds_count{${labels}}`)).toBe(6);
+    const sum = metrics.value(`floodgate_backend_call_duration_seconds_sum{${labels}}`);
+    expect(sum).toBeCloseTo(5.0095, 4);
   });
 });
 
