@@ -93,7 +93,9 @@ function passesInCopy({ suites, versions }) {
  */
 function demand(directory, versions) {
   const path = join(directory, 'package.json');
-  const manifest = JSON.parse(readFileSync(path, 'utf8'));
+  /** @type {unknown} */
+  const read = JSON.parse(readFileSync(path, 'utf8'));
+  const manifest = /** @type {{ devDependencies: Record<string, string> }} */ (read);
   Object.assign(manifest.devDependencies, versions);
   writeFileSync(path, JSON.stringify(manifest, null, 2));
 }

@@ -20,9 +20,9 @@ export const Limited = (name: 'ask' | 'event'): MethodDecorator => RateLimit({ n
 
 export const Guarded = (): MethodDecorator => CircuitBreaker({ name: 'secret-partner', failureThreshold: 1 });
 
-export const fail = (): never => {
+export async function fail(): Promise<never> {
   throw new Error('secret: down');
-};
+}
 
 /** What a caller read: the name of the handler that answered, or why it did not. */
 export type Told = HandlerName | Refused;

@@ -35,7 +35,7 @@ class SchemaFirst {
 
   @Guarded()
   @Query()
-  partner(): string {
+  partner(): Promise<string> {
     return fail();
   }
 }
@@ -57,7 +57,7 @@ class CodeFirst {
 
   @Guarded()
   @Query(() => String, text)
-  partner(): string {
+  partner(): Promise<string> {
     return fail();
   }
 }

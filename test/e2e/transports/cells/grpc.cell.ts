@@ -37,7 +37,7 @@ class Handlers {
 
   @Guarded()
   @GrpcMethod('Limits', 'Partner')
-  partner(): Text {
+  partner(): Promise<Text> {
     return fail();
   }
 }

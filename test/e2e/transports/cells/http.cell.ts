@@ -21,7 +21,7 @@ class Routes {
 
   @Guarded()
   @Get('partner')
-  partner(): string {
+  partner(): Promise<string> {
     return fail();
   }
 }

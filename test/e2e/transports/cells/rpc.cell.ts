@@ -39,13 +39,13 @@ class Handlers {
 
   @Limited('event')
   @EventPattern('event')
-  event(): void {
+  event(_payload: unknown): void {
     heard.events += 1;
   }
 
   @Guarded()
   @MessagePattern('partner')
-  partner(): string {
+  partner(): Promise<string> {
     return fail();
   }
 }
@@ -56,7 +56,9 @@ class ProxyClient implements Client {
   call(handlers: readonly HandlerName[]): Promise<Told[]> {
     return Promise.all(
       handlers.map((handler) =>
-        lastValueFrom(this.proxy.send<HandlerName>(handler, {})).catch((error: object) => readErrorObject(error)),
+        lastValueFrom(this.proxy.send<HandlerName>(handler, {})).catch((error: unknown) =>
+          readErrorObject(error as object),
+        ),
       ),
     );
   }

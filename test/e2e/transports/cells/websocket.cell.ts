@@ -45,7 +45,7 @@ class Handlers {
 
   @Guarded()
   @SubscribeMessage('partner')
-  partner(): unknown {
+  partner(): Promise<unknown> {
     return fail();
   }
 }
@@ -107,7 +107,7 @@ abstract class SocketClient implements Client {
 }
 
 class SocketIoClient extends SocketClient {
-  private constructor(protected readonly socket: Socket) {
+  constructor(protected readonly socket: Socket) {
     super();
     socket.onAny((event: string, data: unknown) => this.inbox.add(event, data));
     socket.on('disconnect', () => (this.ends += 1));
@@ -129,7 +129,7 @@ class SocketIoClient extends SocketClient {
   }
 }
 
-class AskingClient extends SocketIoClient {
+class AcknowledgedClient extends SocketIoClient {
   override async call(handlers: readonly HandlerName[]): Promise<Told[]> {
     const told = await Promise.all(handlers.map((handler) => this.ask(handler)));
     this.inbox.drop();
@@ -141,19 +141,9 @@ class AskingClient extends SocketIoClient {
     await this.call(['free']);
   }
 
-  /** What the acknowledgement says. Nest gives none for an error that is no refusal: then it is the event. */
-  private ask(handler: HandlerName): Promise<Told> {
-    return new Promise((resolve, reject) => {
-      const hear = (sent: object): void => {
-        const told = readErrorObject(sent);
-        if (told.code === 'OTHER') resolve(told);
-      };
-      this.socket.on('exception', hear);
-      const acknowledged = this.socket.emitWithAck(handler, {}) as Promise<HandlerName | object>;
-      acknowledged
-        .then((answer) => resolve(typeof answer === 'string' ? answer : readErrorObject(answer)), reject)
-        .finally(() => this.socket.off('exception', hear));
-    });
+  private async ask(handler: HandlerName): Promise<Told> {
+    const answer = (await this.socket.emitWithAck(handler, {})) as HandlerName | object;
+    return typeof answer === 'string' ? answer : readErrorObject(answer);
   }
 }
 
@@ -206,12 +196,12 @@ const express = (): AbstractHttpAdapter => new ExpressAdapter();
 const fastify = (): AbstractHttpAdapter => new FastifyAdapter();
 const withWs = (app: INestApplication): void => void app.useWebSocketAdapter(new WsAdapter(app));
 const bySocketIo = (url: string): Promise<Client> => SocketIoClient.connect(url);
-const byAsking = (url: string): Promise<Client> => AskingClient.connect(url);
+const acknowledged = (url: string): Promise<Client> => AcknowledgedClient.connect(url);
 const byWs = (url: string): Promise<Client> => WsClient.connect(url);
 
 export const webSocketCells: readonly Cell[] = [
   cellOf('socket.io', { gateway: Gateway, adapter: express, connect: bySocketIo }),
-  cellOf('socket.io with acknowledgements', { gateway: AcknowledgingGateway, adapter: express, connect: byAsking }),
+  cellOf('socket.io with acknowledgements', { gateway: AcknowledgingGateway, adapter: express, connect: acknowledged }),
   cellOf('ws', { gateway: Gateway, adapter: express, configure: withWs, connect: byWs }),
   cellOf('ws on Fastify', { gateway: Gateway, adapter: fastify, configure: withWs, connect: byWs }),
 ];
