@@ -201,6 +201,7 @@ const byWs = (url: string): Promise<Client> => WsClient.connect(url);
 
 export const webSocketCells: readonly Cell[] = [
   cellOf('socket.io', { gateway: Gateway, adapter: express, connect: bySocketIo }),
+  cellOf('socket.io on Fastify', { gateway: Gateway, adapter: fastify, connect: bySocketIo }),
   cellOf('socket.io with acknowledgements', { gateway: AcknowledgingGateway, adapter: express, connect: acknowledged }),
   cellOf('ws', { gateway: Gateway, adapter: express, configure: withWs, connect: byWs }),
   cellOf('ws on Fastify', { gateway: Gateway, adapter: fastify, configure: withWs, connect: byWs }),
