@@ -35,10 +35,10 @@ class Routes {
 
   @RateLimit({ name: 'ticks', rate: '1/m' })
   @Sse('ticks')
-  ticks(): Observable<{ data: number }> {
+  ticks(): Observable<{ data: string }> {
     return interval(5).pipe(
       take(3),
-      map((data) => ({ data })),
+      map((tick) => ({ data: String(tick) })),
     );
   }
 
