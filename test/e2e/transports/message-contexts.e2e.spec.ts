@@ -29,13 +29,13 @@ const heard = { events: 0 };
 
 @Controller()
 class Handlers {
-  @RateLimit({ name: 'ask', rate: `${LIMIT}/m` })
+  @RateLimit('shared')
   @MessagePattern('ask')
   ask(@Payload() _payload: unknown, @RateLimitDecision() decision: Decision): number | undefined {
     return decision.policies[0]?.remaining;
   }
 
-  @RateLimit({ name: 'neighbour', rate: `${LIMIT}/m` })
+  @RateLimit('shared')
   @MessagePattern('neighbour')
   neighbour(): string {
     return 'neighbour';
@@ -104,7 +104,7 @@ const contexts: readonly (readonly [string, () => object])[] = [
 ];
 
 async function start(broker: Broker, lines: Lines): Promise<INestApplicationContext> {
-  const limits = RateLimitModule.forRoot({ policies: { api: '1/m' }, apply: ['api'] });
+  const limits = RateLimitModule.forRoot({ policies: { api: '1/m', shared: `${LIMIT}/m` }, apply: ['api'] });
   const root = rootOf({ imports: [limits], controllers: [Handlers] });
   const app = await NestFactory.createMicroservice(root, { strategy: broker, logger: lines });
   await app.listen();
@@ -180,12 +180,12 @@ it('messages over TCP are counted by the address of their socket', async () => {
 /** What libraries call by contexts of their own: consumers of queues, bots, scheduled jobs, commands. */
 @Injectable()
 class Consumers {
-  @RateLimit({ name: 'limited', rate: '2/m' })
+  @RateLimit('work')
   limited(): string {
     return 'limited';
   }
 
-  @RateLimit({ name: 'neighbour', rate: '2/m' })
+  @RateLimit('work')
   neighbour(): string {
     return 'neighbour';
   }
@@ -219,7 +219,7 @@ const others: readonly (readonly [string, readonly unknown[]])[] = [
 describe.each(others)('a context of the kind %s', (type, args) => {
   let app: INestApplication;
   beforeAll(async () => {
-    const limits = RateLimitModule.forRoot({ policies: { api: '1/m' }, apply: ['api'] });
+    const limits = RateLimitModule.forRoot({ policies: { api: '1/m', work: '2/m' }, apply: ['api'] });
     app = await NestFactory.create(rootOf({ imports: [limits], providers: [Consumers] }), { logger: false });
     await app.init();
   });
