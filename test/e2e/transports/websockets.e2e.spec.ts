@@ -152,6 +152,14 @@ describe.each(kinds)('a gateway on %s', (_kind, gateway, configure, connect) => 
     expect(eventsOf(one, 'chat')).toEqual([{ text: 'text', remaining: 4 }]);
   });
 
+  it('gives each of parallel messages its own decision', async () => {
+    const one = await client('192.0.2.4');
+    for (let index = 0; index < 5; index += 1) one.send('chat', `text ${index}`);
+    await one.count(5);
+    const answers = eventsOf(one, 'chat') as { remaining: number }[];
+    expect(answers.map(({ remaining }) => remaining).sort()).toEqual([0, 1, 2, 3, 4]);
+  });
+
   it('does not count messages by what the module applies', async () => {
     const one = await client('192.0.2.3');
     for (let index = 0; index < 3; index += 1) one.send('free', 1);
