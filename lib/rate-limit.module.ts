@@ -39,6 +39,7 @@ import { RateLimitExceededFilter } from './transports/rate-limit-exceeded.filter
 import { RateLimitGuard } from './guard/rate-limit.guard.js';
 import { bindToHandlers } from './transports/handler-binding.js';
 import { FastifyReplies } from './transports/graphql/fastify-replies.js';
+import { hideOutages } from './transports/graphql/resolver-methods.js';
 import { GraphqlTransport } from './transports/graphql/graphql.transport.js';
 import { HttpTransport } from './transports/http/http.transport.js';
 import { RpcTransport } from './transports/rpc/rpc.transport.js';
@@ -184,6 +185,7 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationB
     this.bindFilters();
     this.bindToHandlers();
     this.connections.prepare();
+    hideOutages(this.modules);
   }
 
   /**

@@ -1,8 +1,9 @@
 // Runs the suites on what else is supported: older and newer versions of Node, and older versions of the libraries.
-// `npm run test:matrix` for all, `npm run test:matrix -- nest-11 24` for some. A row of libraries is a copy elsewhere. The
-// newest of each (Nest 12, ioredis 6) is what this checkout has installed.
+// `npm run test:matrix` for all, `npm run test:matrix -- nest-11 24` for some, and `npm run test:matrix -- nest-11
+// test/e2e/transports` for some suites of theirs. A row of libraries is a copy elsewhere. The newest of each (Nest 12,
+// ioredis 6) is what this checkout has installed.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -31,7 +32,9 @@ const LIBRARIES = new Map([
 const JEST = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js'];
 
 const asked = process.argv.slice(2);
-const rows = asked.length > 0 ? asked : [...LIBRARIES.keys(), ...NODES];
+const suitesAsked = asked.filter((argument) => argument.startsWith('test/'));
+const rowsAsked = asked.filter((argument) => !argument.startsWith('test/'));
+const rows = rowsAsked.length > 0 ? rowsAsked : [...LIBRARIES.keys(), ...NODES];
 const failed = rows.filter((row) => {
   console.log(`\n== ${row}`);
   const libraries = LIBRARIES.get(row);
@@ -56,7 +59,8 @@ function ofNest(names, range) {
  */
 function passes(command, args, suites, cwd = '.') {
   const env = { ...process.env, NODE_OPTIONS: '' };
-  return spawnSync(command, [...args, '--testPathPatterns', ...suites], { cwd, env, stdio: 'inherit' }).status === 0;
+  const patterns = suitesAsked.length > 0 ? suitesAsked : suites;
+  return spawnSync(command, [...args, '--testPathPatterns', ...patterns], { cwd, env, stdio: 'inherit' }).status === 0;
 }
 
 /**
@@ -70,8 +74,7 @@ function passesInCopy({ suites, versions }) {
     const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { encoding: 'utf8' });
     for (const file of files.trim().split('\n')) cpSync(file, join(copy, file), { recursive: true });
     rmSync(join(copy, 'package-lock.json'));
-    const save = Object.entries(versions).map(([name, range]) => `devDependencies.${name}=${range}`);
-    execFileSync('npm', ['pkg', 'set', ...save], { cwd: copy });
+    demand(copy, versions);
     const options = /** @type {const} */ ({ cwd: copy, stdio: 'inherit' });
     // Development dependencies whose peers are the newer versions are not at issue here.
     const install = ['install', '--ignore-scripts', '--prefer-offline', '--legacy-peer-deps', '--loglevel', 'error'];
@@ -80,4 +83,19 @@ function passesInCopy({ suites, versions }) {
   } finally {
     rmSync(copy, { recursive: true, force: true });
   }
+}
+
+/**
+ * Not by `npm pkg set`, which takes the dot of `platform-socket.io` for a path.
+ *
+ * @param {string} directory
+ * @param {Readonly<Record<string, string>>} versions
+ */
+function demand(directory, versions) {
+  const path = join(directory, 'package.json');
+  /** @type {unknown} */
+  const read = JSON.parse(readFileSync(path, 'utf8'));
+  const manifest = /** @type {{ devDependencies: Record<string, string> }} */ (read);
+  Object.assign(manifest.devDependencies, versions);
+  writeFileSync(path, JSON.stringify(manifest, null, 2));
 }

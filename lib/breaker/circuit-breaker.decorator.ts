@@ -7,6 +7,7 @@ import type { BreakerDefinition } from './breaker.registry.js';
 import { isServerFailure } from './error.status.js';
 import type { Recovery } from './guarded-call.js';
 import { GuardedMethod } from './guarded-method.js';
+import { resemble } from './resemblance.js';
 import { shapeOf } from './result.shape.js';
 
 /** Answers instead of a call; `this` is the instance. It may be asynchronous, or answer an Observable. */
@@ -121,13 +122,4 @@ function requireFallback(instance: object, fallback: CircuitBreakerDecoratorOpti
     fallback,
     'Give a function, or the name of a method of this class.',
   );
-}
-
-/** Makes the wrapper pass for the method: its name, its length, its properties and the metadata of decorators below. */
-function resemble(wrapper: object, method: object): void {
-  const { prototype: _own, ...properties } = Object.getOwnPropertyDescriptors(method as Record<PropertyKey, unknown>);
-  Object.defineProperties(wrapper, properties);
-  for (const key of Reflect.getOwnMetadataKeys(method)) {
-    Reflect.defineMetadata(key, Reflect.getOwnMetadata(key, method), wrapper);
-  }
 }

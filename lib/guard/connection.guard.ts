@@ -3,11 +3,12 @@ import { ModulesContainer } from '@nestjs/core';
 import { isUnavailable } from '../contracts/errors.js';
 import { isPromise, when } from '../contracts/maybe-promise.js';
 import { RateLimitExceededException } from '../contracts/rate-limit-exceeded.exception.js';
-import { Decider } from '../limiter/decider.js';
-import { exceeded } from '../limiter/decision-request.js';
+import { Admission, asksForSlots } from '../limiter/admission.js';
+import { Decider, type Outcome } from '../limiter/decider.js';
+import { exceeded, type PolicyDecisionRequest } from '../limiter/decision-request.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
 import { refusalOf } from '../transports/refusal.js';
-import { disconnect } from '../transports/websockets/client.js';
+import { disconnect, whenGone } from '../transports/websockets/client.js';
 import { claim, guardConnections } from '../transports/websockets/connections.js';
 import { WebSocketTransport } from '../transports/websockets/websocket.transport.js';
 import { ChargeResolver } from './charge-resolver.js';
@@ -15,6 +16,9 @@ import { connectionContext } from './connection.context.js';
 
 /** Marks a class as a gateway, in the metadata of Nest. */
 const GATEWAY = 'websockets:is_gateway';
+
+/** Why a wait for a slot ended. */
+class ClientGone extends Error {}
 
 interface GatewayProvider {
   readonly metatype: unknown;
@@ -36,6 +40,7 @@ export class ConnectionGuard {
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
     @Inject(ChargeResolver) private readonly resolver: ChargeResolver,
     @Inject(Decider) private readonly decider: Decider,
+    @Inject(Admission) private readonly admission: Admission,
     @Inject(WebSocketTransport) private readonly transport: WebSocketTransport,
   ) {}
 
@@ -64,14 +69,40 @@ export class ConnectionGuard {
     try {
       const passed = when(this.resolver.resolve(context, reach), (request) => {
         if (request === undefined) return connect();
-        return when(this.decider.decide(request), ({ decision }) =>
-          decision.kind === 'limited' ? this.refuse(context, exceeded(request, decision)) : connect(),
-        );
+        if (asksForSlots(request)) return this.admit(context, request, client, connect);
+        return when(this.decider.decide(request), (outcome) => this.answer(context, request, outcome, connect));
       });
       return isPromise(passed) ? passed.catch((error: unknown) => this.fail(context, error)) : passed;
     } catch (error) {
       return this.fail(context, error);
     }
+  }
+
+  /** A connection holds its slots until the client has gone; who goes while it waits for one leaves the queue. */
+  private async admit(
+    context: ExecutionContext,
+    request: PolicyDecisionRequest,
+    client: object,
+    connect: () => unknown,
+  ): Promise<unknown> {
+    const gone = new AbortController();
+    whenGone(client, () => gone.abort(new ClientGone()));
+    const { outcome, slots } = await this.admission.admit(request, gone.signal);
+    // What cannot be given back is free when its lease is over.
+    const free = (): void => void slots?.free().catch(() => undefined);
+    gone.signal.addEventListener('abort', free);
+    if (!gone.signal.aborted) return this.answer(context, request, outcome, connect);
+    free();
+    return undefined;
+  }
+
+  private answer(
+    context: ExecutionContext,
+    request: PolicyDecisionRequest,
+    { decision }: Outcome,
+    connect: () => unknown,
+  ): unknown {
+    return decision.kind === 'limited' ? this.refuse(context, exceeded(request, decision)) : connect();
   }
 
   private refuse(context: ExecutionContext, error: Error & { code: string }): void {
@@ -82,6 +113,7 @@ export class ConnectionGuard {
   /** Nest catches nothing here: what is thrown would end the process. */
   private fail(context: ExecutionContext, error: unknown): void {
     if (isUnavailable(error) || error instanceof RateLimitExceededException) return this.refuse(context, error);
+    if (error instanceof ClientGone) return;
     this.logger.error(error);
     disconnect(context.getArgByIndex(0));
   }

@@ -78,6 +78,44 @@ const TWO_COPIES = `
   }
   await app.close();`;
 
+/** What applications with other transports install. */
+const OF_TRANSPORTS = [
+  '@nestjs/graphql',
+  '@nestjs/apollo',
+  '@nestjs/mercurius',
+  '@nestjs/websockets',
+  '@nestjs/microservices',
+  '@grpc/grpc-js',
+  'graphql',
+  'socket.io',
+  'ws',
+];
+
+/** An application that names every option of transports, and has HTTP alone. */
+const WITHOUT_TRANSPORTS = `
+  import 'reflect-metadata';
+  import { Controller, Get, Module } from '@nestjs/common';
+  import { NestFactory } from '@nestjs/core';
+  import { RateLimit, RateLimitModule } from 'nestjs-floodgate';
+  class Routes { greet() { return 'hello'; } }
+  Get()(Routes.prototype, 'greet', Object.getOwnPropertyDescriptor(Routes.prototype, 'greet'));
+  RateLimit('1/m')(Routes.prototype, 'greet', Object.getOwnPropertyDescriptor(Routes.prototype, 'greet'));
+  Controller()(Routes);
+  class AppModule {}
+  const policies = { connections: '1/m' };
+  const transports = [{ name: 'bot', owns: () => false }];
+  Module({
+    imports: [RateLimitModule.forRoot({ policies, connect: 'connections', transports })],
+    controllers: [Routes],
+  })(AppModule);
+  const app = await NestFactory.create(AppModule, { logger: false });
+  await app.listen(0, '127.0.0.1');
+  const url = await app.getUrl();
+  const statuses = [];
+  for (let call = 0; call < 2; call += 1) statuses.push((await fetch(url)).status);
+  check(statuses.join() === '200,429', statuses.join());
+  await app.close();`;
+
 let tarball: string;
 
 beforeAll(async () => {
@@ -170,7 +208,39 @@ describe('on Nest 12 without ioredis and terminus', () => {
   test('an application limits in a Jest ESM project', async () => {
     await expect(project.jest('limited-app.ts', 'module')).resolves.toMatchObject({ code: 0 });
   });
+
+  test('an application starts and limits without the packages of other transports', async () => {
+    const installed = (name: string): boolean => existsSync(join(project.directory, 'node_modules', name));
+    expect(OF_TRANSPORTS.filter(installed)).toEqual([]);
+    await expect(project.script('mjs', PRELUDE + WITHOUT_TRANSPORTS)).resolves.toEqual({ code: 0, output: '' });
+  });
+
+  test.each(['esm', 'cjs'])('the core of the %s build imports no package of another transport', async (build) => {
+    const imports = await importsOf(join(project.directory, 'node_modules/nestjs-floodgate/dist', build, 'index'));
+    // yaml is imported by who gives a policy store a file of it.
+    expect([...imports].sort()).toEqual(['@nestjs/common', '@nestjs/core', 'reflect-metadata', 'rxjs', 'yaml']);
+  });
 });
+
+/** Packages that every file of an entry point imports, of its code and of its declarations, as far as its files reach. */
+async function importsOf(entry: string): Promise<ReadonlySet<string>> {
+  const packages = new Set<string>();
+  for (const kind of ['.js', '.d.ts']) {
+    const seen = new Set<string>();
+    const read = async (file: string): Promise<void> => {
+      if (seen.has(file)) return;
+      seen.add(file);
+      const source = await readFile(file, 'utf8');
+      for (const [, name = ''] of source.matchAll(/\b(?:from|import|require)[\s(]*["']([\w@./:-]+)["']/g)) {
+        if (name.startsWith('.')) await read(join(dirname(file), name.replace(/\.js$/, kind)));
+        else if (!name.startsWith('node:')) packages.add(/^(@[^/]+\/)?[^/]+/.exec(name)?.[0] ?? name);
+      }
+    };
+    await read(entry + kind);
+    expect(seen.size).toBeGreaterThan(50);
+  }
+  return packages;
+}
 
 describe.each([
   [

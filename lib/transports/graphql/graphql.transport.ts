@@ -1,17 +1,16 @@
 import { type ArgumentsHost, Inject, Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Decision } from '../../contracts/decision.js';
-import { isUnavailable } from '../../contracts/errors.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../../rate-limit.options.js';
 import { whenOver } from '../http/call-end.js';
 import { rateLimitHeaders } from '../http/headers.js';
 import { setHeaders, takesHeaders } from '../http/response.js';
 import { addressOfUpgrade, isUpgradeRequest } from '../http/upgrade.js';
-import { refusalOf } from '../refusal.js';
 import { isObject, propertiesOf } from '../structure.js';
 import type { Caller, LimitReach, RateLimitTransport, Refusal } from '../transport.js';
 import { FastifyReplies } from './fastify-replies.js';
 import { type OperationDecision, withField } from './operation-decision.js';
+import { shownError } from './outage-error.js';
 
 /**
  * Fields that a resolver of GraphQL answers. The request is that of the operation, from the context of Apollo or
@@ -68,14 +67,9 @@ export class GraphqlTransport implements RateLimitTransport {
     return true;
   }
 
-  /** An error brings its extensions. The message of an outage is hidden: filters do not see what nested fields throw. */
+  /** An error brings its extensions. */
   thrown(error: Error): Error {
-    if (!isUnavailable(error)) return error;
-    const { code, message, retryAfterMs } = refusalOf(error);
-    return Object.create(error, {
-      message: { value: message },
-      extensions: { value: { code, retryAfterMs } },
-    }) as Error;
+    return shownError(error) as Error;
   }
 
   answer(_call: ArgumentsHost, _refusal: Refusal, error: Error): never {

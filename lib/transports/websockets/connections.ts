@@ -1,4 +1,4 @@
-import 'reflect-metadata';
+import { resemble } from '../../breaker/resemblance.js';
 
 /** What a gateway does when a client connects; Nest calls it once for each. */
 type Connect = (this: object, client: object, ...args: unknown[]) => unknown;
@@ -29,16 +29,12 @@ export function guardConnections(type: { readonly prototype: object }): void {
     return guard === undefined ? connect() : guard(this, client, args, connect);
   };
   WRAPPERS.add(wrapper);
-  if (original !== undefined) copyMetadata(original, wrapper);
+  // Decorators of the method hold for what wraps it.
+  if (original !== undefined) resemble(wrapper, original);
   gateway.handleConnection = wrapper;
 }
 
 /** Makes a guard that of a gateway. */
 export function claim(gateway: object, guard: ConnectionGuard): void {
   guards.set(gateway, guard);
-}
-
-/** Decorators of the method hold for what wraps it. */
-function copyMetadata(from: object, to: object): void {
-  for (const key of Reflect.getMetadataKeys(from)) Reflect.defineMetadata(key, Reflect.getMetadata(key, from), to);
 }

@@ -17,16 +17,14 @@ import { MercuriusDriver, type MercuriusDriverConfig } from '@nestjs/mercurius';
 import { type AbstractHttpAdapter } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { BackendService, CircuitBreaker, RateLimit, RateLimitModule, SkipRateLimit } from 'nestjs-floodgate';
+import { RateLimit, RateLimitModule, SkipRateLimit } from 'nestjs-floodgate';
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
-import { expectNoUnhandled } from '../../support/unhandled.js';
 import { Lines } from './lines.js';
-import { SwitchedBackend } from './switched-backend.js';
 
 const typeDefs = `
   type User { id: Int! badge: String secret: String mail: String }
-  type Query { users: [User!]! free: String search: String partner: String skipped: String }
+  type Query { users: [User!]! free: String search: String skipped: String }
   type Mutation { rename: String }
   type Subscription { ticks: Int }
 `;
@@ -64,13 +62,6 @@ class UserResolver {
   @Query()
   skipped(): string {
     return 'skipped';
-  }
-
-  @SkipRateLimit()
-  @CircuitBreaker({ name: 'partner', failureThreshold: 1 })
-  @Query()
-  partner(): never {
-    throw new Error('down');
   }
 
   @Mutation()
@@ -131,17 +122,14 @@ const drivers: [string, Start][] = [
 describe.each(drivers)('GraphQL by %s', (_name, { adapter, options }) => {
   let app: INestApplication;
   let port: number;
-  const backend = new SwitchedBackend();
   const lines = new Lines();
 
   beforeAll(async () => {
     @Module({
       imports: [
         RateLimitModule.forRoot({
-          backend,
           policies: { api: '100/m' },
           apply: ['api'],
-          circuitBreaker: { failureThreshold: 3 },
         }),
         GraphQLModule.forRoot({ ...options }),
       ],
@@ -202,31 +190,6 @@ describe.each(drivers)('GraphQL by %s', (_name, { adapter, options }) => {
     expect(lines.errors).toEqual([]);
   });
 
-  it('tells of an outage and of an open circuit by their codes, without their names', () =>
-    expectNoUnhandled(async () => {
-      await ask('{ partner }', '192.0.2.4');
-      lines.errors.length = 0;
-      const circuit = await ask('{ partner }', '192.0.2.4');
-      expect(circuit.answer.errors?.[0]).toMatchObject({
-        message: 'Service Unavailable',
-        extensions: { code: 'CIRCUIT_OPEN', retryAfterMs: expect.any(Number) as unknown },
-      });
-      lines.warnings.length = 0;
-      backend.isOff = true;
-      const fields = Array.from({ length: 100 }, (_none, index) => `s${index}: search`).join(' ');
-      const { answer, status } = await ask(`{ ${fields} skipped }`, '192.0.2.4');
-      backend.isOff = false;
-      expect(status).toBe(200);
-      expect(answer.data?.['skipped']).toBe('skipped');
-      expect(answer.errors).toHaveLength(100);
-      expect(answer.errors?.[0]).toMatchObject({
-        message: 'Service Unavailable',
-        extensions: { code: 'BACKEND_UNAVAILABLE', retryAfterMs: expect.any(Number) as unknown },
-      });
-      expect(lines.errors).toEqual([]);
-      expect(lines.warnings).toHaveLength(1);
-    }));
-
   it('counts a subscription once, when it begins, by the address of its connection', async () => {
     const subscribe = async (address: string): Promise<unknown[]> => {
       class FromAddress extends WebSocket {
@@ -248,7 +211,6 @@ describe.each(drivers)('GraphQL by %s', (_name, { adapter, options }) => {
       await client.dispose();
       return results;
     };
-    app.get(BackendService).resetCircuitBreaker();
     for (const _ of [1, 2]) expect(await subscribe('192.0.2.5')).toHaveLength(5);
     expect(JSON.stringify(await subscribe('192.0.2.5'))).toContain('RATE_LIMITED');
     expect(await subscribe('192.0.2.6')).toHaveLength(5);

@@ -1,0 +1,37 @@
+import { rethrowShown } from './outage-error.js';
+
+type Step = IteratorResult<unknown, unknown>;
+
+/** The stream of a subscription, whose errors name neither backend nor breaker. */
+export class ShownStream implements AsyncIterableIterator<unknown, unknown, unknown> {
+  private readonly iterator: AsyncIterator<unknown, unknown, unknown>;
+
+  constructor(stream: AsyncIterable<unknown>) {
+    this.iterator = stream[Symbol.asyncIterator]() as AsyncIterator<unknown, unknown, unknown>;
+  }
+
+  async next(...sent: [] | [unknown]): Promise<Step> {
+    try {
+      return await this.iterator.next(...sent);
+    } catch (error) {
+      return rethrowShown(error);
+    }
+  }
+
+  async return(value?: unknown): Promise<Step> {
+    return (await this.iterator.return?.(value)) ?? { done: true, value };
+  }
+
+  async throw(error?: unknown): Promise<Step> {
+    if (this.iterator.throw === undefined) throw error;
+    return this.iterator.throw(error);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+}
