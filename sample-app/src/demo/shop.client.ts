@@ -17,8 +17,11 @@ export class ShopClient implements OnModuleDestroy {
   /** What a call came to; it never rejects. */
   get(path: string, localAddress: string): Promise<Outcome> {
     const server = this.host.httpAdapter.getHttpServer() as Server;
-    const { port } = server.address() as AddressInfo;
+    const address = server.address() as AddressInfo | null;
     return new Promise((resolve) => {
+      // The application is closing.
+      if (address === null) return resolve('failed');
+      const { port } = address;
       const call = request({ host: '127.0.0.1', port, path, localAddress, agent: false, timeout: TIMEOUT_MS });
       this.calls.add(call);
       call.once('response', (response) => {

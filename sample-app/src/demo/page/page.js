@@ -146,7 +146,9 @@ function tell(text) {
 async function act(path) {
   try {
     const response = await fetch(`/demo/${path}`, { method: 'POST' });
-    if (!response.ok) tell(`That did not work: ${(await response.json()).message}`);
+    if (response.ok) return;
+    const { message } = /** @type {{ message: string }} */ (await response.json());
+    tell(`That did not work: ${message}`);
   } catch {
     tell('The server does not answer.');
   }
