@@ -59,7 +59,7 @@ function requestOf(command: string): Request {
     else throw new Error(`What is ${word} in: ${command}`);
   }
   if (path === undefined) throw new Error(`No address of the sample in: ${command}`);
-  const body = fields.length === 0 ? undefined : new URLSearchParams(fields.join('&'));
+  const body = fields.length === 0 ? undefined : bodyOf(fields, headers['Content-Type']);
   method ??= body === undefined ? 'GET' : 'POST';
   return {
     path,
@@ -68,6 +68,10 @@ function requestOf(command: string): Request {
     statusOnly: flags.has('-w'),
   };
 }
+
+/** A form, as `curl -d` sends one, unless a header says otherwise. */
+const bodyOf = (fields: readonly string[], type?: string): string | URLSearchParams =>
+  type === undefined ? new URLSearchParams(fields.join('&')) : fields.join('&');
 
 async function print({ path, init, head, statusOnly }: Request, url: string): Promise<string> {
   const response = await fetch(`${url}${path}`, init);
@@ -87,5 +91,5 @@ export const timeless = (text: string): string =>
   text
     .replaceAll(/;t=\d+/g, ';t=T')
     .replaceAll(/^Retry-After: \d+$/gm, 'Retry-After: T')
-    .replaceAll(/"latencyMs":\d+/g, '"latencyMs":T')
+    .replaceAll(/"(latencyMs|retryAfterMs|resetAfterMs|nextUnitAfterMs)":\d+/g, '"$1":T')
     .replaceAll(/"\d{4}-\d\d-\d\dT[\d:.]+Z"/g, '"T"');

@@ -1,12 +1,23 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import type { INestApplication } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { CircuitBreakerRegistry, memoryBackend, RATE_LIMIT_OPTIONS } from 'nestjs-floodgate';
 import { AppModule } from '../../sample-app/src/app.module.js';
+import { Outage } from '../../sample-app/src/demo/outage.js';
+import { withOutage } from '../../sample-app/src/demo/outage.backend.js';
 import { rateLimitOptions } from '../../sample-app/src/rate-limit.settings.js';
+import { serveTills } from '../../sample-app/src/tills/tills.server.js';
 import { eventually } from '../support/eventually.js';
-import { type HttpApp, startHttpApp } from '../support/http-app.js';
+import { freePort } from '../support/free-port.js';
+import type { HttpApp } from '../support/http-app.js';
 import { RedisServer } from '../support/redis-server.js';
+import { startSample } from '../support/sample-app.js';
 import { curl, stepsOf, timeless, type Step } from './console-session.js';
-import { textOf } from './markdown.js';
+import { ROOT, textOf } from './markdown.js';
+
+/** The time at which the walk-through of limits was written down. */
+const NOW_MS = Date.UTC(2026, 10, 21, 10, 20, 18, 100);
 
 /** What a section of the walk-through types in and prints. */
 function sessionOf(heading: string): readonly Step[] {
@@ -15,14 +26,16 @@ function sessionOf(heading: string): readonly Step[] {
   return [...own.matchAll(/^```console\n(.*?)^```$/gms)].flatMap(([, text = '']) => stepsOf(text));
 }
 
-async function startSample(env: Readonly<Record<string, string>>): Promise<HttpApp> {
-  const before = process.env;
-  process.env = { ...before, ...env };
-  try {
-    return await startHttpApp('express', AppModule);
-  } finally {
-    process.env = before;
-  }
+/** The sample on memory, for which no time passes. */
+async function sampleAtRest(): Promise<INestApplication> {
+  const optionsFor = (outage: Outage): object => ({
+    ...rateLimitOptions({}),
+    backend: withOutage(memoryBackend({ clock: () => NOW_MS }), outage),
+  });
+  const module = Test.createTestingModule({ imports: [AppModule] })
+    .overrideProvider(RATE_LIMIT_OPTIONS)
+    .useFactory({ factory: optionsFor, inject: [Outage] });
+  return (await module.compile()).createNestApplication();
 }
 
 /** Runs a session; commands that are no curl are given to `other`. */
@@ -45,15 +58,38 @@ function endRest(app: HttpApp, breaker: string): void {
 
 describe("the sample application's walk-through prints what its page says", () => {
   it('of limits, times included', async () => {
-    const nowMs = Date.UTC(2026, 10, 21, 10, 20, 18, 100);
-    const options = { ...rateLimitOptions({}), backend: memoryBackend({ clock: () => nowMs }) };
-    const module = Test.createTestingModule({ imports: [AppModule] }).overrideProvider(RATE_LIMIT_OPTIONS);
-    const app = (await module.useValue(options).compile()).createNestApplication();
+    const app = await sampleAtRest();
     try {
       await app.listen(0, '127.0.0.1');
       const url = await app.getUrl();
       for (const { command, output } of sessionOf('Limits')) {
         expect(`$ ${command}\n${await curl(command, url)}`).toBe(`$ ${command}\n${output}`);
+      }
+    } finally {
+      await app.close();
+    }
+  });
+
+  it('of GraphQL, WebSocket and TCP, in an outage too', async () => {
+    const app = await sampleAtRest();
+    const tillsPort = await freePort();
+    try {
+      await serveTills(app, tillsPort);
+      await app.listen(0, '127.0.0.1');
+      const url = await app.getUrl();
+      const env = { ...process.env, NODE_OPTIONS: '', PORT: new URL(url).port, TILLS_PORT: String(tillsPort) };
+      const run = async (command: string): Promise<string> => {
+        if (command.startsWith('curl')) return curl(command, url);
+        const [program = '', ...words] = command.split(' ');
+        expect(program).toBe('node');
+        const { stdout, stderr } = await promisify(execFile)(process.execPath, words, { cwd: ROOT, env });
+        expect(stderr).toBe('');
+        return stdout.trim();
+      };
+      const steps = [...sessionOf('GraphQL, WebSocket and TCP'), ...sessionOf('The same in an outage')];
+      expect(steps.length).toBeGreaterThan(10);
+      for (const { command, output } of steps) {
+        expect(`$ ${command}\n${timeless(await run(command))}`).toBe(`$ ${command}\n${timeless(output)}`);
       }
     } finally {
       await app.close();

@@ -1,19 +1,8 @@
-import { AppModule } from '../../sample-app/src/app.module.js';
 import { eventually } from '../support/eventually.js';
-import { type HttpApp, startHttpApp } from '../support/http-app.js';
+import type { HttpApp } from '../support/http-app.js';
 import { RedisServer } from '../support/redis-server.js';
+import { startSample } from '../support/sample-app.js';
 import { expectNoUnhandled } from '../support/unhandled.js';
-
-/** Starts the sample as `npm start` does, with an environment of its own. */
-async function startSample(env: Readonly<Record<string, string>> = {}): Promise<HttpApp> {
-  const before = process.env;
-  process.env = { ...before, ...env };
-  try {
-    return await startHttpApp('express', AppModule);
-  } finally {
-    process.env = before;
-  }
-}
 
 interface Answer {
   readonly status: number;

@@ -1,12 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { AppModule } from '../../sample-app/src/app.module.js';
 import { eventually } from '../support/eventually.js';
-import { type HttpApp, startHttpApp } from '../support/http-app.js';
 import { MetricsPage } from '../support/metrics-page.js';
 import { PrometheusServer } from '../support/prometheus-server.js';
 import { RedisServer } from '../support/redis-server.js';
+import { startSample } from '../support/sample-app.js';
 
 const RULES = join(process.cwd(), 'docs/alerts/floodgate.rules.yml');
 const RULES_TEST = join(process.cwd(), 'docs/alerts/floodgate.rules.test.yml');
@@ -15,16 +14,6 @@ interface Board {
   readonly panels: readonly { readonly title: string; readonly targets: readonly { readonly expr: string }[] }[];
 }
 const BOARD = JSON.parse(readFileSync(join(process.cwd(), 'docs/grafana/floodgate.json'), 'utf8')) as Board;
-
-async function startSample(env: Readonly<Record<string, string>> = {}): Promise<HttpApp> {
-  const before = process.env;
-  process.env = { ...before, ...env };
-  try {
-    return await startHttpApp('express', AppModule);
-  } finally {
-    process.env = before;
-  }
-}
 
 /** Runs promtool; what it says, and whether it is content. */
 function promtool(args: readonly string[], input?: string): { ok: boolean; output: string } {

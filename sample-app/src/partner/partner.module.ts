@@ -1,13 +1,13 @@
 import { Module } from '@nestjs/common';
 import { CatalogueModule } from '../catalogue/catalogue.module.js';
-import { DemoController } from './demo.controller.js';
 import { SimulatedPartner } from './simulated-partner.js';
 import { StockController } from './stock.controller.js';
 import { Warehouse } from './warehouse.js';
 
 @Module({
   imports: [CatalogueModule],
-  controllers: [StockController, DemoController],
+  controllers: [StockController],
   providers: [Warehouse, SimulatedPartner],
+  exports: [SimulatedPartner],
 })
 export class PartnerModule {}

@@ -61,7 +61,8 @@ export class TimeChart {
     const axis = { stroke: colorOf('quiet'), grid: { stroke: colorOf('line'), width: 1 }, ticks: { show: false } };
     return {
       ...this.size(),
-      padding: [8, 8, 0, 0],
+      // Half of a time at the right edge.
+      padding: [8, 30, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
       hooks: { setCursor: [() => this.tellValues()] },
