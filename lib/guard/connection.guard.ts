@@ -3,11 +3,12 @@ import { ModulesContainer } from '@nestjs/core';
 import { isUnavailable } from '../contracts/errors.js';
 import { isPromise, when } from '../contracts/maybe-promise.js';
 import { RateLimitExceededException } from '../contracts/rate-limit-exceeded.exception.js';
-import { Decider } from '../limiter/decider.js';
-import { exceeded } from '../limiter/decision-request.js';
+import { Admission, asksForSlots } from '../limiter/admission.js';
+import { Decider, type Outcome } from '../limiter/decider.js';
+import { exceeded, type PolicyDecisionRequest } from '../limiter/decision-request.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
 import { refusalOf } from '../transports/refusal.js';
-import { disconnect } from '../transports/websockets/client.js';
+import { disconnect, whenGone } from '../transports/websockets/client.js';
 import { claim, guardConnections } from '../transports/websockets/connections.js';
 import { WebSocketTransport } from '../transports/websockets/websocket.transport.js';
 import { ChargeResolver } from './charge-resolver.js';
@@ -15,6 +16,9 @@ import { connectionContext } from './connection.context.js';
 
 /** Marks a class as a gateway, in the metadata of Nest. */
 const GATEWAY = 'websockets:is_gateway';
+
+/** A client has gone before it was let in. */
+class ConnectionEndedError extends Error {}
 
 interface GatewayProvider {
   readonly metatype: unknown;
@@ -36,6 +40,7 @@ export class ConnectionGuard {
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
     @Inject(ChargeResolver) private readonly resolver: ChargeResolver,
     @Inject(Decider) private readonly decider: Decider,
+    @Inject(Admission) private readonly admission: Admission,
     @Inject(WebSocketTransport) private readonly transport: WebSocketTransport,
   ) {}
 
@@ -64,7 +69,8 @@ export class ConnectionGuard {
     try {
       const passed = when(this.resolver.resolve(context, reach), (request) => {
         if (request === undefined) return connect();
-        return when(this.decider.decide(request), ({ decision }) =>
+        const deciding = asksForSlots(request) ? this.held(client, request) : this.decider.decide(request);
+        return when(deciding, ({ decision }) =>
           decision.kind === 'limited' ? this.refuse(context, exceeded(request, decision)) : connect(),
         );
       });
@@ -72,6 +78,13 @@ export class ConnectionGuard {
     } catch (error) {
       return this.fail(context, error);
     }
+  }
+
+  /** A connection holds its slots until it ends; one that ends while it waits for them leaves the queue. */
+  private async held(client: object, request: PolicyDecisionRequest): Promise<Outcome> {
+    const over = new AbortController();
+    whenGone(client, () => over.abort(new ConnectionEndedError()));
+    return (await this.admission.hold(request, over.signal)).outcome;
   }
 
   private refuse(context: ExecutionContext, error: Error & { code: string }): void {
@@ -82,7 +95,7 @@ export class ConnectionGuard {
   /** Nest catches nothing here: what is thrown would end the process. */
   private fail(context: ExecutionContext, error: unknown): void {
     if (isUnavailable(error) || error instanceof RateLimitExceededException) return this.refuse(context, error);
-    this.logger.error(error);
+    if (!(error instanceof ConnectionEndedError)) this.logger.error(error);
     disconnect(context.getArgByIndex(0));
   }
 
