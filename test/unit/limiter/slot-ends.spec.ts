@@ -38,9 +38,9 @@ class Ledger {
 
   constructor(public isLate: boolean) {}
 
-  /** Lets answers arrive. @param share of them, in their order */
-  arrive(share = 1): void {
-    for (const go of this.answers.splice(0, Math.ceil(this.answers.length * share))) go();
+  /** Lets the first answers arrive; default: all. */
+  arrive(count = this.answers.length): void {
+    for (const go of this.answers.splice(0, count)) go();
   }
 
   get isQuiet(): boolean {
@@ -185,7 +185,7 @@ it.each([
       else if (dice < 0.96) pick([...waiting])?.hangUp();
       else await settled();
       if (dice > 0.98) await pass(Math.floor(random() * (random() < 0.9 ? 2_000 : 3 * LEASE_MS)));
-      ledger.arrive(random());
+      ledger.arrive(Math.floor(random() * 3));
       await turn();
     };
     const check = async (): Promise<void> => {
