@@ -4,6 +4,7 @@ import { Test } from '@nestjs/testing';
 import { type Clock, install } from '@sinonjs/fake-timers';
 import { BackendService, memoryBackend, RateLimitEvents, RateLimitModule } from 'nestjs-floodgate';
 import type { Backend } from '../../../lib/contracts/backend.js';
+import { randomNumbers } from '../../support/random-numbers.js';
 import { type Caller, callersOf, controllers, killable, type RouteName, ROUTES } from './slot-calls.js';
 
 /** Calls that end. `npm run prove:slots` ends a million. */
@@ -17,17 +18,6 @@ type PolicyName = keyof typeof LIMITS;
 
 const names = Object.keys(LIMITS) as PolicyName[];
 const routes = Object.keys(ROUTES) as RouteName[];
-
-/** A sequence that is the same for each seed (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** Notes which slots a store gives and takes back. A late one decides at once, and its answers are on their way. */
 class Ledger {
@@ -127,7 +117,7 @@ it.each([
   `leaks no slot and frees none twice, in ${ENDS} ends of calls, by a store that answers %s`,
   async (_when, isLate) => {
     await start(isLate);
-    const random = randomOf(SEED);
+    const random = randomNumbers(SEED);
     const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)] as T;
     const callers: readonly (readonly [string, Caller])[] = [
       ...Object.entries(callersOf(app)),
