@@ -28,6 +28,7 @@ const WINDOW_MS = 60_000;
 const ALGORITHMS = ['sliding-window', 'fixed-window', 'token-bucket', 'sliding-log', 'strict-window'];
 /** What all the peers count by. */
 const ALIKE = 'fixed-window';
+const SLOTS = 'concurrency, taken and freed';
 
 const keysOf = (count) => Array.from({ length: count }, (_, index) => `ip:10.${index >> 16}.${index >> 8}.${index}`);
 
@@ -79,9 +80,23 @@ const floodgate = (algorithm) => (limits) => {
   return (key) => backend.consume({ charges: policies.map((policy) => ({ key, policy, cost: 1 })), timeoutMs: 250 });
 };
 
+/** A call that takes a slot and gives it back: two decisions. */
+const slots = ([limit]) => {
+  const backend = memoryBackend({ maxKeys: 2 * WEIGHED });
+  const policy = testPolicy({ name: 'slots', algorithm: 'concurrency', limit, windowMs: WINDOW_MS });
+  let slot = 0;
+  return (key) => {
+    const charges = [{ key, policy, cost: 1, slot: (slot += 1) }];
+    const reply = backend.consume({ charges, timeoutMs: 250 });
+    if (reply.allowed) backend.refund({ charges, timeoutMs: 250 });
+    return reply;
+  };
+};
+
 const contenders = {
   ...Object.fromEntries(ALGORITHMS.map((algorithm) => [algorithm, floodgate(algorithm)])),
   ...peers,
+  [SLOTS]: slots,
 };
 
 const scenarios = [
@@ -90,9 +105,9 @@ const scenarios = [
   { name: 'hot key, never refused', limits: [1_000_000_000], keys: 1, without: ['sliding-log', '@nestjs/throttler'] },
   { name: '100,000 keys, limit 100', limits: [100], keys: MANY },
   { name: '100,000 keys, limit 10,000', limits: [10_000], keys: MANY },
-  { name: 'two policies, hot key', limits: [100, 10_000], keys: 1 },
-  { name: 'two policies, 100,000 keys', limits: [100, 10_000], keys: MANY },
-  { name: 'four policies, hot key', limits: [100, 1000, 5000, 10_000], keys: 1 },
+  { name: 'two policies, hot key', limits: [100, 10_000], keys: 1, without: [SLOTS] },
+  { name: 'two policies, 100,000 keys', limits: [100, 10_000], keys: MANY, without: [SLOTS] },
+  { name: 'four policies, hot key', limits: [100, 1000, 5000, 10_000], keys: 1, without: [SLOTS] },
 ];
 
 function median(values) {
@@ -162,7 +177,7 @@ async function measure({ name, without = [] }, scenario) {
   }
   for (const { child } of runs) child.kill();
   const rates = Object.fromEntries(runs.map((run) => [run.contender, millions(median(run.rates))]));
-  const ours = runs.filter(({ contender }) => !(contender in peers));
+  const ours = runs.filter(({ contender }) => ALGORITHMS.includes(contender));
   const ratios = runs
     .filter(({ contender }) => contender in peers)
     .map((peer) => {
@@ -178,13 +193,14 @@ const significant = (ratio) => Number(ratio.toPrecision(2));
 
 const millions = (rate) => Number((rate / 1e6).toFixed(rate < 100_000 ? 4 : 2));
 
-/** Bytes of heap and beside it for each of a million keys, the keys' own text not counted. In a process of its own. */
-async function weigh(contender) {
-  const keys = keysOf(WEIGHED);
+/** Bytes of heap and beside it for each key after so many calls, its own text not counted. In a process of its own. */
+async function weigh(contender, calls) {
+  // A million keys, or so many that their calls are as many.
+  const keys = keysOf(WEIGHED / Math.max(1, calls / 10));
   const before = bytes();
   const decide = contenders[contender]([100]);
-  for (const key of keys) await decide(key);
-  const perKey = (bytes() - before) / WEIGHED;
+  for (let call = 0; call < calls; call += 1) for (const key of keys) await decide(key);
+  const perKey = (bytes() - before) / keys.length;
   await decide(keys[0]);
   console.log(Math.round(perKey));
   process.exit();
@@ -209,20 +225,19 @@ async function compare() {
   );
   console.table(Object.fromEntries(measured.map(({ name, ratios }) => [name, ratios])));
 
-  console.log('\nBytes a key, of a million');
-  console.table(
-    Object.fromEntries(Object.keys(contenders).map((contender) => [contender, { bytes: weightOf(contender) }])),
-  );
+  console.log('\nBytes a key, after one call and after 100 under a limit of 100');
+  const weights = (contender) => ({ '1 call': weightOf(contender, 1), '100 calls': weightOf(contender, 100) });
+  console.table(Object.fromEntries(Object.keys(contenders).map((contender) => [contender, weights(contender)])));
 }
 
-function weightOf(contender) {
-  const flags = ['--expose-gc', '--max-old-space-size=3000', import.meta.filename, '--weigh', contender];
+function weightOf(contender, calls) {
+  const flags = ['--expose-gc', '--max-old-space-size=3000', import.meta.filename, '--weigh', contender, String(calls)];
   const stdio = ['ignore', 'pipe', 'inherit'];
   const { stdout, status } = spawnSync(process.execPath, flags, { encoding: 'utf8', stdio, timeout: 120_000 });
   return status === 0 ? Number(stdout) : 'did not finish';
 }
 
-const [task, contender, scenario] = process.argv.slice(2);
-if (task === '--contend') await contend(contender, scenarios[Number(scenario)]);
-else if (task === '--weigh') await weigh(contender);
+const [task, contender, argument] = process.argv.slice(2);
+if (task === '--contend') await contend(contender, scenarios[Number(argument)]);
+else if (task === '--weigh') await weigh(contender, Number(argument));
 else await compare();

@@ -212,7 +212,7 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationB
     if (!this.settings.bindFilter || this.errorHeaders.isNeeded()) {
       this.application.useGlobalInterceptors(this.errorHeaders);
     }
-    if (this.routes.judges) this.application.useGlobalInterceptors(this.outcomes);
+    if (this.routes.watchesEnds) this.application.useGlobalInterceptors(this.outcomes);
   }
 
   /** @throws RateLimitConfigurationError for a decorator that is wrong, or if the module is there twice */
@@ -252,7 +252,7 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationB
     const { bindGuard, bindFilter } = this.settings;
     bindToHandlers(this.modules, {
       guard: bindGuard ? this.guard : undefined,
-      interceptor: this.routes.judges ? this.outcomes : undefined,
+      interceptor: this.routes.watchesEnds ? this.outcomes : undefined,
       filters: bindFilter ? { unavailable: this.unavailable, exceeded: this.exceeded } : undefined,
       isLimited: isDecorated,
     });

@@ -17,8 +17,8 @@ import { connectionContext } from './connection.context.js';
 /** Marks a class as a gateway, in the metadata of Nest. */
 const GATEWAY = 'websockets:is_gateway';
 
-/** Why a wait for a slot ended. */
-class ClientGone extends Error {}
+/** A client has gone before it was let in. */
+class ConnectionEndedError extends Error {}
 
 interface GatewayProvider {
   readonly metatype: unknown;
@@ -69,8 +69,10 @@ export class ConnectionGuard {
     try {
       const passed = when(this.resolver.resolve(context, reach), (request) => {
         if (request === undefined) return connect();
-        if (asksForSlots(request)) return this.admit(context, request, client, connect);
-        return when(this.decider.decide(request), (outcome) => this.answer(context, request, outcome, connect));
+        const deciding = asksForSlots(request) ? this.held(client, request) : this.decider.decide(request);
+        return when(deciding, ({ decision }) =>
+          decision.kind === 'limited' ? this.refuse(context, exceeded(request, decision)) : connect(),
+        );
       });
       return isPromise(passed) ? passed.catch((error: unknown) => this.fail(context, error)) : passed;
     } catch (error) {
@@ -78,31 +80,13 @@ export class ConnectionGuard {
     }
   }
 
-  /** A connection holds its slots until the client has gone; who goes while it waits for one leaves the queue. */
-  private async admit(
-    context: ExecutionContext,
-    request: PolicyDecisionRequest,
-    client: object,
-    connect: () => unknown,
-  ): Promise<unknown> {
-    const gone = new AbortController();
-    whenGone(client, () => gone.abort(new ClientGone()));
-    const { outcome, slots } = await this.admission.admit(request, gone.signal);
-    // What cannot be given back is free when its lease is over.
-    const free = (): void => void slots?.free().catch(() => undefined);
-    gone.signal.addEventListener('abort', free);
-    if (!gone.signal.aborted) return this.answer(context, request, outcome, connect);
-    free();
-    return undefined;
-  }
-
-  private answer(
-    context: ExecutionContext,
-    request: PolicyDecisionRequest,
-    { decision }: Outcome,
-    connect: () => unknown,
-  ): unknown {
-    return decision.kind === 'limited' ? this.refuse(context, exceeded(request, decision)) : connect();
+  /** A connection holds its slots until it ends; one that ends while it waits for them leaves the queue. */
+  private async held(client: object, request: PolicyDecisionRequest): Promise<Outcome> {
+    const over = new AbortController();
+    whenGone(client, () => over.abort(new ConnectionEndedError()));
+    const { outcome } = await this.admission.hold(request, over.signal);
+    over.signal.throwIfAborted();
+    return outcome;
   }
 
   private refuse(context: ExecutionContext, error: Error & { code: string }): void {
@@ -113,8 +97,7 @@ export class ConnectionGuard {
   /** Nest catches nothing here: what is thrown would end the process. */
   private fail(context: ExecutionContext, error: unknown): void {
     if (isUnavailable(error) || error instanceof RateLimitExceededException) return this.refuse(context, error);
-    if (error instanceof ClientGone) return;
-    this.logger.error(error);
+    if (!(error instanceof ConnectionEndedError)) this.logger.error(error);
     disconnect(context.getArgByIndex(0));
   }
 

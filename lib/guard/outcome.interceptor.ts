@@ -1,19 +1,27 @@
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
 import { type Observable, tap } from 'rxjs';
-import { judgedCallOf } from './judged-call.js';
+import { heldCallOf } from './held-call.js';
+import { type JudgedCall, judgedCallOf } from './judged-call.js';
 
-/** Sees what handlers return and throw, for policies with `chargeOn`. Bound only where there may be one. @internal */
+/**
+ * Sees what handlers return and throw, for policies with `chargeOn`, and when they end, for slots whose transport does not
+ * tell. Bound only where there may be such a policy. @internal
+ */
 @Injectable()
 export class OutcomeInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    const call = judgedCallOf(context);
-    if (call === undefined) return next.handle();
-    return next.handle().pipe(
-      tap({
-        next: (result) => call.returned(result),
-        error: (error) => call.threw(error),
-        complete: () => call.ended(),
-      }),
-    );
+    const judged = judgedCallOf(context);
+    const held = heldCallOf(context);
+    const answers = judged === undefined ? next.handle() : judgedBy(judged, next.handle());
+    return held === undefined ? answers : held.during(answers);
   }
 }
+
+const judgedBy = (call: JudgedCall, answers: Observable<unknown>): Observable<unknown> =>
+  answers.pipe(
+    tap({
+      next: (result) => call.returned(result),
+      error: (error) => call.threw(error),
+      complete: () => call.ended(),
+    }),
+  );

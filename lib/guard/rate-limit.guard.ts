@@ -12,6 +12,7 @@ import { RateLimitEvents } from '../observe/rate-limit-events.js';
 import { isObserved } from '../observe/unobserved.decorator.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
 import { Transports } from '../transports/transports.js';
+import { HeldCall } from './held-call.js';
 import { JudgedCall } from './judged-call.js';
 import { firstSight, keepDecision } from './request-decision.js';
 import { checkModule } from '../policies/missing-module.js';
@@ -61,18 +62,19 @@ export class RateLimitGuard implements CanActivate {
     });
   }
 
-  /** Holds the slots that are given until the call is over; who hangs up while it waits for one leaves the queue. */
+  /**
+   * Holds the slots that are given until the call is over; who hangs up while it waits for one leaves the queue. The
+   * transport tells the end of a call where it can; elsewhere the end of the handler counts, too.
+   */
   private async admit(context: ExecutionContext, request: PolicyDecisionRequest): Promise<true> {
     const over = new AbortController();
     const end = (): void => over.abort(new HttpException('Client Closed Request', 499));
-    const isTold = this.transports.of(context).whenOver?.(context, end) ?? false;
-    const { outcome, slots } = await this.admission.admit(request, over.signal);
+    const transport = this.transports.of(context);
+    const isTold = transport.whenOver?.(context, end) ?? false;
+    const { outcome, slots } = await this.admission.hold(request, over.signal);
     if (slots !== undefined) {
-      // What cannot be given back is free when its lease is over.
-      const free = (): void => void slots.free().catch(() => undefined);
-      if (over.signal.aborted) free();
-      else over.signal.addEventListener('abort', free);
       if (!isTold) slots.lapse();
+      if (!isTold || transport.status === undefined) new HeldCall(context, slots, end);
     }
     return this.answer(context, request, outcome);
   }

@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger, type Type } from '@nestjs/common';
 import { MetadataScanner, ModulesContainer } from '@nestjs/core';
 import type { PolicyInput } from '../contracts/policy.js';
-import { PolicyCatalog } from '../policies/policy-catalog.js';
+import { PolicyCatalog, watchesEnd } from '../policies/policy-catalog.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
 import { namesApart, sharedNames } from './class-names.js';
 import { type Class, limitsOf, skippedNames } from './route-metadata.js';
@@ -18,7 +18,7 @@ export class RouteCatalog {
     connection: new WeakMap(),
   };
   private readonly mentioned: RoutePlan[] = [];
-  private judging: boolean | undefined;
+  private watching: boolean | undefined;
   private names: ReadonlyMap<Class, string> | undefined;
 
   constructor(
@@ -37,9 +37,9 @@ export class RouteCatalog {
     return this.mentioned;
   }
 
-  /** Whether a policy is charged by outcome; one that is found by the request may be. */
-  get judges(): boolean {
-    return (this.judging ??= this.catalog.judges || this.declared().some(mayJudge));
+  /** Whether the end of a call matters: to a policy with `chargeOn`, a slot, or one that is found by the request. */
+  get watchesEnds(): boolean {
+    return (this.watching ??= this.catalog.watchesEnds || this.declared().some(mayWatch));
   }
 
   /** @throws RateLimitConfigurationError for a decorator of any controller or provider that is wrong */
@@ -119,8 +119,8 @@ export class RouteCatalog {
   }
 }
 
-const mayJudge = (input: PolicyInput): boolean =>
-  typeof input === 'function' || (typeof input === 'object' && input.chargeOn !== undefined);
+const mayWatch = (input: PolicyInput): boolean =>
+  typeof input === 'function' || (typeof input === 'object' && watchesEnd(input));
 
 /** Whether decorators say anything of a handler, or of its class. */
 export const isDecorated = (type: object, handler: object): boolean => mentions(handler) || mentions(type);

@@ -59,6 +59,18 @@ export class Admission {
     return this.told(request, open.isFull ? admitted : await this.wait(request, open, line.policy, signal), startedMs);
   }
 
+  /**
+   * Admits a call that holds its slots until a signal tells its end; who ends while it waits leaves the queue. What cannot
+   * be given back is free when its lease is over. Throws as `admit` does.
+   */
+  async hold(request: PolicyDecisionRequest, over: AbortSignal): Promise<Admitted> {
+    const admitted = await this.admit(request, over);
+    const free = (): void => void admitted.slots?.free().catch(lapses);
+    if (over.aborted) free();
+    else over.addEventListener('abort', free, { once: true });
+    return admitted;
+  }
+
   private async wait(
     request: PolicyDecisionRequest,
     queue: SlotQueue<Admitted>,

@@ -16,7 +16,7 @@ import { PolicyStoreSync } from './policy-store.sync.js';
 import type { Policies } from './service-policies.js';
 import { type ConsumeOptions, NO_OPTIONS, ServiceRequests, type SubjectInput } from './service-requests.js';
 import { type WaitOptions, WaitingLines } from './waiting-lines.js';
-import { untilAborted } from './until-aborted.js';
+import { untilAborted } from '../contracts/until-aborted.js';
 
 /** Several subjects of one decision: all are charged, or none. */
 type Subjects = readonly SubjectInput[];

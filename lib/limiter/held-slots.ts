@@ -79,9 +79,16 @@ export class HeldSlots {
     this.lapsing = true;
   }
 
+  /** Renews them again after `lapse`: somebody sees the end of the call after all. */
+  keep(): void {
+    this.lapsing = false;
+    if (this.freeing === undefined) this.renewLater();
+  }
+
   private renewLater(): void {
     const leaseMs = Math.min(...this.request.charges.map(({ policy }) => policy.windowMs));
     const periodMs = Math.min(Math.max(1, Math.floor(leaseMs / RENEWALS)), MAX_TIMER_MS);
+    clearTimeout(this.timer);
     this.timer = setTimeout(() => void this.renew(), periodMs).unref();
   }
 

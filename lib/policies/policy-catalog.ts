@@ -61,9 +61,9 @@ export class PolicyCatalog {
     return [...this.compiled(UNCHANGED).named.values()].filter((one) => !isUnlimited(one)).map(({ policy }) => policy);
   }
 
-  /** Whether a policy is charged by outcome; one that is found by the request may be. */
-  get judges(): boolean {
-    return this.dynamic.size > 0 || [...this.definitions.values()].some(({ chargeOn }) => chargeOn !== undefined);
+  /** Whether the end of a call matters to a policy; to one that is found by the request it may. */
+  get watchesEnds(): boolean {
+    return this.dynamic.size > 0 || [...this.definitions.values()].some(watchesEnd);
   }
 
   /** Grows with each change at run time: what was looked up before may be another policy now. */
@@ -192,6 +192,10 @@ export class PolicyCatalog {
 
 /** Whether a policy must be asked for on each call. */
 export const isDynamic = (input: PolicyInput): input is DynamicPolicyInput => typeof input === 'function';
+
+/** Whether the end of a call matters to a policy: it is charged by outcome, or holds a slot. */
+export const watchesEnd = ({ chargeOn, algorithm }: PolicyOptions): boolean =>
+  chargeOn !== undefined || algorithm === 'concurrency';
 
 function definitionOf(option: string, name: string, input: string | PolicyOptions): PolicyOptions {
   const options = typeof input === 'string' ? { rate: input } : checkedShape(option, input);

@@ -54,12 +54,12 @@ export interface RateLimitTransport {
   thrown?(error: Error): Error;
   /**
    * Calls `over` when the call is over, for slots that a call holds and for `chargeOn`; returns whether it will. Default:
-   * `false`, and a slot is free when its lease lapses.
+   * `false`, and a slot is free when the handler ends.
    */
   whenOver?(call: ArgumentsHost, over: () => void): boolean;
   /**
    * Status that the client got, once `whenOver` has told that the call is over; `undefined` if it hung up before. Default:
-   * there is none, and `chargeOn` judges when the handler ends.
+   * there is none: `chargeOn` judges when the handler ends, and a slot is free then at the latest.
    */
   status?(call: ArgumentsHost): number | undefined;
   /**

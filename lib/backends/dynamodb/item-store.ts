@@ -5,7 +5,7 @@ import {
   type DynamoDBClient,
   type Put,
 } from '@aws-sdk/client-dynamodb';
-import { untilAborted } from '../until-aborted.js';
+import { untilAborted } from '../../contracts/until-aborted.js';
 import { cancellations, isConditionFailure, isUnknownOperation } from './dynamodb-errors.js';
 import type { ItemWrite, WriteResult } from './item-write.js';
 import { writeInSequence } from './sequential-write.js';

@@ -1,6 +1,6 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { ensureTable } from './table.js';
-import { untilAborted } from '../until-aborted.js';
+import { untilAborted } from '../../contracts/until-aborted.js';
 
 /** Creates the table once for all calls, and again if that failed. */
 export class TablePreparation {

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { untilAborted } from '../until-aborted.js';
+import { untilAborted } from '../../contracts/until-aborted.js';
 import type { CommandingClient } from './node-redis-client.js';
 import { RedisDisconnectedError } from './readiness.js';
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Policy } from '../../contracts/policy.js';
-import { untilAborted } from '../until-aborted.js';
+import { untilAborted } from '../../contracts/until-aborted.js';
 import { isUnknownScript } from './limiter.script.js';
 import type { RedisDriver, Script } from './redis-driver.js';
 import { QUOTAS_SCRIPT } from './scripts/quotas.generated.js';

@@ -1,6 +1,6 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import { SilenceWatch } from './silence-watch.js';
-import { untilAborted } from '../until-aborted.js';
+import { untilAborted } from '../../contracts/until-aborted.js';
 
 /** Who logs in. */
 export interface RedisCredentials {

@@ -1,4 +1,4 @@
-import { untilAborted } from '../until-aborted.js';
+import { untilAborted } from '../../contracts/until-aborted.js';
 import type { RedisClient } from './ioredis-client.js';
 
 /** A client has no connection, and none is being made at this moment. */

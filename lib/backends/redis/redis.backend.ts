@@ -18,7 +18,7 @@ import { driverOf, type RedisConnection } from './redis-connection.js';
 import type { RedisDriver } from './redis-driver.js';
 import { translated } from './redis-errors.js';
 import { readReply } from './reply.js';
-import { untilAborted } from '../until-aborted.js';
+import { untilAborted } from '../../contracts/until-aborted.js';
 
 /** Options of `redisBackend()`. */
 export type RedisBackendOptions = RedisConnection & {

@@ -28,19 +28,24 @@ export class RateLimitHealthIndicator {
   ) {}
 
   /**
-   * Up while a backend can decide; down where one is set up wrongly, for calls fail then whatever the mode; else down in failure mode `closed` and degraded in the others, for they go on
-   * (Terminus 11 has no such word: up, with `degraded: true`). Asks the backends, so that a check finds out that one is
-   * back even where nobody calls.
+   * Up while a backend can decide; down where one is set up wrongly, for calls fail then whatever the mode; else down in
+   * failure mode `closed` and degraded in the others, for they go on (Terminus 11 has no such word: up, with
+   * `degraded: true`). A policy store that is away degrades too: the last known policies hold. Asks the backends, so that
+   * a check finds out that one is back even where nobody calls.
    *
    * @param key name of the check in the result
    */
   async isHealthy(key: string): Promise<HealthIndicatorResult> {
     const check: Check = this.indicators.check(key);
-    const { backends } = await this.backend.health();
-    const details = { backends: Object.fromEntries(backends.map((one) => [one.name, detailsOf(one)])) };
+    const { backends, policyStore } = await this.backend.health();
+    const details = {
+      backends: Object.fromEntries(backends.map((one) => [one.name, detailsOf(one)])),
+      ...(policyStore !== undefined && { policyStore }),
+    };
     if (backends.some(({ mistake }) => mistake)) return check.down(details);
-    if (backends.some(isUp)) return check.up(details);
-    if (this.backend.status().failureMode === 'closed') return check.down(details);
+    const canDecide = backends.some(isUp);
+    if (canDecide && policyStore?.healthy !== false) return check.up(details);
+    if (!canDecide && this.backend.status().failureMode === 'closed') return check.down(details);
     return check.degraded?.(details) ?? check.up({ ...details, degraded: true });
   }
 }

@@ -3,7 +3,7 @@ import { isObject, propertiesOf } from '../structure.js';
 /** Close code 1013 of the IANA registry: try again later. */
 const TRY_AGAIN_LATER = 1013;
 
-/** State of a WebSocket that is open no more. */
+/** `readyState` of a socket of ws from which on it ends. */
 const CLOSING = 2;
 
 /** Sends an `exception` event: by socket.io as its own kind of event, by ws as data. */
@@ -25,11 +25,12 @@ export function disconnect(client: unknown): void {
   else if (typeof leave === 'function') leave.call(client, true);
 }
 
-/** Calls a listener when a client has gone; at once if it has. */
-export function whenGone(client: object, listener: () => void): void {
+/** Calls a listener when a connection has ended; at once if that was before. */
+export function whenGone(client: unknown, listener: () => void): void {
+  if (!isObject(client)) return;
   const { once, readyState, disconnected } = propertiesOf(client);
-  if (disconnected === true || (typeof readyState === 'number' && readyState >= CLOSING)) return listener();
-  if (typeof once === 'function') once.call(client, isNative(client) ? 'close' : 'disconnect', listener);
+  if (disconnected === true || (typeof readyState === 'number' && readyState >= CLOSING)) listener();
+  else if (typeof once === 'function') once.call(client, isNative(client) ? 'close' : 'disconnect', listener);
 }
 
 /** A socket of ws is an event emitter too, whose events stay in the process. */

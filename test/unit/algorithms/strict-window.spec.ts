@@ -1,6 +1,7 @@
 import type { Policy } from '../../../lib/contracts/policy.js';
 import { testPolicy } from '../../../lib/testing/test-policy.js';
 import { PureLimiter } from './pure-limiter.js';
+import { randomNumbers } from '../../support/random-numbers.js';
 
 /** For each policy and shape, at least; `npm run prove:strict-window` takes a million. */
 const ARRIVALS = Number(process.env['ARRIVALS'] ?? 5_000);
@@ -63,17 +64,6 @@ const PATTERNS: Readonly<Record<string, Shape>> = {
     () => ({ gapMs: next() < 0.3 ? 0 : windowMs / limit, cost: 1 }),
 };
 
-/** Numbers from 0 to 1 (mulberry32). */
-function numbers(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** All units of the last window, each by itself, to be counted again. */
 class LastWindow {
   private readonly came: number[] = [];
@@ -107,7 +97,7 @@ function shareOfExact(policy: Policy, shape: Shape): number {
   const limiter = new PureLimiter();
   const admitted = new LastWindow(policy);
   const exact = new LastWindow(policy);
-  const next = shape(policy, numbers(policy.limit + policy.windowMs));
+  const next = shape(policy, randomNumbers(policy.limit + policy.windowMs));
   let time = START_MS;
   for (let arrival = 0; arrival < Math.max(ARRIVALS, 4 * policy.limit); arrival += 1) {
     const { gapMs, cost } = next();

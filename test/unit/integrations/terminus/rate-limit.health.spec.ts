@@ -11,6 +11,7 @@ import {
   type RateLimitModuleOptions,
 } from 'nestjs-floodgate';
 import { RateLimitHealthIndicator } from 'nestjs-floodgate/terminus';
+import { eventually } from '../../../support/eventually.js';
 
 const unavailable = (): never => {
   throw new BackendUnavailableError({
@@ -38,9 +39,11 @@ async function start(options: RateLimitModuleOptions) {
     imports: [TerminusModule, RateLimitModule.forRoot({ circuitBreaker: { failureThreshold: 2 }, ...options })],
     providers: [RateLimitHealthIndicator],
   }).compile();
+  app.useLogger(false);
   await app.init();
   const indicator = app.get(RateLimitHealthIndicator);
   return {
+    app,
     service: app.get(BackendService),
     registry: app.get(CircuitBreakerRegistry),
     check: async () => inWordsOf12((await indicator.isHealthy('limiter'))['limiter']!),
@@ -127,6 +130,25 @@ describe('the health indicator', () => {
     second.down = true;
     expect((await check()).status).toBe('down');
   });
+
+  it.each(['closed', 'open'] as const)(
+    'is degraded, never down, while the policy store is away, in failure mode %s',
+    async (failureMode) => {
+      const store = { name: 'store', away: false };
+      const read = () => (store.away ? Promise.reject(new Error('at 10.0.0.1')) : Promise.resolve(undefined));
+      const policyStore = { ...store, read, change: unavailable, close: () => Promise.resolve() };
+      const { check, app } = await start({ failureMode, policyStore });
+      expect(await check()).toMatchObject({ status: 'up', policyStore: { healthy: true } });
+      store.away = true;
+      await eventually(async () => (await check()).status === 'degraded');
+      const found = await check();
+      expect(found).toMatchObject({ policyStore: { healthy: false }, backends: { memory: { state: 'closed' } } });
+      expect(JSON.stringify(found)).not.toContain('10.0.0.1');
+      store.away = false;
+      await eventually(async () => (await check()).status === 'up');
+      await app.close();
+    },
+  );
 
   it('is up, and says that it is degraded, for a Terminus that lacks the word', async () => {
     const backend = switchable('memory');
