@@ -31,7 +31,7 @@ export class LimiterFunction {
     this.migrator = migrate ? new Migrator(source, names, unlogged) : undefined;
     // As text, which is the same to a pool that asks for values in binary.
     this.sql = {
-      limiter: `SELECT ${names.limiter}($1, $2, $3, $4, $5)::text`,
+      limiter: `SELECT ${names.limiter}($1, $2, $3, $4, $5, $6)::text`,
       single: `SELECT ${names.single}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)::text`,
     };
   }

@@ -1,22 +1,22 @@
 import type {
   Backend,
-  BackendCapabilities,
   BackendRequest,
   ConsumeRequest,
   Refund,
   RefundRequest,
+  RenewRequest,
   Reply,
 } from '../../contracts/backend.js';
 import type { CircuitBreakerOptions } from '../../contracts/breaker.js';
 import { RateLimitConfigurationError } from '../../contracts/errors.js';
 import { aBoolean, onlyKnown } from '../../policies/option-checks.js';
-import { limiterCall, SUPPORTED_ALGORITHMS, type Verb } from './limiter.call.js';
+import { limiterCall, type LimiterCall, type Verb } from './limiter.call.js';
 import { LimiterFunction } from './limiter.function.js';
 import { Patience } from './patient-query.js';
 import { GivenPool, OwnPool, type PoolSource } from './pool-source.js';
 import { isPool, type PostgresPool } from './postgres-client.js';
 import { translated } from './postgres-errors.js';
-import { readReply } from './reply.js';
+import { readReply, timeOutsideBorders } from './reply.js';
 import type { PostgresSchemaOptions } from './schema.js';
 import { Sweeper } from './sweeper.js';
 import { tableNames, type TableNames } from './table-names.js';
@@ -64,12 +64,14 @@ export function postgresBackend(options: PostgresBackendOptions): Backend {
 
 class PostgresBackend implements Backend {
   readonly name: string;
-  readonly capabilities: BackendCapabilities = { algorithms: SUPPORTED_ALGORITHMS };
   readonly circuitBreaker?: CircuitBreakerOptions | false;
   private readonly names: TableNames;
   private readonly source: PoolSource;
   private readonly limiter: LimiterFunction;
   private readonly sweeper: Sweeper;
+  /** How far the database's clock is ahead, where that is known to be more than a calendar window. */
+  private aheadMs = 0;
+  private readonly clock = (): number => Date.now() + this.aheadMs;
 
   constructor(options: PostgresBackendOptions) {
     const { schema = 'public', table = 'floodgate', unlogged = false, migrate = true } = options;
@@ -97,6 +99,10 @@ class PostgresBackend implements Backend {
     await this.run('refund', charges, timeoutMs, chargedAtMs);
   }
 
+  async renew({ charges, timeoutMs }: RenewRequest): Promise<void> {
+    await this.run('renew', charges, timeoutMs);
+  }
+
   async reset({ charges, timeoutMs }: BackendRequest): Promise<void> {
     await this.run('reset', charges, timeoutMs);
   }
@@ -117,9 +123,20 @@ class PostgresBackend implements Backend {
   }
 
   private async run(verb: Verb, charges: readonly Refund[], timeoutMs: number, chargedAtMs?: number): Promise<Reply> {
-    const call = limiterCall(verb, charges, chargedAtMs);
-    const raw = await this.translating(() => this.limiter.call(call, new Patience(timeoutMs)));
+    const patience = new Patience(timeoutMs);
+    let call = limiterCall(verb, charges, this.clock, chargedAtMs);
+    let raw = await this.ask(call, patience);
+    const serverMs = timeOutsideBorders(raw);
+    if (serverMs !== undefined) {
+      this.aheadMs = serverMs - Date.now();
+      call = limiterCall(verb, charges, this.clock, chargedAtMs);
+      raw = await this.ask(call, patience);
+    }
     return readReply(raw, charges, call.order);
+  }
+
+  private ask(call: LimiterCall, patience: Patience): Promise<unknown> {
+    return this.translating(() => this.limiter.call(call, patience));
   }
 
   private async translating<T>(ask: () => Promise<T>): Promise<T> {

@@ -1,3 +1,4 @@
+import { presentWindowMs } from '../../algorithms/fixed-window.js';
 import type { Charge, Reply } from '../../contracts/backend.js';
 import type { PolicyStatus } from '../../contracts/decision.js';
 import type { Policy } from '../../contracts/policy.js';
@@ -24,21 +25,27 @@ export function readReply(raw: unknown, charges: readonly Charge[], order: reado
   let allowed = true;
   order.forEach((place, part) => {
     const { policy } = charges[place] as Charge;
-    const status = statusOf(policy, parts.slice(part * STATUS, (part + 1) * STATUS));
+    const status = statusOf(policy, nowMs, parts.slice(part * STATUS, (part + 1) * STATUS));
     policies[place] = status;
     if (!status.allowed && policy.mode === 'enforce') allowed = false;
   });
   return { allowed, nowMs, policies };
 }
 
+/** The database's time, where it lies outside the borders of calendar windows that it was told. */
+export const timeOutsideBorders = (raw: unknown): number | undefined =>
+  typeof raw === 'string' && /^\{\d+\}$/.test(raw) ? Number(raw.slice(1, -1)) : undefined;
+
 function statusOf(
-  { name, limit, windowMs, mode, unit }: Policy,
+  policy: Policy,
+  nowMs: number,
   [remaining = 0, resetAfterMs = 0, retryAfterMs = 0, nextUnitAfterMs = 0]: readonly number[],
 ): PolicyStatus {
+  const { name, limit, mode, unit } = policy;
   return {
     name,
     limit,
-    windowMs,
+    windowMs: presentWindowMs(policy, nowMs),
     allowed: retryAfterMs === 0,
     remaining,
     resetAfterMs,

@@ -15,10 +15,15 @@ export interface PostgresSchemaOptions {
 }
 
 /**
- * What a database needs, in order. Each can be run again without harm, and none takes away what an older release uses:
+ * What a database needs, in order, by its number. Each can be run again without harm, and none takes away what an older release uses:
  * a new contract of the function gets a new number in its name.
  */
-const MIGRATIONS: readonly string[] = [TABLE_SQL, LIMITER_SQL, SINGLE_SQL];
+const MIGRATIONS: ReadonlyMap<number, string> = new Map([
+  [1, TABLE_SQL],
+  // 2 and 3 were the functions of an older contract; a database that has them keeps them.
+  [4, LIMITER_SQL],
+  [5, SINGLE_SQL],
+]);
 
 /** Statements that bring a database up to date, for a transaction in which they are alone. */
 export function migrationStatements(names: TableNames, unlogged: boolean): readonly string[] {
@@ -28,9 +33,9 @@ export function migrationStatements(names: TableNames, unlogged: boolean): reado
   IF to_regnamespace(${literal(names.schema)}) IS NULL THEN CREATE SCHEMA ${names.schema}; END IF;
 END $do$`,
     `CREATE TABLE IF NOT EXISTS ${migrations} (version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())`,
-    ...MIGRATIONS.flatMap((sql, index) => [
+    ...[...MIGRATIONS].flatMap(([version, sql]) => [
       filled(sql, names, unlogged),
-      `INSERT INTO ${migrations} (version) VALUES (${index + 1}) ON CONFLICT (version) DO NOTHING`,
+      `INSERT INTO ${migrations} (version) VALUES (${version}) ON CONFLICT (version) DO NOTHING`,
     ]),
   ];
 }

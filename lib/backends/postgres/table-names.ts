@@ -33,8 +33,8 @@ export function tableNames(caller: string, schema: string, table: string): Table
     table: within(table),
     migrations: within(`${table}_migrations`),
     index: quoted(`${table}_expiry`),
-    limiter: within(`${table}_v2`),
-    single: within(`${table}_single_v2`),
+    limiter: within(`${table}_v3`),
+    single: within(`${table}_single_v3`),
     seed: String(createHash('sha256').update(within(table)).digest().readBigInt64BE()),
   };
 }

@@ -35,7 +35,7 @@ BEGIN
     ]
     WHERE t.subject = key AND t.expires_ms >= (this_window + 1) * window_ms + 1000 AND CASE
       WHEN cardinality(t.counters) = 7 AND t.counters[1] = id AND t.counters[4] = window_ms
-        AND t.counters[5] <= this_window
+        AND t.counters[5] <= this_window AND t.counters[7] = 0
       THEN CASE WHEN t.counters[5] = this_window THEN t.counters[6] ELSE 0 END <= quota - cost
       ELSE false
     END
@@ -94,7 +94,7 @@ BEGIN
   END IF;
   IF reply IS NULL THEN
     reply := :limiter(
-      0, ARRAY[key], ARRAY[1, id, algorithm, quota, window_ms, cost, burst, block_ms, enforced, -1], -1, patience
+      0, ARRAY[key], ARRAY[1, id, algorithm, quota, window_ms, cost, burst, block_ms, enforced, -1, 0], '{}', -1, patience
     );
   END IF;
   RETURN reply;
