@@ -4,6 +4,8 @@ import { Migrator } from './migrator.js';
 import { onConnection, Patience } from './patient-query.js';
 import type { PoolSource } from './pool-source.js';
 import { statement } from './postgres-client.js';
+import { COUNTING } from './purpose.js';
+import { counterStatements } from './schema.js';
 import { isConflict, isMissing } from './sql-state.js';
 import type { TableNames } from './table-names.js';
 
@@ -28,7 +30,7 @@ export class LimiterFunction {
     names: TableNames,
     { migrate, unlogged }: { readonly migrate: boolean; readonly unlogged: boolean },
   ) {
-    this.migrator = migrate ? new Migrator(source, names, unlogged) : undefined;
+    this.migrator = migrate ? new Migrator(source, names, counterStatements(names, unlogged), COUNTING) : undefined;
     // As text, which is the same to a pool that asks for values in binary.
     this.sql = {
       limiter: `SELECT ${names.limiter}($1, $2, $3, $4, $5, $6)::text`,

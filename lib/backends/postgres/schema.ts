@@ -1,4 +1,5 @@
 import { onlyKnown } from '../../policies/option-checks.js';
+import { POLICIES_SQL } from './sql/policies.generated.js';
 import { LIMITER_SQL } from './sql/limiter.generated.js';
 import { SINGLE_SQL } from './sql/single.generated.js';
 import { TABLE_SQL } from './sql/table.generated.js';
@@ -15,7 +16,7 @@ export interface PostgresSchemaOptions {
 }
 
 /**
- * What a database needs, in order, by its number. Each can be run again without harm, and none takes away what an older release uses:
+ * What counting needs of a database, in order, by its number. Each can be run again without harm, and none takes away what an older release uses:
  * a new contract of the function gets a new number in its name.
  */
 const MIGRATIONS: ReadonlyMap<number, string> = new Map([
@@ -25,15 +26,24 @@ const MIGRATIONS: ReadonlyMap<number, string> = new Map([
   [5, SINGLE_SQL],
 ]);
 
-/** Statements that bring a database up to date, for a transaction in which they are alone. */
-export function migrationStatements(names: TableNames, unlogged: boolean): readonly string[] {
+/** What changes of policies need. */
+const POLICY_MIGRATIONS: ReadonlyMap<number, string> = new Map([[6, POLICIES_SQL]]);
+
+/** Statements that bring a database up to date for counting, for a transaction in which they are alone. */
+export const counterStatements = (names: TableNames, unlogged: boolean): readonly string[] =>
+  statements(MIGRATIONS, names, unlogged);
+
+/** Likewise for changes of policies. */
+export const policyStatements = (names: TableNames): readonly string[] => statements(POLICY_MIGRATIONS, names, false);
+
+function statements(sqls: ReadonlyMap<number, string>, names: TableNames, unlogged: boolean): readonly string[] {
   const { migrations } = names;
   return [
     `DO $do$ BEGIN
   IF to_regnamespace(${literal(names.schema)}) IS NULL THEN CREATE SCHEMA ${names.schema}; END IF;
 END $do$`,
     `CREATE TABLE IF NOT EXISTS ${migrations} (version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())`,
-    ...[...MIGRATIONS].flatMap(([version, sql]) => [
+    ...[...sqls].flatMap(([version, sql]) => [
       filled(sql, names, unlogged),
       `INSERT INTO ${migrations} (version) VALUES (${version}) ON CONFLICT (version) DO NOTHING`,
     ]),
@@ -44,7 +54,7 @@ END $do$`,
 export const MIGRATION_LOCK = 'SELECT pg_advisory_xact_lock(7308324466420147570)';
 
 /**
- * SQL that sets a database up for `postgresBackend`, for `migrate: false` or for somebody with more privileges: one
+ * SQL that sets a database up for `postgresBackend` and `postgresPolicyStore`, for `migrate: false` or for somebody with more privileges: one
  * transaction, which can be run again at any time, and by many at once.
  *
  * @throws RateLimitConfigurationError for a name that PostgreSQL cannot hold
@@ -55,8 +65,10 @@ export function postgresSchema(options: PostgresSchemaOptions = {}): string {
   onlyKnown('postgresSchema', options, ['schema', 'table', 'unlogged']);
   const { schema = 'public', table = 'floodgate', unlogged = false } = options;
   const names = tableNames('postgresSchema', schema, table);
-  const statements = ['BEGIN', MIGRATION_LOCK, ...migrationStatements(names, unlogged), 'COMMIT'];
-  return statements.map((sql) => `${sql.trimEnd().replace(/;$/, '')};\n`).join('\n');
+  const all = [...counterStatements(names, unlogged), ...policyStatements(names)];
+  return ['BEGIN', MIGRATION_LOCK, ...new Set(all), 'COMMIT']
+    .map((sql) => `${sql.trimEnd().replace(/;$/, '')};\n`)
+    .join('\n');
 }
 
 function filled(sql: string, names: TableNames, unlogged: boolean): string {

@@ -13,6 +13,8 @@ export interface TableNames {
   readonly schema: string;
   readonly table: string;
   readonly migrations: string;
+  /** Where changes of policies are kept. */
+  readonly policies: string;
   /** Without its schema, as CREATE INDEX wants it. */
   readonly index: string;
   /** The function that decides. Its number is that of its contract: an older release finds its own beside it. */
@@ -32,6 +34,7 @@ export function tableNames(caller: string, schema: string, table: string): Table
     schema: quoted(schema),
     table: within(table),
     migrations: within(`${table}_migrations`),
+    policies: within(`${table}_policies`),
     index: quoted(`${table}_expiry`),
     limiter: within(`${table}_v3`),
     single: within(`${table}_single_v3`),
