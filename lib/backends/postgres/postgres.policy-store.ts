@@ -92,7 +92,8 @@ RETURNING 1`,
   /** The document as it is kept; empty if there is none. */
   private async present(): Promise<string> {
     const rows = await this.run(this.sql.read, []);
-    return String(rows[0]?.[0] ?? '');
+    const [document = ''] = rows[0] ?? [];
+    return document as string;
   }
 
   /** Whether it was still the document that it was taken for. */
