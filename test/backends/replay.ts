@@ -14,6 +14,8 @@ export interface Replayed {
   readonly reference: ReferenceLimiter;
   /** The time of both. */
   readonly clock: ManualClock;
+  /** Whether a call is answered before the next one is made: for a store that may decide on calls in another order. */
+  readonly oneByOne?: boolean;
   /** What keys begin with. */
   readonly keyPrefix?: string;
 }
@@ -33,11 +35,13 @@ export class Replay {
     this.policies = given.algorithms.map((algorithm, index) => shaped(index, algorithm, given.shapes[index]!));
   }
 
-  /** Sends all calls at once, on one connection, and compares when all are answered. */
+  /** Sends all calls, and compares when all are answered. */
   async run(): Promise<void> {
     for (const step of this.given.steps) {
       this.take(step);
+      if (this.replayed.oneByOne) await this.pending.at(-1);
       this.compare('peek', { charges: this.charges(Array<number>(POLICIES * KEYS.length).fill(0)) });
+      if (this.replayed.oneByOne) await this.pending.at(-1);
     }
     await Promise.all(this.pending);
     this.checks.forEach((check) => check());

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { MAX_PRODUCT } from '../../algorithms/algorithm.js';
 import { kindOf, windowAt } from '../../algorithms/fixed-window.js';
 import { commonFactor } from '../../algorithms/quotient.js';
 import type { Refund } from '../../contracts/backend.js';
@@ -20,9 +19,12 @@ const VERBS = { consume: 0, overdraw: 1, peek: 2, refund: 3, reset: 4, ping: 5, 
 export type Verb = keyof typeof VERBS;
 
 /** Which function of the database is called, and with what, but for the time that it may wait. */
-export interface LimiterCall {
-  readonly target: 'limiter' | 'single';
+export interface FunctionCall {
+  readonly target: 'limiter' | 'many' | 'each';
   readonly values: readonly unknown[];
+}
+
+export interface LimiterCall extends FunctionCall {
   /** The charges in the order of the reply: those of one subject in a row. */
   readonly order: readonly number[];
 }
@@ -34,8 +36,6 @@ export function limiterCall(
   clock: () => number = Date.now,
   chargedAtMs = -1,
 ): LimiterCall {
-  const [charge, ...others] = charges;
-  if (verb === 'consume' && charge !== undefined && others.length === 0 && isSingle(charge)) return singleCall(charge);
   const subjects: string[] = [];
   const order: number[] = [];
   const numbers: string[] = [];
@@ -44,21 +44,24 @@ export function limiterCall(
     const subject = subjects.push(subjectOf(key));
     for (const place of places) {
       const one = charges[place] as Refund;
-      if (verb === 'consume' && one.policy.algorithm === 'concurrency' && one.cost > 0 && one.slot === undefined) {
-        throw new TypeError('A charge of a concurrency policy names the slot that it takes.');
-      }
       order.push(place);
       const windows = calendarOf(one.policy, clock);
       const calendar = windows.length === 0 ? 0 : calendars.length + 1;
       calendars.push(...windows);
-      numbers.push(`${subject},${numbersOf(one).join(',')},${slotOrOwed(one)},${calendar}`);
+      numbers.push(chargeNumbers(subject, one, calendar));
     }
   }
-  const values = [VERBS[verb], subjects, listOf(numbers), listOf(calendars), chargedAtMs];
+  const values = [VERBS[verb], subjects, arrayOf(numbers), arrayOf(calendars), chargedAtMs];
   return { target: 'limiter', values, order };
 }
 
-const listOf = (items: readonly unknown[]): string => `{${items.join(',')}}`;
+/** An array, as PostgreSQL writes numbers. */
+export const arrayOf = (items: readonly unknown[]): string => `{${items.join(',')}}`;
+
+/** What the limiter is told of a charge. */
+export function chargeNumbers(subject: number, charge: Refund, calendar: number): string {
+  return `${subject},${policyNumbers(charge).join(',')},${slotOrOwed(charge)},${calendar}`;
+}
 
 /** The name of a slot, or what a bucket owed after the charge, in what its debt is counted in; -1: unknown. */
 const slotOrOwed = ({ policy: { limit, windowMs }, owed, slot }: Refund): number =>
@@ -76,26 +79,6 @@ function calendarOf(policy: Policy, clock: () => number): readonly number[] {
 
 const NO_CALENDAR: readonly number[] = [];
 
-/** Algorithms that the function for what most calls are knows. */
-const COMMON: ReadonlySet<AlgorithmName> = new Set(['fixed-window', 'sliding-window', 'token-bucket']);
-
-/** Whether the function for what most calls are is worth a try: it has no products beyond `MAX_PRODUCT`. */
-const isSingle = ({ policy: { algorithm, limit, windowMs, burst, calendar }, cost }: Refund): boolean =>
-  cost > 0 &&
-  cost <= burst &&
-  limit > 0 &&
-  COMMON.has(algorithm) &&
-  calendar === undefined &&
-  (algorithm === 'fixed-window' || limit * windowMs <= MAX_PRODUCT);
-
-const singleCall = (charge: Refund): LimiterCall => ({
-  target: 'single',
-  values: [subjectOf(charge.key), ...numbersOf(charge)],
-  order: ONLY,
-});
-
-const ONLY: readonly number[] = [0];
-
 function bySubject(charges: readonly Refund[]): ReadonlyMap<string, readonly number[]> {
   const places = new Map<string, number[]>();
   charges.forEach(({ key }, place) => {
@@ -106,8 +89,8 @@ function bySubject(charges: readonly Refund[]): ReadonlyMap<string, readonly num
   return places;
 }
 
-/** What both functions are told of a charge, after its subject. */
-function numbersOf({ policy, cost }: Refund): readonly unknown[] {
+/** What each function is told of a charge: counter, algorithm, limit, windowMs, cost, burst, blockForMs, enforced. */
+export function policyNumbers({ policy, cost }: Refund): readonly unknown[] {
   const { limit, windowMs, burst, blockForMs, mode } = policy;
   let counter = known.get(policy);
   if (counter === undefined) {
@@ -131,6 +114,6 @@ const counterId = ({ id, algorithm }: Policy): string =>
 const SPECIAL = /[^ -$&-~]/g;
 
 /** A key as printable ASCII. No two keys become the same. */
-const subjectOf = (key: string): string => key.replace(SPECIAL, escaped);
+export const subjectOf = (key: string): string => key.replace(SPECIAL, escaped);
 
 const escaped = (character: string): string => `%${character.charCodeAt(0).toString(16).padStart(4, '0')}`;

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { limiterCall, type LimiterCall } from './limiter.call.js';
+import { limiterCall, type FunctionCall } from './limiter.call.js';
 import { Migrator } from './migrator.js';
 import { onConnection, Patience } from './patient-query.js';
 import type { PoolSource } from './pool-source.js';
@@ -20,10 +20,10 @@ const PING_TIMEOUT_MS = 5_000;
 
 const PING = limiterCall('ping', []);
 
-/** The function in the database that decides; it is made when it is missing. */
+/** The functions in the database that decide; they are made when they are missing. */
 export class LimiterFunction {
   private readonly migrator: Migrator | undefined;
-  private readonly sql: Readonly<Record<LimiterCall['target'], string>>;
+  private readonly sql: Readonly<Record<FunctionCall['target'], string>>;
 
   constructor(
     private readonly source: PoolSource,
@@ -34,7 +34,8 @@ export class LimiterFunction {
     // As text, which is the same to a pool that asks for values in binary.
     this.sql = {
       limiter: `SELECT ${names.limiter}($1, $2, $3, $4, $5, $6)::text`,
-      single: `SELECT ${names.single}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)::text`,
+      many: `SELECT ${names.many}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)::text`,
+      each: `SELECT ${names.each}($1, $2, $3, $4)::text`,
     };
   }
 
@@ -48,7 +49,7 @@ export class LimiterFunction {
    * @throws DeadlineExceededError when the time is over
    * @throws what the pool or the database says
    */
-  async call(call: LimiterCall, patience: Patience): Promise<unknown> {
+  async call(call: FunctionCall, patience: Patience): Promise<unknown> {
     let { migrator } = this;
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -66,7 +67,7 @@ export class LimiterFunction {
     }
   }
 
-  private async attempt({ target, values }: LimiterCall, patience: Patience): Promise<unknown> {
+  private async attempt({ target, values }: FunctionCall, patience: Patience): Promise<unknown> {
     const { rows } = await onConnection(this.source, patience, (client) =>
       client.query(statement(this.sql[target], [...values, lockTimeoutMs(patience)])),
     );

@@ -8,10 +8,10 @@ export interface Purpose {
 
 export const COUNTING: Purpose = {
   caller: 'postgresBackend',
-  grants: ({ schema, table, limiter, single }) =>
+  grants: ({ schema, table, limiter, many, each }) =>
     `GRANT USAGE ON SCHEMA ${schema} TO <role>; ` +
     `GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE ${table} TO <role>; ` +
-    `GRANT EXECUTE ON FUNCTION ${limiter}, ${single} TO <role>;`,
+    `GRANT EXECUTE ON FUNCTION ${limiter}, ${many}, ${each} TO <role>;`,
 };
 
 export const KEEPING_POLICIES: Purpose = {

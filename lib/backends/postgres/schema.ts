@@ -1,7 +1,8 @@
 import { onlyKnown } from '../../policies/option-checks.js';
 import { POLICIES_SQL } from './sql/policies.generated.js';
+import { EACH_SQL } from './sql/each.generated.js';
 import { LIMITER_SQL } from './sql/limiter.generated.js';
-import { SINGLE_SQL } from './sql/single.generated.js';
+import { MANY_SQL } from './sql/many.generated.js';
 import { TABLE_SQL } from './sql/table.generated.js';
 import { tableNames, type TableNames } from './table-names.js';
 
@@ -23,11 +24,12 @@ const MIGRATIONS: ReadonlyMap<number, string> = new Map([
   [1, TABLE_SQL],
   // 2 and 3 were the functions of an older contract; a database that has them keeps them.
   [4, LIMITER_SQL],
-  [5, SINGLE_SQL],
+  [5, MANY_SQL],
+  [6, EACH_SQL],
 ]);
 
 /** What changes of policies need. */
-const POLICY_MIGRATIONS: ReadonlyMap<number, string> = new Map([[6, POLICIES_SQL]]);
+const POLICY_MIGRATIONS: ReadonlyMap<number, string> = new Map([[7, POLICIES_SQL]]);
 
 /** Statements that bring a database up to date for counting, for a transaction in which they are alone. */
 export const counterStatements = (names: TableNames, unlogged: boolean): readonly string[] =>

@@ -23,7 +23,7 @@ describe('the function', () => {
 
   const replay = (given: CallSequence, name: string): Promise<void> => {
     const reference = new ReferenceLimiter(clock, { counter: 7, record: 2 });
-    return new Replay({ backend: timed.backend, reference, clock, keyPrefix: `${name}:` }, given).run();
+    return new Replay({ backend: timed.backend, reference, clock, oneByOne: true, keyPrefix: `${name}:` }, given).run();
   };
 
   it.each([
@@ -128,7 +128,7 @@ describe('the function', () => {
     },
   );
 
-  it('has the limiter decide where an overdraft is beyond the products of one statement', async () => {
+  it('has the limiter decide where an overdraft is beyond the products of the statement for many', async () => {
     const quota: Shape = { limit: 10, windowMs: 30 * DAY_MS, burst: 10, blockForMs: 0, mode: 'enforce' };
     const consume = (units: number, overdraw: boolean): Step => ({ kind: 'consume', costs: only(units), overdraw });
     const steps = [
