@@ -7,7 +7,7 @@ import { Patience } from '../../../lib/backends/postgres/patient-query.js';
 import { postgresBackend } from '../../../lib/backends/postgres/postgres.backend.js';
 import { numbersOf, readReply, STATUS } from '../../../lib/backends/postgres/reply.js';
 import { tableNames } from '../../../lib/backends/postgres/table-names.js';
-import type { Charge } from '../../../lib/contracts/backend.js';
+import type { Charge, Reply } from '../../../lib/contracts/backend.js';
 import { COUNTING_ALGORITHMS, type AlgorithmName, type Policy } from '../../../lib/contracts/policy.js';
 import { testPolicy } from '../../../lib/testing/test-policy.js';
 import { manualClock } from '../../support/manual-clock.js';
@@ -162,7 +162,8 @@ describe('calls that come while others are on their way', () => {
     const { seed } = tableNames('test', 'others', 'floodgate');
     await holder.query('BEGIN');
     await holder.query(`SELECT pg_advisory_xact_lock(hashtextextended('user:held', ${seed}))`);
-    const consume = (key: string) => backend.consume({ charges: [charge(key)], timeoutMs: TIMEOUT_MS });
+    const consume = async (key: string): Promise<Reply> =>
+      backend.consume({ charges: [charge(key)], timeoutMs: TIMEOUT_MS });
     const others = ['user:1', 'user:2', 'user:3', 'user:4', 'user:5'].map(consume);
     let isDecided = false;
     const held = consume('user:held').finally(() => (isDecided = true));
