@@ -42,7 +42,7 @@ export const DYNAMO_FAULTS: readonly StoreFault[] = [
   },
   {
     name: 'answers nobody',
-    reason: /DEADLINE_EXCEEDED|TimeoutError|AbortError/,
+    reason: /BACKEND_UNAVAILABLE/,
     start: () => failing('hang'),
   },
   {
