@@ -16,6 +16,8 @@ export interface Replayed {
   readonly clock: ManualClock;
   /** Whether a call is answered before the next one is made: for a store that may decide on calls in another order. */
   readonly oneByOne?: boolean;
+  /** How far the clock of the process is ahead of the store's, ms. Default 0. */
+  readonly aheadMs?: number;
   /** What keys begin with. */
   readonly keyPrefix?: string;
 }
@@ -88,10 +90,12 @@ export class Replay {
     });
   }
 
-  /** Sends a call from a process whose clock is that of the server. */
+  /** Sends a call from a process whose clock is that of the server, or ahead of it. */
   private inTime<T>(send: () => T | Promise<T>): Promise<T> {
     const { now } = Date;
-    Date.now = this.replayed.clock;
+    const { clock, aheadMs = 0 } = this.replayed;
+    const sentMs = clock() + aheadMs;
+    Date.now = () => sentMs;
     try {
       return Promise.resolve(send());
     } finally {

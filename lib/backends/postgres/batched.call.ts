@@ -9,9 +9,8 @@ export interface BatchedCall {
   readonly charges: readonly Charge[];
 }
 
-/** One of the functions that decide on many calls, each of a subject of its own. */
+/** One of the functions that decide on many calls. */
 export interface BatchKind {
-  /** @param calls of different subjects */
   call(calls: readonly BatchedCall[]): FunctionCall;
 }
 

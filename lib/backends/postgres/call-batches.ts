@@ -24,6 +24,8 @@ interface Waiting {
 export class CallBatches {
   private waiting: Waiting[] = [];
   private onTheirWay = 0;
+  /** Subjects of the statements that are on their way: what else comes for them would only find them locked. */
+  private readonly busy = new Set<string>();
 
   constructor(
     private readonly limiter: LimiterFunction,
@@ -38,10 +40,7 @@ export class CallBatches {
     const answer = new Promise<readonly number[] | undefined>((resolve, reject) => {
       this.waiting.push({ call, patience, resolve, reject });
     });
-    if (this.onTheirWay < AT_ONCE) {
-      void this.send();
-      return answer;
-    }
+    if (this.onTheirWay < AT_ONCE) void this.send();
     return patience.wait(answer);
   }
 
@@ -49,6 +48,7 @@ export class CallBatches {
     const batch = this.next();
     if (batch.length === 0) return;
     this.onTheirWay += 1;
+    batch.forEach(({ call }) => this.busy.add(call.subject));
     try {
       const longest = batch.reduce(longer, batch[0] as Waiting).patience;
       const raw = await this.limiter.call(this.kind.call(batch.map(({ call }) => call)), longest);
@@ -59,23 +59,19 @@ export class CallBatches {
       else batch.forEach(({ reject }) => reject(error));
     } finally {
       this.onTheirWay -= 1;
+      batch.forEach(({ call }) => this.busy.delete(call.subject));
       void this.send();
     }
   }
 
-  /** Takes calls of different subjects from those that still wait. */
+  /** Takes calls from those that still wait, in order of arrival. */
   private next(): readonly Waiting[] {
-    const subjects = new Set<string>();
     const batch: Waiting[] = [];
     const rest: Waiting[] = [];
     for (const one of this.waiting) {
       if (one.patience.leftMs === 0) continue;
-      if (batch.length < MOST && !subjects.has(one.call.subject)) {
-        subjects.add(one.call.subject);
-        batch.push(one);
-      } else {
-        rest.push(one);
-      }
+      if (batch.length < MOST && !this.busy.has(one.call.subject)) batch.push(one);
+      else rest.push(one);
     }
     this.waiting = rest;
     return batch;

@@ -21,9 +21,12 @@ describe('the function', () => {
     await server.stop();
   });
 
-  const replay = (given: CallSequence, name: string): Promise<void> => {
+  const replay = (given: CallSequence, name: string, aheadMs = 0): Promise<void> => {
     const reference = new ReferenceLimiter(clock, { counter: 7, record: 2 });
-    return new Replay({ backend: timed.backend, reference, clock, oneByOne: true, keyPrefix: `${name}:` }, given).run();
+    return new Replay(
+      { backend: timed.backend, reference, clock, oneByOne: true, aheadMs, keyPrefix: `${name}:` },
+      given,
+    ).run();
   };
 
   it.each([
@@ -76,6 +79,33 @@ describe('the function', () => {
   });
 
   const DAY_MS = 86_400_000;
+
+  it.each([-40, -3, -1, 1, 2, 40])(
+    "picks windows of the calendar by the database's clock, where the process's is ahead by %d days",
+    async (days) => {
+      const shape = { limit: 5, windowMs: DAY_MS, burst: 5, blockForMs: 0, mode: 'enforce', timeZone: 'UTC' } as const;
+      const shapes = (['calendar-day', 'calendar-week', 'calendar-month'] as const).map((calendar): Shape => {
+        return { ...shape, calendar };
+      });
+      const consume: Step = { kind: 'consume', costs: [2, 1, 1, null, null, null], overdraw: false };
+      const pass = (ms: number): Step => ({ kind: 'pass', ms });
+      // To the last millisecond of a day, the first of the next one, and back.
+      const steps = [
+        consume,
+        pass(DAY_MS - 59_991),
+        consume,
+        pass(1),
+        consume,
+        consume,
+        pass(-1),
+        consume,
+        pass(DAY_MS),
+      ];
+      const given: CallSequence = { algorithms: same('fixed-window'), shapes, steps: [...steps, consume, ...steps] };
+      await replay(given, `calendar ${days}`, days * DAY_MS);
+    },
+  );
+
   const LARGE_PLANS = [
     [10_000_000, 30],
     [1_000_000_000, 1],

@@ -1,7 +1,7 @@
 -- Calls of one subject and any number of policies, many at once: the limiter decides on each. PostgreSQL prepares the
 -- expressions of a function anew for each transaction, so several calls in one cost little more than one.
 --
---   subjects  the subject of each call, each once
+--   subjects  the subject of each call
 --   charges   the charges of each call, one call after the other, as limiter.sql tells; each call has one subject
 --   sizes     of each call, the number of its charges
 --   patience  how long to wait for a row that somebody else has locked, ms

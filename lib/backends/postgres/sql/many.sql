@@ -5,7 +5,7 @@
 -- PostgreSQL prepares each expression of a function anew for each transaction, and each statement whenever it is run,
 -- which costs more than what is computed: so here all calls of one algorithm are one statement.
 --
---   keys     the subjects, each once
+--   keys     the subjects; of calls of the same one, all but the first are decided by the limiter
 --   ...      of each call what limiter.sql tells, in arrays; `enforced` is 0 for a shadow policy
 --   patience how long to wait for a row that somebody else has locked, ms
 --
@@ -26,8 +26,9 @@ SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_merge
 DECLARE
   total CONSTANT integer := cardinality(keys);
   setting text;
-  -- Empty where the subject is in other hands.
+  -- What is tried at once: nothing of a subject that is in other hands, and the first call of any other.
   free text[] := keys;
+  others text[] := '{}';
   reply bigint[] := array_fill(NULL::bigint, ARRAY[5 * total]);
   now_ms bigint;
   spot bigint;
@@ -35,8 +36,11 @@ DECLARE
 BEGIN
   setting := set_config('lock_timeout', patience::text, true) || set_config('synchronous_commit', 'off', true);
   FOR index IN 1 .. total LOOP
-    IF NOT pg_try_advisory_xact_lock(hashtextextended(keys[index], :seed)) THEN
+    IF keys[index] = ANY (keys[: index - 1]) THEN
       free[index] := NULL;
+    ELSIF NOT pg_try_advisory_xact_lock(hashtextextended(keys[index], :seed)) THEN
+      free[index] := NULL;
+      others := others || keys[index];
     END IF;
   END LOOP;
   now_ms := floor(extract(epoch FROM pg_catalog.clock_timestamp()) * 1000);
@@ -137,7 +141,7 @@ BEGIN
   END IF;
 
   FOR index IN 1 .. total LOOP
-    IF reply[5 * index] IS NULL AND free[index] IS NOT NULL THEN
+    IF reply[5 * index] IS NULL AND NOT keys[index] = ANY (others) THEN
       reply[5 * index - 4 : 5 * index] := :limiter(
         0, ARRAY[keys[index]],
         ARRAY[
