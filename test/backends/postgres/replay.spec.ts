@@ -78,6 +78,33 @@ describe('the function', () => {
     }
   });
 
+  describe('where it is rare', () => {
+    const quota: Shape = { limit: 60, windowMs: 1_000, burst: 60, blockForMs: 0, mode: 'enforce' };
+    const consume = (units: number, overdraw = false): Step => ({ kind: 'consume', costs: only(units), overdraw });
+    const pass = (ms: number): Step => ({ kind: 'pass', ms });
+    const refund = (agoCalls: number): Step => ({ kind: 'refund', costs: only(1), agoCalls, owed: null });
+
+    it('has room for sixty records of a strict window, and lets the newest take in what comes then', async () => {
+      const calls = Array.from({ length: 63 }, () => [consume(1, true), pass(2)]).flat();
+      const steps = [...calls, pass(870), ...Array.from({ length: 80 }, () => pass(2))];
+      const given: CallSequence = { algorithms: same('strict-window'), shapes: same(quota), steps };
+      await replay(given, 'records');
+    });
+
+    it('gives nothing back of a strict window for a charge that left, whose record is still there', async () => {
+      const shape = { ...quota, limit: 75, windowMs: 60_000, burst: 75 };
+      const steps = [pass(10), consume(1), pass(500), consume(1), pass(59_600), refund(1), refund(0)];
+      const given: CallSequence = { algorithms: same('strict-window'), shapes: same(shape), steps };
+      await replay(given, 'left');
+    });
+
+    it('gives back what a fixed window was charged in its first millisecond', async () => {
+      const steps = [pass(10), consume(3), pass(5), refund(0), pass(994), refund(0), pass(1), refund(0)];
+      const given: CallSequence = { algorithms: same('fixed-window'), shapes: same(quota), steps };
+      await replay(given, 'first');
+    });
+  });
+
   const DAY_MS = 86_400_000;
 
   it.each([-40, -3, -1, 1, 2, 40])(

@@ -59,7 +59,7 @@ BEGIN
       WHERE t.subject = c.key AND c.algorithm = 1
         AND t.expires_ms >= (now_ms / c.window_ms + 1) * c.window_ms + 1000 AND CASE
         WHEN cardinality(t.counters) = 7 AND t.counters[1] = c.id AND t.counters[4] = c.window_ms
-          AND t.counters[5] <= now_ms / c.window_ms AND t.counters[7] = 0
+          AND t.counters[5] <= now_ms / c.window_ms
         THEN CASE WHEN t.counters[5] = now_ms / c.window_ms THEN t.counters[6] ELSE 0 END <= c.quota - c.cost
         ELSE false
       END
