@@ -169,17 +169,20 @@ describe('calls that come while others are on their way', () => {
     await pool.end();
   });
 
-  it('wait for nobody who decides on the subject of another one', async () => {
+  it.each([1, 2])('wait for nobody who decides on the subject of another one, by %d policies', async (policies) => {
+    const schema = `others_${policies}`;
     const pool = new pg.Pool({ connectionString: server.url, max: 8 });
-    const backend = postgresBackend({ pool, schema: 'others' });
-    await backend.consume({ charges: [charge('user:held')], timeoutMs: TIMEOUT_MS });
+    const backend = postgresBackend({ pool, schema });
+    const chargesOf = (key: string): Charge[] =>
+      Array.from({ length: policies }, (_, index) => charge(key, quota(`quota-${index}`)));
+    await backend.consume({ charges: chargesOf('user:held'), timeoutMs: TIMEOUT_MS });
     // Another process is in the middle of a decision on one of them.
     const holder = await pool.connect();
-    const { seed } = tableNames('test', 'others', 'floodgate');
+    const { seed } = tableNames('test', schema, 'floodgate');
     await holder.query('BEGIN');
     await holder.query(`SELECT pg_advisory_xact_lock(hashtextextended('user:held', ${seed}))`);
     const consume = async (key: string): Promise<Reply> =>
-      backend.consume({ charges: [charge(key)], timeoutMs: TIMEOUT_MS });
+      backend.consume({ charges: chargesOf(key), timeoutMs: TIMEOUT_MS });
     const others = ['user:1', 'user:2', 'user:3', 'user:4', 'user:5'].map(consume);
     let isDecided = false;
     const held = consume('user:held').finally(() => (isDecided = true));
