@@ -7,6 +7,9 @@ import { ReferenceLimiter } from '../reference-limiter.js';
 import { only, Replay, same } from '../replay.js';
 import { timedLimiter, type TimedLimiter } from './timed-limiter.js';
 
+/** As long as thousands of runs take, by `npm run prove:postgres`. */
+const RUNS_TIMEOUT_MS = 900_000;
+
 const clock = manualClock();
 
 describe('the function', () => {
@@ -44,7 +47,7 @@ describe('the function', () => {
         { numRuns: Number(process.env['REPLAY_RUNS'] ?? 150) },
       );
     },
-    120_000,
+    RUNS_TIMEOUT_MS,
   );
 
   it('counts the window before no more than in full when the clock steps back over a border', async () => {
