@@ -38,7 +38,7 @@ export interface RateLimitModuleOptions {
   readonly transports?: readonly RateLimitTransport[];
   /**
    * Keeps what `RateLimitPolicies` changes, for all processes and across restarts: `filePolicyStore`,
-   * `redisPolicyStore`, or one of your own. Default: changes hold in this process and until it ends.
+   * `redisPolicyStore`, `postgresPolicyStore`, or one of your own. Default: changes hold in this process and until it ends.
    */
   readonly policyStore?: PolicyStore;
   /** Keys that pass uncounted, and keys that are refused without asking a backend. Default: none. */
@@ -213,7 +213,7 @@ function checkValues(settings: RateLimitSettings): void {
     throw new RateLimitConfigurationError(
       'policyStore',
       policyStore,
-      'Give filePolicyStore({ path }), redisPolicyStore({ url }) or another PolicyStore.',
+      'Give filePolicyStore({ path }), redisPolicyStore({ url }), postgresPolicyStore({ pool }) or another PolicyStore.',
     );
   }
   new AccessLists(settings.lists);

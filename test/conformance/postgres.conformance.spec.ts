@@ -1,6 +1,5 @@
 import pg from 'pg';
 import { postgresBackend } from '../../lib/backends/postgres/postgres.backend.js';
-import { SUPPORTED_ALGORITHMS } from '../../lib/backends/postgres/limiter.call.js';
 import { describeConformance } from '../../lib/testing/conformance.js';
 import { timedLimiter, type TimedLimiter } from '../backends/postgres/timed-limiter.js';
 import { manualClock } from '../support/manual-clock.js';
@@ -24,17 +23,14 @@ afterAll(async () => {
 });
 
 const runner = { describe, it };
-const algorithms = SUPPORTED_ALGORITHMS;
 
 describeConformance(runner, {
   name: 'PostgreSQL by its own clock',
-  algorithms,
   create: () => postgresBackend({ pool, schema: 'limits', unlogged: true }),
 });
 
 describeConformance(runner, {
   name: "PostgreSQL's function on a set clock",
   clock,
-  algorithms,
   create: () => timed.backend,
 });

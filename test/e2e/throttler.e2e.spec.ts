@@ -1,6 +1,7 @@
 import { spawnWorkers } from '../support/child-process.js';
 import { freePort } from '../support/free-port.js';
 import { platforms } from '../support/http-app.js';
+import { PostgresServer } from '../support/postgres-server.js';
 import { RedisServer } from '../support/redis-server.js';
 import type throttledApp from './workers/throttled-app.worker.js';
 import type { Answer, Scenario, Step } from './workers/throttled-app.worker.js';
@@ -51,15 +52,20 @@ const statuses = (answers: readonly Answer[]): readonly number[] => answers.map(
 const header = (answers: readonly Answer[], name: string): readonly (string | undefined)[] =>
   answers.map(({ headers }) => headers[name]);
 
-const STORES = ['memory', 'Redis', "Redis by the module's BackendService"] as const;
+const SERVERS = ['Redis', 'PostgreSQL'] as const;
+const BY_MODULE = " by the module's BackendService";
+const STORES = ['memory', ...SERVERS, ...SERVERS.map((server) => `${server}${BY_MODULE}`)];
 const MODES = ['closed', 'open', 'local'] as const;
 const OWNERS = ['its own backend', "the module's BackendService"] as const;
 
 /** All scenarios by name, so that one process for each platform runs them. */
-async function scenariosWith(redis: string): Promise<Readonly<Record<string, Scenario>>> {
+async function scenariosWith(
+  urls: Readonly<Record<(typeof SERVERS)[number], string>>,
+): Promise<Readonly<Record<string, Scenario>>> {
   const scenarios: Record<string, Scenario> = { 'over time': { app: 'named', store: {}, steps: OVER_TIME } };
   for (const name of STORES) {
-    const store = name === 'memory' ? {} : { redis, injected: name !== 'Redis' };
+    const server = SERVERS.find((one) => name.startsWith(one));
+    const store = server === undefined ? {} : { url: urls[server], injected: name.endsWith(BY_MODULE) };
     scenarios[`${name}: plain`] = { app: 'one', store, steps: PLAIN };
     scenarios[`${name}: levels`] = { app: 'one', store, steps: LEVELS };
     scenarios[`${name}: blocks`] = { app: 'one', store, steps: BLOCKS };
@@ -67,11 +73,15 @@ async function scenariosWith(redis: string): Promise<Readonly<Record<string, Sce
     scenarios[`${name}: skipping`] = { app: 'skipping', store, steps: PLAIN };
     scenarios[`${name}: tracked`] = { app: 'tracked', store, steps: TRACKED };
   }
-  const nowhere = `redis://127.0.0.1:${await freePort()}`;
-  for (const owner of OWNERS) {
-    const store = { redis: nowhere, injected: owner !== 'its own backend' };
-    for (const failureMode of MODES) {
-      scenarios[`${owner}: ${failureMode}`] = { app: 'one', store, failureMode, steps: OUTAGE, timeout: '200ms' };
+  const nowhere = `127.0.0.1:${await freePort()}`;
+  for (const server of SERVERS) {
+    const url = server === 'Redis' ? `redis://${nowhere}` : `postgres://limiter@${nowhere}/app`;
+    for (const owner of OWNERS) {
+      const store = { url, injected: owner !== 'its own backend' };
+      for (const failureMode of MODES) {
+        const name = `${server} and ${owner}: ${failureMode}`;
+        scenarios[name] = { app: 'one', store, failureMode, steps: OUTAGE, timeout: '200ms' };
+      }
     }
   }
   return scenarios;
@@ -82,7 +92,8 @@ describe.each(platforms)("throttler's guard on %s", (platform) => {
 
   beforeAll(async () => {
     await using redis = await RedisServer.start();
-    const scenarios = await scenariosWith(redis.url);
+    await using postgres = await PostgresServer.start();
+    const scenarios = await scenariosWith({ Redis: redis.url, PostgreSQL: postgres.url });
     const [reply] = await spawnWorkers<typeof throttledApp>(
       1,
       WORKER,
@@ -172,11 +183,14 @@ describe.each(platforms)("throttler's guard on %s", (platform) => {
     expect(answers[7]!.headers).toHaveProperty('retry-after-long');
   });
 
-  it.each(OWNERS)('with %s out of reach answers by the failure mode', (owner) => {
-    const [closed, open, local] = MODES.map((mode) => transcripts[`${owner}: ${mode}`]!);
-    expect(statuses(closed!)).toEqual([503, 503]);
-    expect(closed![0]!.body).toEqual({ statusCode: 503, message: 'Service Unavailable' });
-    expect(statuses(open!)).toEqual([200, 200]);
-    expect(statuses(local!)).toEqual([200, 429]);
-  });
+  it.each(SERVERS.flatMap((server) => OWNERS.map((owner) => `${server} and ${owner}`)))(
+    'with %s out of reach answers by the failure mode',
+    (store) => {
+      const [closed, open, local] = MODES.map((mode) => transcripts[`${store}: ${mode}`]!);
+      expect(statuses(closed!)).toEqual([503, 503]);
+      expect(closed![0]!.body).toEqual({ statusCode: 503, message: 'Service Unavailable' });
+      expect(statuses(open!)).toEqual([200, 200]);
+      expect(statuses(local!)).toEqual([200, 429]);
+    },
+  );
 });

@@ -48,8 +48,8 @@ export function renderTable(rows) {
   ].join('\n');
 }
 
-/** @param {Cell | undefined} cell */
-function renderCell(cell) {
+/** @param {Pick<Cell, 'status' | 'headers' | 'beforeMs' | 'openMs'> | undefined} cell */
+export function renderCell(cell) {
   if (cell === undefined) throw new Error('A mode was not measured');
   const { status, headers, beforeMs, openMs } = cell;
   return `${status} · ${headers} · ${Math.round(beforeMs)} → ${openMs.toFixed(1)} ms`;

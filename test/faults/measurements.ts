@@ -4,6 +4,7 @@ import type { Course } from './fault-run.js';
 import type { Cell, Row } from './fault-table.js';
 import { renderTable, rowIn, withoutTimes } from './fault-table.js';
 import type { Answer } from './faulty-app.js';
+import type { StoreRow } from './store-table.js';
 import { MODES } from './modes.js';
 
 const DOCUMENT = new URL('../../docs/failure-modes.md', import.meta.url);
@@ -17,6 +18,9 @@ export function rowOf(fault: string, courses: readonly Course[]): Row {
 
 /** Keeps a row for whoever renders the table. */
 export const keep = (row: Row): Promise<void> => write(row.fault, row);
+
+/** The same for a fault of another store. */
+export const keepStore = (row: StoreRow): Promise<void> => write(row.storeFault, row);
 
 /** The same for a blip. */
 export const keepBlip = (row: BlipRow): Promise<void> => write(`blip ${row.blip}`, row);

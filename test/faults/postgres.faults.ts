@@ -1,37 +1,23 @@
 import pg from 'pg';
-import { postgresBackend, type PostgresConnection } from 'nestjs-floodgate/postgres';
+import { postgresBackend, postgresSchema, type PostgresConnection } from 'nestjs-floodgate/postgres';
 import { eventually } from '../support/eventually.js';
 import { PostgresServer } from '../support/postgres-server.js';
+import { SmallDisk } from '../support/small-disk.js';
+import type { StoreFault, StoreScene } from './describe-store-faults.js';
 
-/** One way in which PostgreSQL fails. */
-export interface PostgresFault {
-  readonly name: string;
-  /** What failed calls say, so that the fault is what it is called. */
-  readonly reason: RegExp;
-  /** Starts a server that works. */
-  start(): Promise<PostgresScene>;
-}
-
-/** A server that a test can break in one way, and mend. */
-export interface PostgresScene extends AsyncDisposable {
-  connection(): PostgresConnection;
-  break(): Promise<unknown>;
-  mend(): Promise<unknown>;
-}
-
-type Course = Pick<PostgresScene, 'break' | 'mend'> & Partial<Pick<PostgresScene, 'connection'>>;
+type Course = Pick<StoreScene, 'break' | 'mend'> & { connection?(): PostgresConnection };
 
 /** A scene with a server of its own, and what else has to be ended. */
 async function scene(
   play: (server: PostgresServer, endLater: (end: () => Promise<unknown>) => void) => Course | Promise<Course>,
   settings: Readonly<Record<string, string>> = {},
-): Promise<PostgresScene> {
+): Promise<StoreScene> {
   const server = await PostgresServer.start({ settings });
   const ends: (() => Promise<unknown>)[] = [];
   const course = await play(server, (end) => ends.unshift(end));
   return {
-    connection: () => ({ connectionString: server.url }),
     ...course,
+    backend: (name) => postgresBackend({ ...(course.connection?.() ?? { connectionString: server.url }), name }),
     async [Symbol.asyncDispose]() {
       for (const end of ends) await end();
       await server.stop();
@@ -70,6 +56,38 @@ function poolOf(
   return { pool };
 }
 
+/**
+ * The table lies on a small disk of its own, which fills up: a new row needs a page, and there is none. Where the tests
+ * may not mount a disk, a trigger says what the server would.
+ */
+async function filling(server: PostgresServer, endLater: (end: () => Promise<unknown>) => void): Promise<Course> {
+  const disk = await SmallDisk.mount(server.owner);
+  if (disk === undefined) return saysFull(server);
+  endLater(() => disk.unmount());
+  endLater(async () => disk.free());
+  await server.exec(postgresSchema());
+  await server.exec(`CREATE TABLESPACE small LOCATION '${disk.path}'`);
+  await server.exec('ALTER TABLE public.floodgate SET TABLESPACE small');
+  return {
+    async break() {
+      // No row finds room in a page that others are in.
+      await server.exec('ALTER TABLE public.floodgate SET (fillfactor = 10)');
+      await disk.fill();
+    },
+    mend: async () => disk.free(),
+  };
+}
+
+async function saysFull(server: PostgresServer): Promise<Course> {
+  await server.exec(postgresSchema());
+  await server.exec(`CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$`);
+  return {
+    break: () => server.exec('CREATE TRIGGER is_full BEFORE INSERT ON floodgate EXECUTE FUNCTION full_disk()'),
+    mend: () => server.exec('DROP TRIGGER is_full ON floodgate'),
+  };
+}
+
 /** Takes every connection that the server still gives, and cuts those of the applications. */
 async function occupied(server: PostgresServer): Promise<pg.Client[]> {
   const clients: pg.Client[] = [];
@@ -94,14 +112,14 @@ async function occupied(server: PostgresServer): Promise<pg.Client[]> {
   return clients;
 }
 
-export const POSTGRES_FAULTS: readonly PostgresFault[] = [
+export const POSTGRES_FAULTS: readonly StoreFault[] = [
   {
-    name: 'crash',
+    name: 'crashes (`kill -9`)',
     reason: /ECONNREFUSED/,
     start: () => scene((server) => ({ break: () => server.crash(), mend: () => server.restart() })),
   },
   {
-    name: 'stands still (SIGSTOP)',
+    name: 'freezes (`SIGSTOP`)',
     reason: /DEADLINE_EXCEEDED/,
     start: () =>
       scene((server) => ({
@@ -110,12 +128,12 @@ export const POSTGRES_FAULTS: readonly PostgresFault[] = [
       })),
   },
   {
-    name: 'a lock on the table',
+    name: 'somebody locks the table',
     reason: /55P03/,
     start: () => scene(locking),
   },
   {
-    name: 'statement_timeout',
+    name: '`statement_timeout`',
     reason: /57014/,
     start: () =>
       scene((server, endLater) => ({
@@ -124,7 +142,7 @@ export const POSTGRES_FAULTS: readonly PostgresFault[] = [
       })),
   },
   {
-    name: 'pool exhausted',
+    name: 'the pool is exhausted',
     reason: /DEADLINE_EXCEEDED/,
     start: () =>
       scene((server, endLater) => {
@@ -167,7 +185,7 @@ export const POSTGRES_FAULTS: readonly PostgresFault[] = [
       ),
   },
   {
-    name: 'read-only (default_transaction_read_only)',
+    name: 'read-only (`default_transaction_read_only`)',
     reason: /25006/,
     start: () =>
       scene((server) => {
@@ -181,6 +199,12 @@ export const POSTGRES_FAULTS: readonly PostgresFault[] = [
         };
         return { break: () => set('on'), mend: () => set('off') };
       }),
+  },
+  {
+    name: 'the disk is full',
+    reason: /53100/,
+    isHidden: true,
+    start: () => scene(filling),
   },
   {
     name: 'failover of the address to a standby',
@@ -200,6 +224,3 @@ export const POSTGRES_FAULTS: readonly PostgresFault[] = [
       }),
   },
 ];
-
-/** A backend under a name of its own. */
-export const backendOf = (connection: PostgresConnection, name: string) => postgresBackend({ ...connection, name });

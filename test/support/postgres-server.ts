@@ -92,6 +92,11 @@ export class PostgresServer implements AsyncDisposable {
     return `postgres://${user}@${HOST}:${this.port}/${database}`;
   }
 
+  /** Who its processes run as, where that is somebody else: nobody may run them as root. */
+  get owner(): { readonly uid: number; readonly gid: number } | undefined {
+    return ownerOfServers();
+  }
+
   /** The last lines of its log. */
   get logTail(): string {
     return this.#process?.logTail ?? '';

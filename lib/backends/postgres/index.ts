@@ -1,4 +1,6 @@
-export { postgresBackend, type PostgresBackendOptions, type PostgresConnection } from './postgres.backend.js';
+export { postgresBackend, type PostgresBackendOptions } from './postgres.backend.js';
 export { postgresSchema, type PostgresSchemaOptions } from './schema.js';
-export type { PostgresClient, PostgresPool, PostgresQuery } from './postgres-client.js';
+export type { PostgresClient, PostgresConnection, PostgresPool, PostgresQuery } from './postgres-client.js';
+export { postgresPolicyStore, type PostgresPolicyStoreOptions } from './postgres.policy-store.js';
+export type { PolicyStore } from '../../contracts/policy-store.js';
 export type { Backend } from '../../contracts/backend.js';

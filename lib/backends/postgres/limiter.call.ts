@@ -1,68 +1,83 @@
 import { createHash } from 'node:crypto';
-import { MAX_PRODUCT } from '../../algorithms/algorithm.js';
+import { kindOf, windowAt } from '../../algorithms/fixed-window.js';
 import { commonFactor } from '../../algorithms/quotient.js';
 import type { Refund } from '../../contracts/backend.js';
-import { RateLimitConfigurationError } from '../../contracts/errors.js';
 import type { AlgorithmName, Policy } from '../../contracts/policy.js';
 
 /** By what number the function knows an algorithm. */
-const ALGORITHMS: ReadonlyMap<AlgorithmName, number> = new Map([
-  ['fixed-window', 1],
-  ['sliding-window', 2],
-  ['token-bucket', 3],
-  ['sliding-log', 4],
-]);
+const ALGORITHMS: Readonly<Record<AlgorithmName, number>> = {
+  'fixed-window': 1,
+  'sliding-window': 2,
+  'token-bucket': 3,
+  'sliding-log': 4,
+  'strict-window': 5,
+  concurrency: 6,
+};
 
-export const SUPPORTED_ALGORITHMS: readonly AlgorithmName[] = [...ALGORITHMS.keys()];
+const VERBS = { consume: 0, overdraw: 1, peek: 2, refund: 3, reset: 4, ping: 5, renew: 6 } as const;
 
-export type Verb = 'consume' | 'overdraw' | 'peek' | 'refund' | 'reset' | 'ping';
-
-const VERBS: Readonly<Record<Verb, number>> = { consume: 0, overdraw: 1, peek: 2, refund: 3, reset: 4, ping: 5 };
+export type Verb = keyof typeof VERBS;
 
 /** Which function of the database is called, and with what, but for the time that it may wait. */
-export interface LimiterCall {
-  readonly target: 'limiter' | 'single';
+export interface FunctionCall {
+  readonly target: 'limiter' | 'many' | 'each';
   readonly values: readonly unknown[];
+}
+
+export interface LimiterCall extends FunctionCall {
   /** The charges in the order of the reply: those of one subject in a row. */
   readonly order: readonly number[];
 }
 
-export function limiterCall(verb: Verb, charges: readonly Refund[], chargedAtMs = -1): LimiterCall {
-  const [charge, ...others] = charges;
-  if (verb === 'consume' && charge !== undefined && others.length === 0 && isSingle(charge)) return singleCall(charge);
+/** @param clock about the database's time, ms since the epoch: asked for calendar windows only */
+export function limiterCall(
+  verb: Verb,
+  charges: readonly Refund[],
+  clock: () => number = Date.now,
+  chargedAtMs = -1,
+): LimiterCall {
   const subjects: string[] = [];
   const order: number[] = [];
   const numbers: string[] = [];
+  const calendars: number[] = [];
   for (const [key, places] of bySubject(charges)) {
     const subject = subjects.push(subjectOf(key));
     for (const place of places) {
       const one = charges[place] as Refund;
       order.push(place);
-      numbers.push(`${subject},${numbersOf(one).join(',')},${owedOf(one)}`);
+      const windows = calendarOf(one.policy, clock);
+      const calendar = windows.length === 0 ? 0 : calendars.length + 1;
+      calendars.push(...windows);
+      numbers.push(chargeNumbers(subject, one, calendar));
     }
   }
-  return { target: 'limiter', values: [VERBS[verb], subjects, `{${numbers.join(',')}}`, chargedAtMs], order };
+  const values = [VERBS[verb], subjects, arrayOf(numbers), arrayOf(calendars), chargedAtMs];
+  return { target: 'limiter', values, order };
 }
 
-/** What a bucket owed after the charge, in what its debt is counted in; -1: unknown. */
-const owedOf = ({ policy: { limit, windowMs }, owed }: Refund): number =>
-  owed === undefined ? -1 : Math.floor(owed / commonFactor(limit, windowMs));
+/** An array, as PostgreSQL writes numbers. */
+export const arrayOf = (items: readonly unknown[]): string => `{${items.join(',')}}`;
 
-/** Whether the function for what most calls are is worth a try: it has no products beyond `MAX_PRODUCT`. */
-const isSingle = ({ policy: { algorithm, limit, windowMs, burst }, cost }: Refund): boolean =>
-  cost > 0 &&
-  cost <= burst &&
-  limit > 0 &&
-  algorithm !== 'sliding-log' &&
-  (algorithm === 'fixed-window' || limit * windowMs <= MAX_PRODUCT);
+/** What the limiter is told of a charge. */
+export function chargeNumbers(subject: number, charge: Refund, calendar: number): string {
+  return `${subject},${policyNumbers(charge).join(',')},${slotOrOwed(charge)},${calendar}`;
+}
 
-const singleCall = (charge: Refund): LimiterCall => ({
-  target: 'single',
-  values: [subjectOf(charge.key), ...numbersOf(charge)],
-  order: ONLY,
-});
+/** The name of a slot, or what a bucket owed after the charge, in what its debt is counted in; -1: unknown. */
+const slotOrOwed = ({ policy: { limit, windowMs }, owed, slot }: Refund): number =>
+  slot ?? (owed === undefined ? -1 : Math.floor(owed / commonFactor(limit, windowMs)));
 
-const ONLY: readonly number[] = [0];
+/** Of a calendar window: which it is, and the borders of the windows around a time; the database's clock picks one. */
+function calendarOf(policy: Policy, clock: () => number): readonly number[] {
+  if (policy.calendar === undefined) return NO_CALENDAR;
+  const present = windowAt(policy, clock());
+  const before = windowAt(policy, present.startMs - 1);
+  const next = windowAt(policy, present.endMs);
+  const last = windowAt(policy, next.endMs);
+  return [kindOf(policy), before.startMs, present.startMs, present.endMs, next.endMs, last.endMs];
+}
+
+const NO_CALENDAR: readonly number[] = [];
 
 function bySubject(charges: readonly Refund[]): ReadonlyMap<string, readonly number[]> {
   const places = new Map<string, number[]>();
@@ -74,12 +89,12 @@ function bySubject(charges: readonly Refund[]): ReadonlyMap<string, readonly num
   return places;
 }
 
-/** What both functions are told of a charge, after its subject. */
-function numbersOf({ policy, cost }: Refund): readonly unknown[] {
+/** What each function is told of a charge: counter, algorithm, limit, windowMs, cost, burst, blockForMs, enforced. */
+export function policyNumbers({ policy, cost }: Refund): readonly unknown[] {
   const { limit, windowMs, burst, blockForMs, mode } = policy;
   let counter = known.get(policy);
   if (counter === undefined) {
-    counter = [counterId(policy), algorithmNumber(policy)];
+    counter = [counterId(policy), ALGORITHMS[policy.algorithm]];
     known.set(policy, counter);
   }
   return [...counter, limit, windowMs, cost, burst, blockForMs, mode === 'enforce' ? 1 : 0];
@@ -87,16 +102,6 @@ function numbersOf({ policy, cost }: Refund): readonly unknown[] {
 
 /** Policies outlive calls: what names their counters is made once. */
 const known = new WeakMap<Policy, readonly unknown[]>();
-
-function algorithmNumber({ algorithm, name }: Policy): number {
-  const number = ALGORITHMS.get(algorithm);
-  if (number !== undefined) return number;
-  throw new RateLimitConfigurationError(
-    `policies.${name}.algorithm`,
-    algorithm,
-    `PostgreSQL counts by ${SUPPORTED_ALGORITHMS.join(', ')}.`,
-  );
-}
 
 /**
  * Names a counter in its row: 64 bits of a hash. The algorithm is part of it, since states of two algorithms must never

@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { limiterCall, type LimiterCall } from './limiter.call.js';
+import { limiterCall, type FunctionCall } from './limiter.call.js';
 import { Migrator } from './migrator.js';
 import { onConnection, Patience } from './patient-query.js';
 import type { PoolSource } from './pool-source.js';
 import { statement } from './postgres-client.js';
+import { COUNTING } from './purpose.js';
+import { counterStatements } from './schema.js';
 import { isConflict, isMissing } from './sql-state.js';
 import type { TableNames } from './table-names.js';
 
@@ -18,21 +20,22 @@ const PING_TIMEOUT_MS = 5_000;
 
 const PING = limiterCall('ping', []);
 
-/** The function in the database that decides; it is made when it is missing. */
+/** The functions in the database that decide; they are made when they are missing. */
 export class LimiterFunction {
   private readonly migrator: Migrator | undefined;
-  private readonly sql: Readonly<Record<LimiterCall['target'], string>>;
+  private readonly sql: Readonly<Record<FunctionCall['target'], string>>;
 
   constructor(
     private readonly source: PoolSource,
     names: TableNames,
     { migrate, unlogged }: { readonly migrate: boolean; readonly unlogged: boolean },
   ) {
-    this.migrator = migrate ? new Migrator(source, names, unlogged) : undefined;
+    this.migrator = migrate ? new Migrator(source, names, counterStatements(names, unlogged), COUNTING) : undefined;
     // As text, which is the same to a pool that asks for values in binary.
     this.sql = {
-      limiter: `SELECT ${names.limiter}($1, $2, $3, $4, $5)::text`,
-      single: `SELECT ${names.single}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)::text`,
+      limiter: `SELECT ${names.limiter}($1, $2, $3, $4, $5, $6)::text`,
+      many: `SELECT ${names.many}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)::text`,
+      each: `SELECT ${names.each}($1, $2, $3, $4)::text`,
     };
   }
 
@@ -46,7 +49,7 @@ export class LimiterFunction {
    * @throws DeadlineExceededError when the time is over
    * @throws what the pool or the database says
    */
-  async call(call: LimiterCall, patience: Patience): Promise<unknown> {
+  async call(call: FunctionCall, patience: Patience): Promise<unknown> {
     let { migrator } = this;
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -64,7 +67,7 @@ export class LimiterFunction {
     }
   }
 
-  private async attempt({ target, values }: LimiterCall, patience: Patience): Promise<unknown> {
+  private async attempt({ target, values }: FunctionCall, patience: Patience): Promise<unknown> {
     const { rows } = await onConnection(this.source, patience, (client) =>
       client.query(statement(this.sql[target], [...values, lockTimeoutMs(patience)])),
     );

@@ -1,20 +1,21 @@
 import { RateLimitConfigurationError } from '../../contracts/errors.js';
+import type { Purpose } from './purpose.js';
 import type { TableNames } from './table-names.js';
 
 /** What a role was about to do when it was refused. */
 export type Attempt = 'connect' | 'migrate' | 'query';
 
 /** A role lacks a privilege: says which GRANT gives it. */
-export function missingPrivilege({ message }: Error, attempt: Attempt, names: TableNames): RateLimitConfigurationError {
-  return new RateLimitConfigurationError('postgresBackend', message, mendOf(attempt, names));
+export function missingPrivilege(
+  { message }: Error,
+  attempt: Attempt,
+  names: TableNames,
+  purpose: Purpose,
+): RateLimitConfigurationError {
+  return new RateLimitConfigurationError(purpose.caller, message, mendOf(attempt, names, purpose.grants(names)));
 }
 
-function mendOf(attempt: Attempt, names: TableNames): string {
-  const { schema, table, limiter, single } = names;
-  const atRunTime =
-    `GRANT USAGE ON SCHEMA ${schema} TO <role>; ` +
-    `GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE ${table} TO <role>; ` +
-    `GRANT EXECUTE ON FUNCTION ${limiter}, ${single} TO <role>;`;
+function mendOf(attempt: Attempt, names: TableNames, atRunTime: string): string {
   switch (attempt) {
     case 'connect':
       return 'Run as the owner of the database: GRANT CONNECT ON DATABASE <database> TO <role>;';
@@ -22,7 +23,7 @@ function mendOf(attempt: Attempt, names: TableNames): string {
       return `Run as the owner of the table: ${atRunTime}`;
     case 'migrate':
       return (
-        'This role may not set up what the backend needs. Run as a role that may create tables: ' +
+        'This role may not set up what is needed. Run as a role that may create tables: ' +
         `${setUpCommand(names)}, and then: ${atRunTime}`
       );
     default:
@@ -31,9 +32,9 @@ function mendOf(attempt: Attempt, names: TableNames): string {
 }
 
 /** The database was not set up, or by an older release: says the command that does it. */
-export function missingSchema({ message }: Error, names: TableNames): RateLimitConfigurationError {
+export function missingSchema({ message }: Error, names: TableNames, { caller }: Purpose): RateLimitConfigurationError {
   const mend = `The database lacks what this release needs. Leave out migrate: false, or run: ${setUpCommand(names)}`;
-  return new RateLimitConfigurationError('postgresBackend', message, mend);
+  return new RateLimitConfigurationError(caller, message, mend);
 }
 
 function setUpCommand({ schema, table }: TableNames): string {

@@ -2,7 +2,8 @@ import { missingPrivilege } from './mends.js';
 import { onConnection, Patience } from './patient-query.js';
 import type { PoolSource } from './pool-source.js';
 import { statement, type PostgresClient } from './postgres-client.js';
-import { MIGRATION_LOCK, migrationStatements } from './schema.js';
+import type { Purpose } from './purpose.js';
+import { MIGRATION_LOCK } from './schema.js';
 import { isForbidden } from './sql-state.js';
 import type { TableNames } from './table-names.js';
 
@@ -16,7 +17,8 @@ export class Migrator {
   constructor(
     private readonly source: PoolSource,
     private readonly names: TableNames,
-    private readonly unlogged: boolean,
+    private readonly statements: readonly string[],
+    private readonly purpose: Purpose,
   ) {}
 
   /**
@@ -33,7 +35,7 @@ export class Migrator {
     try {
       await onConnection(this.source, patience, (client) => this.transaction(client));
     } catch (error) {
-      throw isForbidden(error) ? missingPrivilege(error as Error, 'migrate', this.names) : error;
+      throw isForbidden(error) ? missingPrivilege(error as Error, 'migrate', this.names, this.purpose) : error;
     }
   }
 
@@ -44,7 +46,7 @@ export class Migrator {
       const limits = ['lock_timeout', 'statement_timeout'].map((one) => `set_config('${one}', $1, true)`).join(', ');
       await client.query(statement(`SELECT ${limits}`, [String(MIGRATION_TIMEOUT_MS / 2)]));
       await client.query(statement(MIGRATION_LOCK));
-      for (const sql of migrationStatements(this.names, this.unlogged)) await client.query(statement(sql));
+      for (const sql of this.statements) await client.query(statement(sql));
       await client.query(statement('COMMIT'));
     } catch (error) {
       await client.query(statement('ROLLBACK')).catch(() => undefined);

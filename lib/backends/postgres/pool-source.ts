@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { RateLimitConfigurationError } from '../../contracts/errors.js';
-import type { PostgresPool } from './postgres-client.js';
+import { isPool, type PostgresConnection, type PostgresPool } from './postgres-client.js';
 
 /** An attempt to connect that takes longer has failed, in ms: a server that only accepts would fill the pool. */
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -14,6 +14,22 @@ export interface PoolSource {
   take(): ReturnType<PostgresPool['connect']>;
   open(): void;
   close(): Promise<void>;
+}
+
+/**
+ * @param caller whose options these are, in errors
+ * @param max connections of a pool of our own at most
+ * @throws RateLimitConfigurationError unless exactly one of `pool` and `connectionString` is given, and can be one
+ */
+export function poolSourceOf(caller: string, options: PostgresConnection, max = 10): PoolSource {
+  const { pool, connectionString } = options;
+  if ((pool === undefined) === (connectionString === undefined)) {
+    const given = Object.keys(options).filter((name) => ['pool', 'connectionString'].includes(name));
+    throw new RateLimitConfigurationError(caller, given, 'Give exactly one of pool and connectionString.');
+  }
+  if (pool === undefined) return new OwnPool(caller, connectionString as string, max);
+  if (isPool(pool)) return new GivenPool(pool);
+  throw new RateLimitConfigurationError(`${caller}.pool`, pool, 'Give a Pool of pg 8.');
 }
 
 /** A pool of the application, which stays its to close. */
@@ -53,15 +69,19 @@ export class GivenPool implements PoolSource {
   }
 }
 
-/** A pool of the backend's own. It connects when it is asked to, and lets the process end while nobody waits for it. */
+/** A pool of our own. It connects when it is asked to, and lets the process end while nobody waits for it. */
 export class OwnPool implements PoolSource {
   private pool: pg.Pool | undefined;
   private closed = false;
   /** All of them: those that connect, too, which the pool does not tell of. */
   private readonly clients = new Set<pg.Client>();
 
-  constructor(private readonly connectionString: string) {
-    checkConnectionString(connectionString);
+  constructor(
+    caller: string,
+    private readonly connectionString: string,
+    private readonly max: number,
+  ) {
+    checkConnectionString(caller, connectionString);
   }
 
   take(): ReturnType<PostgresPool['connect']> {
@@ -103,6 +123,7 @@ export class OwnPool implements PoolSource {
     const pool = new pg.Pool({
       Client,
       connectionString: this.connectionString,
+      max: this.max,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       keepAlive: true,
       allowExitOnIdle: true,
@@ -113,7 +134,7 @@ export class OwnPool implements PoolSource {
 }
 
 /** Makes a client of it, which does not connect. The text is not told: it may hold a password. */
-function checkConnectionString(connectionString: string): void {
+function checkConnectionString(caller: string, connectionString: string): void {
   try {
     if (typeof connectionString === 'string' && connectionString !== '') {
       new pg.Client({ connectionString });
@@ -123,7 +144,7 @@ function checkConnectionString(connectionString: string): void {
     // Told below, without the text.
   }
   throw new RateLimitConfigurationError(
-    'postgresBackend.connectionString',
+    `${caller}.connectionString`,
     typeof connectionString,
     "Give a text such as 'postgres://user:password@host:5432/database'.",
   );

@@ -27,6 +27,13 @@ export interface PostgresPool {
   off(event: 'error', listener: (error: Error) => void): unknown;
 }
 
+/** Which PostgreSQL: a pool of the application, or what a pool of our own is made from. */
+export type PostgresConnection =
+  /** A `Pool` of pg 8, with any options. It stays the application's to close. */
+  | { readonly pool: PostgresPool; readonly connectionString?: never }
+  /** Such as `postgres://user:password@host:5432/database`. */
+  | { readonly connectionString: string; readonly pool?: never };
+
 /** Whether this is a pool at all: TypeScript need not have looked. A `Client` of pg connects, too, but holds no clients. */
 export const isPool = (pool: unknown): pool is PostgresPool =>
   typeof pool === 'object' && pool !== null && 'connect' in pool && 'totalCount' in pool;

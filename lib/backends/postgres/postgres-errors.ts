@@ -1,6 +1,7 @@
 import { BackendUnavailableError, isUnavailable } from '../../contracts/errors.js';
 import { missingPrivilege, missingSchema } from './mends.js';
 import { NoConnectionError } from './patient-query.js';
+import type { Purpose } from './purpose.js';
 import { isForbidden, isMissing, sqlState } from './sql-state.js';
 import type { TableNames } from './table-names.js';
 
@@ -63,10 +64,11 @@ function interruptsQuery(error: unknown): boolean {
  * What the backend throws for an error of its driver: an outage as unavailable, a missing schema or privilege with its
  * mend, anything else as the bug it is.
  */
-export function translated(error: unknown, backend: string, names: TableNames): unknown {
+export function translated(error: unknown, backend: string, names: TableNames, purpose: Purpose): unknown {
   if (isUnavailable(error)) return error;
   const cause = error instanceof NoConnectionError ? error.cause : error;
-  if (isForbidden(cause)) return missingPrivilege(cause as Error, cause === error ? 'query' : 'connect', names);
-  if (isMissing(error)) return missingSchema(error as Error, names);
+  if (isForbidden(cause))
+    return missingPrivilege(cause as Error, cause === error ? 'query' : 'connect', names, purpose);
+  if (isMissing(error)) return missingSchema(error as Error, names, purpose);
   return isInfrastructureError(error) ? BackendUnavailableError.of({ backend, cause: error }) : cause;
 }

@@ -1,32 +1,28 @@
 import type {
   Backend,
-  BackendCapabilities,
   BackendRequest,
+  Charge,
   ConsumeRequest,
   Refund,
   RefundRequest,
+  RenewRequest,
   Reply,
 } from '../../contracts/backend.js';
 import type { CircuitBreakerOptions } from '../../contracts/breaker.js';
-import { RateLimitConfigurationError } from '../../contracts/errors.js';
 import { aBoolean, onlyKnown } from '../../policies/option-checks.js';
-import { limiterCall, SUPPORTED_ALGORITHMS, type Verb } from './limiter.call.js';
+import { batchable, EACH, MANY } from './batched.call.js';
+import { CallBatches } from './call-batches.js';
+import { limiterCall, type LimiterCall, type Verb } from './limiter.call.js';
 import { LimiterFunction } from './limiter.function.js';
 import { Patience } from './patient-query.js';
-import { GivenPool, OwnPool, type PoolSource } from './pool-source.js';
-import { isPool, type PostgresPool } from './postgres-client.js';
+import { poolSourceOf, type PoolSource } from './pool-source.js';
+import type { PostgresConnection } from './postgres-client.js';
 import { translated } from './postgres-errors.js';
-import { readReply } from './reply.js';
+import { COUNTING } from './purpose.js';
+import { numbersOf, readReply, timeOutsideBorders } from './reply.js';
 import type { PostgresSchemaOptions } from './schema.js';
 import { Sweeper } from './sweeper.js';
 import { tableNames, type TableNames } from './table-names.js';
-
-/** Which PostgreSQL: a pool of the application, or what a pool of the backend's own is made from. */
-export type PostgresConnection =
-  /** A `Pool` of pg 8, with any options. It stays the application's to close. */
-  | { readonly pool: PostgresPool; readonly connectionString?: never }
-  /** Such as `postgres://user:password@host:5432/database`. */
-  | { readonly connectionString: string; readonly pool?: never };
 
 /** Options of `postgresBackend()`. */
 export type PostgresBackendOptions = PostgresConnection &
@@ -64,12 +60,16 @@ export function postgresBackend(options: PostgresBackendOptions): Backend {
 
 class PostgresBackend implements Backend {
   readonly name: string;
-  readonly capabilities: BackendCapabilities = { algorithms: SUPPORTED_ALGORITHMS };
   readonly circuitBreaker?: CircuitBreakerOptions | false;
   private readonly names: TableNames;
   private readonly source: PoolSource;
   private readonly limiter: LimiterFunction;
+  private readonly many: CallBatches;
+  private readonly each: CallBatches;
   private readonly sweeper: Sweeper;
+  /** How far the database's clock is ahead, where that is known to be more than a calendar window. */
+  private aheadMs = 0;
+  private readonly clock = (): number => Date.now() + this.aheadMs;
 
   constructor(options: PostgresBackendOptions) {
     const { schema = 'public', table = 'floodgate', unlogged = false, migrate = true } = options;
@@ -78,27 +78,36 @@ class PostgresBackend implements Backend {
     this.name = options.name ?? 'postgres';
     if (options.circuitBreaker !== undefined) this.circuitBreaker = options.circuitBreaker;
     this.names = tableNames('postgresBackend', schema, table);
-    this.source = sourceOf(options);
+    this.source = poolSourceOf('postgresBackend', options);
     this.limiter = new LimiterFunction(this.source, this.names, { migrate, unlogged });
+    this.many = new CallBatches(this.limiter, MANY);
+    this.each = new CallBatches(this.limiter, EACH);
     this.sweeper = new Sweeper(this.source, this.names);
   }
 
   async consume({ charges, overdraw = false, timeoutMs }: ConsumeRequest): Promise<Reply> {
-    const reply = await this.run(overdraw ? 'overdraw' : 'consume', charges, timeoutMs);
+    const patience = new Patience(timeoutMs);
+    const reply =
+      (overdraw ? undefined : await this.decided(charges, patience)) ??
+      (await this.run(overdraw ? 'overdraw' : 'consume', charges, patience));
     this.sweeper.remind(reply.nowMs);
     return reply;
   }
 
   peek({ charges, timeoutMs }: BackendRequest): Promise<Reply> {
-    return this.run('peek', charges, timeoutMs);
+    return this.run('peek', charges, new Patience(timeoutMs));
   }
 
   async refund({ charges, chargedAtMs, timeoutMs }: RefundRequest): Promise<void> {
-    await this.run('refund', charges, timeoutMs, chargedAtMs);
+    await this.run('refund', charges, new Patience(timeoutMs), chargedAtMs);
+  }
+
+  async renew({ charges, timeoutMs }: RenewRequest): Promise<void> {
+    await this.run('renew', charges, new Patience(timeoutMs));
   }
 
   async reset({ charges, timeoutMs }: BackendRequest): Promise<void> {
-    await this.run('reset', charges, timeoutMs);
+    await this.run('reset', charges, new Patience(timeoutMs));
   }
 
   /** Finds out whether a decision could be stored: unlike `SELECT 1`, it fails on a standby and without a table. */
@@ -116,28 +125,48 @@ class PostgresBackend implements Backend {
     return this.source.close();
   }
 
-  private async run(verb: Verb, charges: readonly Refund[], timeoutMs: number, chargedAtMs?: number): Promise<Reply> {
-    const call = limiterCall(verb, charges, chargedAtMs);
-    const raw = await this.translating(() => this.limiter.call(call, new Patience(timeoutMs)));
-    return readReply(raw, charges, call.order);
+  /** Decides together with others that wait, where that can be. */
+  private async decided(charges: readonly Charge[], patience: Patience): Promise<Reply | undefined> {
+    for (const { policy, cost, slot } of charges) {
+      if (policy.algorithm === 'concurrency' && cost > 0 && slot === undefined) {
+        throw new TypeError('A charge of a concurrency policy names the slot that it takes.');
+      }
+    }
+    const batched = batchable(charges);
+    if (batched === undefined) return undefined;
+    const batches = batched.kind === MANY ? this.many : this.each;
+    const numbers = await this.translating(() => batches.decide(batched.call, patience));
+    return (
+      numbers &&
+      readReply(
+        numbers,
+        charges,
+        charges.map((_one, place) => place),
+      )
+    );
+  }
+
+  private async run(verb: Verb, charges: readonly Refund[], patience: Patience, chargedAtMs?: number): Promise<Reply> {
+    let call = limiterCall(verb, charges, this.clock, chargedAtMs);
+    let numbers = await this.ask(call, patience);
+    const serverMs = timeOutsideBorders(numbers);
+    if (serverMs !== undefined) {
+      this.aheadMs = serverMs - Date.now();
+      call = limiterCall(verb, charges, this.clock, chargedAtMs);
+      numbers = await this.ask(call, patience);
+    }
+    return readReply(numbers, charges, call.order);
+  }
+
+  private async ask(call: LimiterCall, patience: Patience): Promise<readonly number[]> {
+    return numbersOf(await this.translating(() => this.limiter.call(call, patience)));
   }
 
   private async translating<T>(ask: () => Promise<T>): Promise<T> {
     try {
       return await ask();
     } catch (error) {
-      throw translated(error, this.name, this.names);
+      throw translated(error, this.name, this.names, COUNTING);
     }
   }
-}
-
-function sourceOf(options: PostgresBackendOptions): PoolSource {
-  const { pool, connectionString } = options;
-  if ((pool === undefined) === (connectionString === undefined)) {
-    const given = Object.keys(options).filter((name) => ['pool', 'connectionString'].includes(name));
-    throw new RateLimitConfigurationError('postgresBackend', given, 'Give exactly one of pool and connectionString.');
-  }
-  if (pool === undefined) return new OwnPool(connectionString as string);
-  if (isPool(pool)) return new GivenPool(pool);
-  throw new RateLimitConfigurationError('postgresBackend.pool', pool, 'Give a Pool of pg 8.');
 }

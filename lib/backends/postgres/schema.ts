@@ -1,6 +1,8 @@
 import { onlyKnown } from '../../policies/option-checks.js';
+import { POLICIES_SQL } from './sql/policies.generated.js';
+import { EACH_SQL } from './sql/each.generated.js';
 import { LIMITER_SQL } from './sql/limiter.generated.js';
-import { SINGLE_SQL } from './sql/single.generated.js';
+import { MANY_SQL } from './sql/many.generated.js';
 import { TABLE_SQL } from './sql/table.generated.js';
 import { tableNames, type TableNames } from './table-names.js';
 
@@ -15,22 +17,37 @@ export interface PostgresSchemaOptions {
 }
 
 /**
- * What a database needs, in order. Each can be run again without harm, and none takes away what an older release uses:
+ * What counting needs of a database, in order, by its number. Each can be run again without harm, and none takes away what an older release uses:
  * a new contract of the function gets a new number in its name.
  */
-const MIGRATIONS: readonly string[] = [TABLE_SQL, LIMITER_SQL, SINGLE_SQL];
+const MIGRATIONS: ReadonlyMap<number, string> = new Map([
+  [1, TABLE_SQL],
+  // 2 and 3 were the functions of an older contract; a database that has them keeps them.
+  [4, LIMITER_SQL],
+  [5, MANY_SQL],
+  [6, EACH_SQL],
+]);
 
-/** Statements that bring a database up to date, for a transaction in which they are alone. */
-export function migrationStatements(names: TableNames, unlogged: boolean): readonly string[] {
+/** What changes of policies need. */
+const POLICY_MIGRATIONS: ReadonlyMap<number, string> = new Map([[7, POLICIES_SQL]]);
+
+/** Statements that bring a database up to date for counting, for a transaction in which they are alone. */
+export const counterStatements = (names: TableNames, unlogged: boolean): readonly string[] =>
+  statements(MIGRATIONS, names, unlogged);
+
+/** Likewise for changes of policies. */
+export const policyStatements = (names: TableNames): readonly string[] => statements(POLICY_MIGRATIONS, names, false);
+
+function statements(sqls: ReadonlyMap<number, string>, names: TableNames, unlogged: boolean): readonly string[] {
   const { migrations } = names;
   return [
     `DO $do$ BEGIN
   IF to_regnamespace(${literal(names.schema)}) IS NULL THEN CREATE SCHEMA ${names.schema}; END IF;
 END $do$`,
     `CREATE TABLE IF NOT EXISTS ${migrations} (version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())`,
-    ...MIGRATIONS.flatMap((sql, index) => [
+    ...[...sqls].flatMap(([version, sql]) => [
       filled(sql, names, unlogged),
-      `INSERT INTO ${migrations} (version) VALUES (${index + 1}) ON CONFLICT (version) DO NOTHING`,
+      `INSERT INTO ${migrations} (version) VALUES (${version}) ON CONFLICT (version) DO NOTHING`,
     ]),
   ];
 }
@@ -39,7 +56,7 @@ END $do$`,
 export const MIGRATION_LOCK = 'SELECT pg_advisory_xact_lock(7308324466420147570)';
 
 /**
- * SQL that sets a database up for `postgresBackend`, for `migrate: false` or for somebody with more privileges: one
+ * SQL that sets a database up for `postgresBackend` and `postgresPolicyStore`, for `migrate: false` or for somebody with more privileges: one
  * transaction, which can be run again at any time, and by many at once.
  *
  * @throws RateLimitConfigurationError for a name that PostgreSQL cannot hold
@@ -50,8 +67,10 @@ export function postgresSchema(options: PostgresSchemaOptions = {}): string {
   onlyKnown('postgresSchema', options, ['schema', 'table', 'unlogged']);
   const { schema = 'public', table = 'floodgate', unlogged = false } = options;
   const names = tableNames('postgresSchema', schema, table);
-  const statements = ['BEGIN', MIGRATION_LOCK, ...migrationStatements(names, unlogged), 'COMMIT'];
-  return statements.map((sql) => `${sql.trimEnd().replace(/;$/, '')};\n`).join('\n');
+  const all = [...counterStatements(names, unlogged), ...policyStatements(names)];
+  return ['BEGIN', MIGRATION_LOCK, ...new Set(all), 'COMMIT']
+    .map((sql) => `${sql.trimEnd().replace(/;$/, '')};\n`)
+    .join('\n');
 }
 
 function filled(sql: string, names: TableNames, unlogged: boolean): string {

@@ -13,12 +13,16 @@ export interface TableNames {
   readonly schema: string;
   readonly table: string;
   readonly migrations: string;
+  /** Where changes of policies are kept. */
+  readonly policies: string;
   /** Without its schema, as CREATE INDEX wants it. */
   readonly index: string;
   /** The function that decides. Its number is that of its contract: an older release finds its own beside it. */
   readonly limiter: string;
-  /** The function that decides what most calls are. */
-  readonly single: string;
+  /** The function that decides on many calls of what most calls are. */
+  readonly many: string;
+  /** The function that decides on many calls of any policies. */
+  readonly each: string;
   /** Where the numbers of its locks begin: two tables never wait for each other. */
   readonly seed: string;
 }
@@ -32,9 +36,11 @@ export function tableNames(caller: string, schema: string, table: string): Table
     schema: quoted(schema),
     table: within(table),
     migrations: within(`${table}_migrations`),
+    policies: within(`${table}_policies`),
     index: quoted(`${table}_expiry`),
-    limiter: within(`${table}_v2`),
-    single: within(`${table}_single_v2`),
+    limiter: within(`${table}_v3`),
+    many: within(`${table}_many_v3`),
+    each: within(`${table}_each_v3`),
     seed: String(createHash('sha256').update(within(table)).digest().readBigInt64BE()),
   };
 }

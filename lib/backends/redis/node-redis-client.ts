@@ -1,3 +1,5 @@
+import type { UnsentCommands } from './unsent-commands.js';
+
 /**
  * What the backend needs of a client: `createClient`, `createCluster`, `createSentinel` and `createClientPool` of
  * node-redis (`redis`) 5 and 6 have it.
@@ -14,7 +16,7 @@ export interface NodeRedisClient {
 
 interface CommandOptions {
   readonly typeMapping: Readonly<Record<number, unknown>>;
-  readonly abortSignal: AbortSignal;
+  readonly abortSignal: UnsentCommands;
 }
 
 type Arguments = readonly string[];
@@ -48,7 +50,7 @@ const BULK_STRING = '$'.charCodeAt(0);
 const BYTES = { [BULK_STRING]: Buffer };
 
 /** Sends a command whose reply is bytes; one that is not sent before the signal aborts is dropped. */
-export function send(client: CommandingClient, args: Arguments, key: string | undefined, abortSignal: AbortSignal) {
+export function send(client: CommandingClient, args: Arguments, key: string | undefined, abortSignal: UnsentCommands) {
   const options: CommandOptions = { typeMapping: BYTES, abortSignal };
   if (isClusterClient(client)) return client.sendCommand(key, false, args, options);
   if (typeof client.getSentinelNode === 'function') return client.sendCommand(false, args, options);

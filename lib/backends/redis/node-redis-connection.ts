@@ -1,7 +1,7 @@
-import { setMaxListeners } from 'node:events';
 import { untilAborted } from '../../contracts/until-aborted.js';
 import type { CommandingClient } from './node-redis-client.js';
 import { RedisDisconnectedError } from './readiness.js';
+import { UnsentCommands } from './unsent-commands.js';
 
 /** A connection was made: of a client, of a node of a Cluster, to a new master of a Sentinel. */
 const MADE = ['ready', 'node-ready', 'topology-change'];
@@ -23,7 +23,7 @@ const connections = new WeakMap<CommandingClient, NodeRedisConnection>();
 export class NodeRedisConnection {
   private readonly listeners = new Set<() => void>();
   private readonly waiting = new Set<(error?: Error) => void>();
-  private unsent = forAnyNumber();
+  private unsent = new UnsentCommands();
   private lastError: Error | undefined;
   /** Whether the last attempt to connect failed and no other has begun. */
   private isDown = false;
@@ -55,8 +55,8 @@ export class NodeRedisConnection {
   }
 
   /** Aborts as soon as a connection is lost: what was not sent until then never is. */
-  get signal(): AbortSignal {
-    return this.unsent.signal;
+  get signal(): UnsentCommands {
+    return this.unsent;
   }
 
   onMade(listener: () => void): () => void {
@@ -117,8 +117,9 @@ export class NodeRedisConnection {
   private readonly failed = (error?: unknown): void => {
     // By its shape: a test runner gives the errors of Node another `Error` than its own, and a Sentinel emits texts, too.
     this.lastError = typeof error === 'object' && error !== null ? (error as Error) : undefined;
-    this.unsent.abort();
-    this.unsent = forAnyNumber();
+    const { unsent } = this;
+    this.unsent = new UnsentCommands();
+    unsent.abort();
     if (!this.isReady) this.giveUp();
   };
 
@@ -132,11 +133,4 @@ export class NodeRedisConnection {
     const error = this.disconnected();
     this.waiting.forEach((settle) => settle(error));
   }
-}
-
-/** Each command that is not sent yet listens to the signal: more than Node expects. */
-function forAnyNumber(): AbortController {
-  const controller = new AbortController();
-  setMaxListeners(0, controller.signal);
-  return controller;
 }

@@ -1,8 +1,10 @@
-import type { AlgorithmName } from '../../../lib/contracts/policy.js';
+import pg from 'pg';
+import { postgresBackend } from '../../../lib/backends/postgres/postgres.backend.js';
+import { COUNTING_ALGORITHMS } from '../../../lib/contracts/policy.js';
 import { testPolicy } from '../../../lib/testing/test-policy.js';
 import { spawnWorkers } from '../../support/child-process.js';
 import { PostgresServer } from '../../support/postgres-server.js';
-import { crossings } from './crossings.js';
+import { crossings } from '../crossings.js';
 import type consume from './workers/consume.worker.js';
 import type { ConsumeInput } from './workers/consume.worker.js';
 
@@ -15,8 +17,6 @@ const HOUR_MS = 3_600_000;
 
 /** So long that nothing rolls or refills while the test runs; its borders are years away from now. */
 const WINDOW_MS = 366 * 24 * HOUR_MS;
-
-const ALGORITHMS: readonly AlgorithmName[] = ['fixed-window', 'sliding-window', 'token-bucket', 'sliding-log'];
 
 let server: PostgresServer;
 beforeAll(async () => (server = await PostgresServer.start()));
@@ -34,10 +34,22 @@ async function admitted(input: Omit<ConsumeInput, 'connectionString' | 'calls'>)
 }
 
 describe('four processes with 100 calls each, on a limit of 150 and an empty database', () => {
-  it.each(ALGORITHMS)('%s admits exactly 150', async (algorithm) => {
+  it.each(COUNTING_ALGORITHMS)('%s admits exactly 150', async (algorithm) => {
     const policy = testPolicy({ algorithm, limit: LIMIT, windowMs: WINDOW_MS });
     const charges = [[{ key: 'user:42', policy, cost: 1 }]];
     expect(await admitted({ schema: algorithm, charges })).toBe(LIMIT);
+  });
+
+  it('a calendar month admits exactly 150', async () => {
+    const policy = testPolicy({
+      algorithm: 'fixed-window',
+      limit: LIMIT,
+      windowMs: 31 * 24 * HOUR_MS,
+      calendar: 'calendar-month',
+      timeZone: 'Europe/Berlin',
+    });
+    const charges = [[{ key: 'user:42', policy, cost: 1 }]];
+    expect(await admitted({ schema: 'month', charges })).toBe(LIMIT);
   });
 
   it.each(['repeatable read', 'serializable'])('pools whose sessions are %s admit exactly 150', async (isolation) => {
@@ -50,7 +62,11 @@ describe('four processes with 100 calls each, on a limit of 150 and an empty dat
 
 describe('decisions over keys that cross', () => {
   it('charge all or none, and never deadlock', async () => {
-    const { failures, sums, allowed } = await crossings(server, { decisions: DECISIONS, schema: 'crossing' });
+    const pool = new pg.Pool({ connectionString: server.url, max: 16 });
+    const { failures, sums, allowed } = await crossings(postgresBackend({ pool, schema: 'crossing' }), {
+      decisions: DECISIONS,
+    });
+    await pool.end();
     expect(failures).toEqual([]);
     expect(sums).toEqual(allowed);
     const [{ deadlocks } = { deadlocks: '-1' }] = await server.exec<{ deadlocks: string }>(

@@ -1,90 +1,16 @@
-import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import type { Backend, Charge, Refund } from '../../../lib/contracts/backend.js';
-import type { Policy } from '../../../lib/contracts/policy.js';
-import { testPolicy } from '../../../lib/testing/test-policy.js';
-import { ReferenceLimiter, type ReferenceCall } from '../redis/reference-limiter.js';
-import { CLOCK_START_MS, manualClock } from '../../support/manual-clock.js';
+import { ALGORITHM_NAMES, COUNTING_ALGORITHMS } from '../../../lib/contracts/policy.js';
+import { manualClock } from '../../support/manual-clock.js';
 import { PostgresServer } from '../../support/postgres-server.js';
-import { callSequences, KEYS, POLICIES, type CallSequence, type Shape, type Step } from './call-sequence.js';
+import { callSequences, type CallSequence, type Shape, type Step } from '../call-sequence.js';
+import { ReferenceLimiter } from '../reference-limiter.js';
+import { only, Replay, same } from '../replay.js';
 import { timedLimiter, type TimedLimiter } from './timed-limiter.js';
 
-const ALGORITHMS = ['fixed-window', 'sliding-window', 'token-bucket', 'sliding-log'] as const;
+/** As long as thousands of runs take, by `npm run prove:postgres`. */
+const RUNS_TIMEOUT_MS = 900_000;
 
 const clock = manualClock();
-
-/** One sequence, in the database and by the pure functions at the same times. */
-class Replay {
-  private readonly reference = new ReferenceLimiter(clock, { counter: 7, record: 2 });
-  private readonly policies: Policy[];
-  private readonly sentAtMs: number[] = [];
-  private readonly pending: Promise<void>[] = [];
-
-  constructor(
-    private readonly backend: Backend,
-    private readonly given: CallSequence,
-    private readonly name: string,
-  ) {
-    clock.set(CLOCK_START_MS + 59_990);
-    this.policies = given.algorithms.map((algorithm, index) => this.shaped(algorithm, index, given.shapes[index]!));
-  }
-
-  /** Sends all calls at once, on one connection, and compares what is answered. */
-  async run(): Promise<void> {
-    for (const step of this.given.steps) {
-      this.take(step);
-      this.compare('peek', { charges: this.charges(Array<number>(POLICIES * KEYS.length).fill(0)) });
-    }
-    await Promise.all(this.pending);
-  }
-
-  private take(step: Step): void {
-    switch (step.kind) {
-      case 'pass':
-        return clock.advance(step.ms);
-      case 'change':
-        this.policies[step.index] = this.shaped(this.policies[step.index]!.algorithm, step.index, step.shape);
-        return;
-      case 'refund': {
-        const { owed, agoCalls } = step;
-        const chargedAtMs = agoCalls === null ? undefined : this.sentAtMs.at(-1 - agoCalls);
-        const charges: readonly Refund[] = this.charges(step.costs).map((one) =>
-          owed === null ? one : { ...one, owed },
-        );
-        return this.compare('refund', { charges, ...(chargedAtMs === undefined ? {} : { chargedAtMs }) });
-      }
-      case 'consume':
-        this.sentAtMs.push(clock());
-        return this.compare('consume', { overdraw: step.overdraw, charges: this.charges(step.costs) });
-      default:
-        return this.compare(step.kind, { charges: this.charges(step.costs) });
-    }
-  }
-
-  private compare(verb: 'consume' | 'peek' | 'refund' | 'reset', call: Omit<ReferenceCall, 'timeoutMs'>): void {
-    const request = { ...call, timeoutMs: 60_000 };
-    const expected = this.reference[verb](request);
-    const asked = Promise.resolve(this.backend[verb](request));
-    this.pending.push(asked.then((actual) => assert.deepEqual(actual, expected)));
-  }
-
-  private charges(costs: readonly (number | null)[]): Charge[] {
-    return costs.flatMap((cost, place) => {
-      const key = `${this.name}:${KEYS[Math.floor(place / POLICIES)]}`;
-      return cost === null ? [] : [{ key, policy: this.policies[place % POLICIES]!, cost }];
-    });
-  }
-
-  private shaped(algorithm: Policy['algorithm'], index: number, { burst, ...rest }: Shape): Policy {
-    const capacity = algorithm === 'token-bucket' ? burst : rest.limit;
-    return testPolicy({ name: `p${index}`, algorithm, ...rest, burst: capacity });
-  }
-}
-
-/** Asks the first policy of the first key alone. */
-const only = (units: number): (number | null)[] => [units, ...Array<null>(POLICIES * KEYS.length - 1).fill(null)];
-
-const same = <T>(value: T): readonly T[] => Array<T>(POLICIES).fill(value);
 
 describe('the function', () => {
   let server: PostgresServer;
@@ -98,6 +24,14 @@ describe('the function', () => {
     await server.stop();
   });
 
+  const replay = (given: CallSequence, name: string, aheadMs = 0): Promise<void> => {
+    const reference = new ReferenceLimiter(clock, { counter: 7, record: 2 });
+    return new Replay(
+      { backend: timed.backend, reference, clock, oneByOne: true, aheadMs, keyPrefix: `${name}:` },
+      given,
+    ).run();
+  };
+
   it.each([
     ['several policies and keys', 'several'],
     ['one policy of one key', 'alone'],
@@ -106,14 +40,14 @@ describe('the function', () => {
     async (_what, kind) => {
       let runs = 0;
       await fc.assert(
-        fc.asyncProperty(callSequences(ALGORITHMS, kind), async (given) => {
+        fc.asyncProperty(callSequences(ALGORITHM_NAMES, kind), async (given) => {
           runs += 1;
-          await new Replay(timed.backend, given, `${kind}${runs}`).run();
+          await replay(given, `${kind}${runs}`);
         }),
         { numRuns: Number(process.env['REPLAY_RUNS'] ?? 150) },
       );
     },
-    120_000,
+    RUNS_TIMEOUT_MS,
   );
 
   it('counts the window before no more than in full when the clock steps back over a border', async () => {
@@ -122,7 +56,7 @@ describe('the function', () => {
     const pass = (ms: number): Step => ({ kind: 'pass', ms });
     const steps = [consume(6), pass(10), consume(1), pass(-5), consume(3), consume(1)];
     const given: CallSequence = { algorithms: same('sliding-window'), shapes: same(quota), steps };
-    await new Replay(timed.backend, given, 'border').run();
+    await replay(given, 'border');
   });
 
   it('repays the debt of a bucket at the old rate until a new one is first seen', async () => {
@@ -131,7 +65,7 @@ describe('the function', () => {
     const faster: Step = { kind: 'change', index: 0, shape: { ...quota, limit: 5 } };
     const steps = [consume(8), { kind: 'pass', ms: 700 } as const, faster, consume(1), consume(2)];
     const given: CallSequence = { algorithms: same('token-bucket'), shapes: same(quota), steps };
-    await new Replay(timed.backend, given, 'rate').run();
+    await replay(given, 'rate');
   });
 
   it.each([2 ** 31, 2 ** 36 + 1, 2 ** 41])('reads a limit, a window and a cost of %d', async (number) => {
@@ -141,13 +75,68 @@ describe('the function', () => {
       return { kind: 'consume', costs: [...units, null, null, null], overdraw: false };
     };
     const steps = [consume(number - 2, 1, number), consume(2, 1, 0), consume(1, 1, 0), consume(0, 1, 1)];
-    for (const algorithm of ALGORITHMS) {
+    for (const algorithm of COUNTING_ALGORITHMS) {
       const given: CallSequence = { algorithms: same(algorithm), shapes: [large, long, large], steps };
-      await new Replay(timed.backend, given, `${algorithm} of ${number}`).run();
+      await replay(given, `${algorithm} of ${number}`);
     }
   });
 
+  describe('where it is rare', () => {
+    const quota: Shape = { limit: 60, windowMs: 1_000, burst: 60, blockForMs: 0, mode: 'enforce' };
+    const consume = (units: number, overdraw = false): Step => ({ kind: 'consume', costs: only(units), overdraw });
+    const pass = (ms: number): Step => ({ kind: 'pass', ms });
+    const refund = (agoCalls: number): Step => ({ kind: 'refund', costs: only(1), agoCalls, owed: null });
+
+    it('has room for sixty records of a strict window, and lets the newest take in what comes then', async () => {
+      const calls = Array.from({ length: 63 }, () => [consume(1, true), pass(2)]).flat();
+      const steps = [...calls, pass(870), ...Array.from({ length: 80 }, () => pass(2))];
+      const given: CallSequence = { algorithms: same('strict-window'), shapes: same(quota), steps };
+      await replay(given, 'records');
+    });
+
+    it('gives nothing back of a strict window for a charge that left, whose record is still there', async () => {
+      const shape = { ...quota, limit: 75, windowMs: 60_000, burst: 75 };
+      const steps = [pass(10), consume(1), pass(500), consume(1), pass(59_600), refund(1), refund(0)];
+      const given: CallSequence = { algorithms: same('strict-window'), shapes: same(shape), steps };
+      await replay(given, 'left');
+    });
+
+    it('gives back what a fixed window was charged in its first millisecond', async () => {
+      const steps = [pass(10), consume(3), pass(5), refund(0), pass(994), refund(0), pass(1), refund(0)];
+      const given: CallSequence = { algorithms: same('fixed-window'), shapes: same(quota), steps };
+      await replay(given, 'first');
+    });
+  });
+
   const DAY_MS = 86_400_000;
+
+  // First where the borders that are told suffice: from then on the backend knows how far off its clock is.
+  it.each([-1, 1, 2, -3, -40, 40])(
+    "picks windows of the calendar by the database's clock, where the process's is ahead by %d days",
+    async (days) => {
+      const shape = { limit: 5, windowMs: DAY_MS, burst: 5, blockForMs: 0, mode: 'enforce', timeZone: 'UTC' } as const;
+      const shapes = (['calendar-day', 'calendar-week', 'calendar-month'] as const).map((calendar): Shape => {
+        return { ...shape, calendar };
+      });
+      const consume: Step = { kind: 'consume', costs: [2, 1, 1, null, null, null], overdraw: false };
+      const pass = (ms: number): Step => ({ kind: 'pass', ms });
+      // To the last millisecond of a day, the first of the next one, and back.
+      const steps = [
+        consume,
+        pass(DAY_MS - 59_991),
+        consume,
+        pass(1),
+        consume,
+        consume,
+        pass(-1),
+        consume,
+        pass(DAY_MS),
+      ];
+      const given: CallSequence = { algorithms: same('fixed-window'), shapes, steps: [...steps, consume, ...steps] };
+      await replay(given, `calendar ${days}`, days * DAY_MS);
+    },
+  );
+
   const LARGE_PLANS = [
     [10_000_000, 30],
     [1_000_000_000, 1],
@@ -196,11 +185,11 @@ describe('the function', () => {
         consume(1),
       ];
       const given: CallSequence = { algorithms: same(algorithm), shapes: same(plan(limit, days)), steps };
-      await new Replay(timed.backend, given, `${limit} in ${days} by ${algorithm}`).run();
+      await replay(given, `${limit} in ${days} by ${algorithm}`);
     },
   );
 
-  it('has the limiter decide where an overdraft is beyond the products of one statement', async () => {
+  it('has the limiter decide where an overdraft is beyond the products of the statement for many', async () => {
     const quota: Shape = { limit: 10, windowMs: 30 * DAY_MS, burst: 10, blockForMs: 0, mode: 'enforce' };
     const consume = (units: number, overdraw: boolean): Step => ({ kind: 'consume', costs: only(units), overdraw });
     const steps = [
@@ -212,28 +201,31 @@ describe('the function', () => {
       consume(1, false),
     ];
     const given: CallSequence = { algorithms: same('sliding-window'), shapes: same(quota), steps };
-    await new Replay(timed.backend, given, 'overdraft').run();
+    await replay(given, 'overdraft');
   });
 
-  it.each(ALGORITHMS)('keeps the debt of a %s exact, whatever is charged and given back', async (algorithm) => {
-    const most = Number.MAX_SAFE_INTEGER;
-    const quota: Shape = { limit: 10, windowMs: 1_000, burst: 10, blockForMs: 0, mode: 'enforce' };
-    const overdraw = (units: number): Step => ({ kind: 'consume', costs: only(units), overdraw: true });
-    const refund = (units: number): Step => ({ kind: 'refund', costs: only(units), agoCalls: null, owed: null });
-    const steps = [
-      overdraw(3),
-      overdraw(most),
-      overdraw(most),
-      refund(5),
-      refund(most - 20),
-      refund(2 ** 42),
-      refund(most),
-    ];
-    const given: CallSequence = { algorithms: same(algorithm), shapes: same(quota), steps };
-    await new Replay(timed.backend, given, `debt of ${algorithm}`).run();
-  });
+  it.each(COUNTING_ALGORITHMS)(
+    'keeps the debt of a %s exact, whatever is charged and given back',
+    async (algorithm) => {
+      const most = Number.MAX_SAFE_INTEGER;
+      const quota: Shape = { limit: 10, windowMs: 1_000, burst: 10, blockForMs: 0, mode: 'enforce' };
+      const overdraw = (units: number): Step => ({ kind: 'consume', costs: only(units), overdraw: true });
+      const refund = (units: number): Step => ({ kind: 'refund', costs: only(units), agoCalls: null, owed: null });
+      const steps = [
+        overdraw(3),
+        overdraw(most),
+        overdraw(most),
+        refund(5),
+        refund(most - 20),
+        refund(2 ** 42),
+        refund(most),
+      ];
+      const given: CallSequence = { algorithms: same(algorithm), shapes: same(quota), steps };
+      await replay(given, `debt of ${algorithm}`);
+    },
+  );
 
-  it.each(ALGORITHMS)(
+  it.each(COUNTING_ALGORITHMS)(
     'tells that all of a %s is back when only a call is left that could not be counted',
     async (algorithm) => {
       const quota: Shape = { limit: 10, windowMs: 1_000, burst: 10, blockForMs: 0, mode: 'enforce' };
@@ -241,7 +233,7 @@ describe('the function', () => {
       const pass = (ms: number): Step => ({ kind: 'pass', ms });
       const steps = [overdraw(Number.MAX_SAFE_INTEGER), pass(5), overdraw(1), pass(995), pass(5)];
       const given: CallSequence = { algorithms: same(algorithm), shapes: same(quota), steps };
-      await new Replay(timed.backend, given, `no unit of ${algorithm}`).run();
+      await replay(given, `no unit of ${algorithm}`);
     },
   );
 });

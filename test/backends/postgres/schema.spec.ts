@@ -45,7 +45,7 @@ describe('the database', () => {
     await Promise.all(backends.map((backend) => consume(backend)));
     expect(await remaining(backends[0]!)).toBe(100 - 13);
     const versions = await server.exec('SELECT version FROM "many at once".floodgate_migrations ORDER BY 1');
-    expect(versions.map(({ version }) => version as number)).toEqual([1, 2, 3]);
+    expect(versions.map(({ version }) => version as number)).toEqual([1, 4, 5, 6]);
   });
 
   it('is set up for several tables of a new schema at once', async () => {
@@ -143,11 +143,14 @@ describe('a role', () => {
 
   beforeAll(async () => {
     await server.exec(postgresSchema({ schema: 'granted' }));
-    await server.exec('REVOKE EXECUTE ON FUNCTION granted.floodgate_v2, granted.floodgate_single_v2 FROM PUBLIC');
+    await server.exec(
+      'REVOKE EXECUTE ON FUNCTION granted.floodgate_v3, granted.floodgate_many_v3, granted.floodgate_each_v3 FROM PUBLIC',
+    );
   });
 
   it('that may use, read, write and execute can count, and sweep', async () => {
-    const execute = 'GRANT EXECUTE ON FUNCTION granted.floodgate_v2, granted.floodgate_single_v2 TO counter';
+    const execute =
+      'GRANT EXECUTE ON FUNCTION granted.floodgate_v3, granted.floodgate_many_v3, granted.floodgate_each_v3 TO counter';
     const backend = backendOf({
       ...(await role('counter', `${USAGE} counter; ${DML} counter; ${execute}`)),
       schema: 'granted',
@@ -161,11 +164,15 @@ describe('a role', () => {
   it.each([
     ['use', '', ''],
     ['execute', '', `${USAGE} _; ${DML} _`],
-    ['read', '', `${USAGE} _; GRANT EXECUTE ON FUNCTION granted.floodgate_v2, granted.floodgate_single_v2 TO _`],
+    [
+      'read',
+      '',
+      `${USAGE} _; GRANT EXECUTE ON FUNCTION granted.floodgate_v3, granted.floodgate_many_v3, granted.floodgate_each_v3 TO _`,
+    ],
     [
       'write',
       '',
-      `${USAGE} _; GRANT EXECUTE ON FUNCTION granted.floodgate_v2, granted.floodgate_single_v2 TO _; GRANT SELECT ON granted.floodgate TO _`,
+      `${USAGE} _; GRANT EXECUTE ON FUNCTION granted.floodgate_v3, granted.floodgate_many_v3, granted.floodgate_each_v3 TO _; GRANT SELECT ON granted.floodgate TO _`,
     ],
   ])('that may not %s is a mistake that names the GRANT', async (what, _unused, grants) => {
     const name = `may_not_${what}`;
@@ -174,7 +181,9 @@ describe('a role', () => {
       const { message } = await mistake(backendOf({ ...options, migrate }));
       expect(message).toContain('GRANT USAGE ON SCHEMA "granted"');
       expect(message).toContain('GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "granted"."floodgate"');
-      expect(message).toContain('GRANT EXECUTE ON FUNCTION "granted"."floodgate_v2", "granted"."floodgate_single_v2"');
+      expect(message).toContain(
+        'GRANT EXECUTE ON FUNCTION "granted"."floodgate_v3", "granted"."floodgate_many_v3", "granted"."floodgate_each_v3"',
+      );
     }
   });
 

@@ -1,6 +1,9 @@
 import pg from 'pg';
 import { postgresBackend } from '../../../lib/backends/postgres/postgres.backend.js';
 import type { PostgresClient, PostgresPool } from '../../../lib/backends/postgres/postgres-client.js';
+import { LimiterFunction } from '../../../lib/backends/postgres/limiter.function.js';
+import { GivenPool } from '../../../lib/backends/postgres/pool-source.js';
+import { tableNames } from '../../../lib/backends/postgres/table-names.js';
 import { postgresSchema } from '../../../lib/backends/postgres/schema.js';
 import type { Backend } from '../../../lib/contracts/backend.js';
 
@@ -10,6 +13,8 @@ const SET_CLOCK = "pg_catalog.to_timestamp(pg_catalog.current_setting('floodgate
 /** A PostgreSQL backend in time of the test's own. */
 export interface TimedLimiter extends AsyncDisposable {
   readonly backend: Backend;
+  /** The functions themselves. */
+  readonly limiter: LimiterFunction;
 }
 
 /**
@@ -23,8 +28,11 @@ export async function timedLimiter(url: string, clock: () => number, schema: str
   const sql = postgresSchema({ schema, unlogged: true });
   if (!sql.includes(CLOCK)) throw new Error('The function reads another clock');
   await client.query(sql.replaceAll(CLOCK, SET_CLOCK));
+  const pool = poolOf(client, clock);
+  const names = tableNames('test', schema, 'floodgate');
   return {
-    backend: postgresBackend({ pool: poolOf(client, clock), schema, migrate: false }),
+    backend: postgresBackend({ pool, schema, migrate: false }),
+    limiter: new LimiterFunction(new GivenPool(pool), names, { migrate: false, unlogged: true }),
     [Symbol.asyncDispose]: () => client.end(),
   };
 }

@@ -1,118 +1,15 @@
-import { ConsoleLogger, type INestApplicationContext } from '@nestjs/common';
-import { Test } from '@nestjs/testing';
-import {
-  BackendService,
-  BackendUnavailableError,
-  type PolicyChangeEvent,
-  type PolicyDocument,
-  RateLimitEvents,
-  RateLimitModule,
-  RateLimitPolicies,
-} from 'nestjs-floodgate';
 import { redisPolicyStore } from 'nestjs-floodgate/redis';
-import { eventually } from '../../support/eventually.js';
 import { RedisServer } from '../../support/redis-server.js';
+import { describePolicyStore } from '../describe-policy-store.js';
 
-/** Long enough for a machine that is busy: how soon a change arrives is not what is tested here. */
-const WAIT = { timeoutMs: 20_000 };
-
-/** The store tells of its outages in the log. */
-class SilentLogger extends ConsoleLogger {
-  override log(): void {
-    // Nobody reads it here.
-  }
-  override warn(): void {
-    // Nobody reads it here.
-  }
-}
-
-let redis: RedisServer;
-const started: INestApplicationContext[] = [];
-
-beforeAll(async () => {
-  redis = await RedisServer.start();
-});
-
-afterEach(async () => {
-  await Promise.all(started.splice(0).map((app) => app.close()));
-  await redis.exec('FLUSHALL');
-});
-
-afterAll(() => redis[Symbol.asyncDispose]());
-
-/** A process of the application, as far as policies go. */
-async function join(): Promise<{
-  policies: RateLimitPolicies;
-  service: BackendService;
-  changes: PolicyChangeEvent[];
-}> {
-  const app = await Test.createTestingModule({
-    imports: [
-      RateLimitModule.forRoot({
-        policies: { api: '3/m', login: '5/m' },
-        policyStore: redisPolicyStore({ url: redis.url }),
-      }),
-    ],
-  })
-    .setLogger(new SilentLogger())
-    .compile();
-  await app.init();
-  started.push(app);
-  const changes: PolicyChangeEvent[] = [];
-  app.get(RateLimitEvents).on((event) => {
-    if (event.kind === 'policy-change') changes.push(event);
-  });
-  return { policies: app.get(RateLimitPolicies), service: app.get(BackendService), changes };
-}
-
-const limitOf = (policies: RateLimitPolicies, policy: string): number | undefined =>
-  policies.list().find(({ name }) => name === policy)?.limit;
-
-describe('a policy store in Redis', () => {
-  it('hands a change to every process, with who made it and why', async () => {
-    const [one, other] = [await join(), await join()];
-    await one.policies.set('api', '30/m', { by: 'ops', reason: 'launch' });
-    expect(limitOf(one.policies, 'api')).toBe(30);
-    await eventually(() => limitOf(other.policies, 'api') === 30, WAIT);
-    expect(other.changes).toEqual([
-      { kind: 'policy-change', change: 'set', policy: 'api', by: 'ops', reason: 'launch', at: expect.any(Number) },
-    ]);
-    await other.policies.override('api', 'user:bot-*', 'blocked');
-    await eventually(async () => (await one.service.consume('user:bot-1', 'api')).kind === 'limited', WAIT);
-  });
-
-  it('keeps changes for processes that start later', async () => {
-    const one = await join();
-    await one.policies.set('login', '50/m');
-    expect(limitOf((await join()).policies, 'login')).toBe(50);
-  });
-
-  it('loses no change that several processes make at once', async () => {
-    const processes = await Promise.all([1, 2, 3, 4].map(join));
-    await Promise.all(processes.map(({ policies }, index) => policies.override('api', `user:${index}`, '100/m')));
-    await eventually(() => processes.every(({ policies }) => policies.overrides().length === 4), WAIT);
-  });
-
-  it('changes nothing while it is away, says so, and is used again when it is back', async () => {
-    const one = await join();
-    await one.policies.set('api', '30/m');
-    redis.freeze();
-    await eventually(async () => (await one.service.health()).policyStore?.healthy === false, WAIT);
-    expect(limitOf(one.policies, 'api')).toBe(30);
-    await expect(one.policies.set('api', '40/m')).rejects.toBeInstanceOf(BackendUnavailableError);
-    expect(limitOf(one.policies, 'api')).toBe(30);
-    redis.thaw();
-    await eventually(async () => (await one.service.health()).policyStore?.healthy === true, WAIT);
-    await one.policies.set('api', '50/m');
-    expect(limitOf(one.policies, 'api')).toBe(50);
-  });
-
-  it('keeps what it knows when the store holds a document that is wrong', async () => {
-    const one = await join();
-    await one.policies.set('api', '30/m');
-    const wrong: PolicyDocument = { policies: { api: 'many' }, overrides: [], shadow: false };
-    await redis.exec('SET', 'floodgate:policies', JSON.stringify(wrong));
-    await eventually(async () => (await one.service.health()).policyStore?.healthy === false, WAIT);
-    expect(limitOf(one.policies, 'api')).toBe(30);
-  });
+describePolicyStore('Redis', async () => {
+  const redis = await RedisServer.start();
+  return {
+    store: () => redisPolicyStore({ url: redis.url }),
+    freeze: () => redis.freeze(),
+    thaw: () => redis.thaw(),
+    put: (document) => redis.exec('SET', 'floodgate:policies', document),
+    clear: () => redis.exec('FLUSHALL'),
+    stop: () => redis.stop(),
+  };
 });

@@ -7,7 +7,7 @@ import { COUNTING_ALGORITHMS } from '../../../lib/contracts/policy.js';
 import { testPolicy } from '../../../lib/testing/test-policy.js';
 import { eventually } from '../../support/eventually.js';
 import { RedisServer } from '../../support/redis-server.js';
-import { ReferenceLimiter } from './reference-limiter.js';
+import { ReferenceLimiter } from '../reference-limiter.js';
 
 const hourly = (name: string, more: Partial<Policy> = {}): Policy =>
   testPolicy({ name, algorithm: 'sliding-window', limit: 10, windowMs: 3_600_000, ...more });

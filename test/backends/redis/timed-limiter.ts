@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Backend } from '../../../lib/contracts/backend.js';
 import { redisBackend } from '../../../lib/backends/redis/redis.backend.js';
+import type { Trace } from '../reference-limiter.js';
 import type { ScriptingClient } from '../../../lib/backends/redis/ioredis-client.js';
 import { LIMITER_SCRIPT } from '../../../lib/backends/redis/scripts/limiter.generated.js';
 
@@ -44,13 +45,6 @@ return reply .. struct.pack('>dd', px, writes)
 `;
 
 const SHA = createHash('sha1').update(TIMED_SCRIPT).digest('hex');
-
-/** What a call wrote. */
-export interface Trace {
-  /** The last expiry that was set anew, in ms; -1 if none. */
-  readonly px: number;
-  readonly writes: number;
-}
 
 /** A Redis backend in time of the test's own, as fast as its connection. */
 export interface TimedLimiter {

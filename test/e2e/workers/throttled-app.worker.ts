@@ -9,8 +9,9 @@ import {
   type ThrottlerModuleOptions,
   type ThrottlerStorage,
 } from '@nestjs/throttler';
+import { postgresBackend } from '../../../lib/backends/postgres/index.js';
 import { redisBackend } from '../../../lib/backends/redis/index.js';
-import { BackendService, type FailureMode, memoryBackend, RateLimitModule } from '../../../lib/index.js';
+import { type Backend, BackendService, type FailureMode, memoryBackend, RateLimitModule } from '../../../lib/index.js';
 import { FloodgateThrottlerStorage } from '../../../lib/integrations/throttler/index.js';
 import { type Platform, startHttpApp } from '../../support/http-app.js';
 import { manualClock } from '../../support/manual-clock.js';
@@ -30,8 +31,8 @@ export interface Answer {
 
 export interface Scenario {
   readonly app: keyof typeof APPS;
-  /** Where hits are counted: this process on a set clock, a Redis, or the module's `BackendService` over that. */
-  readonly store: { readonly redis?: string; readonly injected?: boolean };
+  /** Where hits are counted: this process on a set clock, a Redis or PostgreSQL, or the module's `BackendService` over that. */
+  readonly store: { readonly url?: string; readonly injected?: boolean };
   readonly failureMode?: FailureMode;
   /** Deadline of a call to the store. Default 5 s. */
   readonly timeout?: string;
@@ -130,10 +131,7 @@ export default async function ({ platform, scenarios }: ThrottledAppInput): Prom
 async function run(platform: Platform, scenario: Scenario): Promise<Answer[]> {
   const { app: name, store, failureMode, timeout = '5s', steps } = scenario;
   const clock = manualClock();
-  const backend =
-    store.redis === undefined
-      ? memoryBackend({ clock })
-      : redisBackend({ url: store.redis, keyPrefix: `${randomUUID()}:` });
+  const backend = store.url === undefined ? memoryBackend({ clock }) : backendAt(store.url);
   const options = { backend, timeout, ...(failureMode !== undefined && { failureMode }) };
   const throttled = (storage: ThrottlerStorage): ThrottlerModuleOptions => ({ ...APPS[name], storage });
   const imports = store.injected
@@ -152,7 +150,7 @@ async function run(platform: Platform, scenario: Scenario): Promise<Answer[]> {
   });
   const answers: Answer[] = [];
   for (const { get, after = 0, headers = {} } of steps) {
-    if (store.redis === undefined) clock.advance(after);
+    if (store.url === undefined) clock.advance(after);
     else await new Promise((resolve) => setTimeout(resolve, after));
     answers.push(await answerOf(await fetch(app.url + get, { headers })));
   }
@@ -164,3 +162,9 @@ async function answerOf(response: Response): Promise<Answer> {
   const body: unknown = response.headers.get('content-type')?.includes('json') ? JSON.parse(text) : text;
   return { status: response.status, body, headers: Object.fromEntries(response.headers) };
 }
+
+/** A backend with counters of its own on a server. */
+const backendAt = (url: string): Backend =>
+  url.startsWith('postgres:')
+    ? postgresBackend({ connectionString: url, schema: randomUUID() })
+    : redisBackend({ url, keyPrefix: `${randomUUID()}:` });

@@ -4,38 +4,47 @@ export const LIMITER_SQL = `-- Decides calls and counts them: each verb of the l
 -- The arithmetic is that of lib/algorithms, operation by operation.
 --
 --   verb        0 consume, 1 overdraw (which charges even where the quota does not suffice), 2 peek, 3 refund, 4 reset,
---               5 ping (which only finds out whether a decision could be stored)
+--               5 ping (which only finds out whether a decision could be stored), 6 renew (of slots, whose leases then
+--               begin anew)
 --   subjects    the subjects of the call, each once
---   charges     ten numbers for each charge, those of one subject in a row: its number in \`subjects\`, id, algorithm,
---               limit, windowMs, cost, burst, blockForMs, 0 for a shadow policy (else 1), and what a bucket owed right
---               after the charge that is given back, in what its debt is counted in (-1: unknown)
+--   charges     eleven numbers for each charge, those of one subject in a row: its number in \`subjects\`, id, algorithm,
+--               limit, windowMs, cost, burst, blockForMs, 0 for a shadow policy (else 1); of a slot its name, else what a
+--               bucket owed right after the charge that is given back, in what its debt is counted in (-1: unknown);
+--               and where in \`calendars\` its windows begin (0: it has no calendar)
+--   calendars   six numbers for each calendar window: which of them it is (from 1), and the borders (ms) of the three
+--               windows around the caller's time and of the one after them
 --   charged_at  of refund: the time of the charge that is given back, ms; -1 if unknown
 --   patience    how long to wait for each lock, ms
 --
 -- Returns now (ms), and for each charge remaining, resetAfterMs, retryAfterMs (0: allowed, -1: refused for ever) and
--- nextUnitAfterMs.
+-- nextUnitAfterMs. Now alone, where it lies outside the borders of a calendar: then nothing was decided.
 --
 -- \`counters\` of a row holds for each policy of its subject a header of seven numbers
 --               id, size (numbers in all), kept_until (ms; from then on it is as if never seen), windowMs (0: blocked
 --               until kept_until), and
 --                          at                       used                        rest
 --      1 fixed-window      window since the epoch   its units                   0
+--        of the calendar   end of the window, ms    its units                   which calendar window
 --      2 sliding-window    window since the epoch   its units                   units of the window before
 --      3 token-bucket      a time, ms               what it lacked of being     the limit it refills at
 --                                                   full then, tokens x token
 --      4 sliding-log       newest time, ms          units in all                0
--- and after that of a log its units, oldest first, as pairs of time and number. What a token of a bucket is worth in its
--- debt is windowMs; where limit x windowMs is beyond 2^52, both without their common factor.
+--      5 strict-window     newest time, ms          units in all                0
+--      6 concurrency       latest end of a lease    slots                       0
+-- and after that of a log and of a strict window its units, oldest first, as pairs of time and number, and of concurrency
+-- its slots, as pairs of the end of a lease (ms) and the slot's name. What a token of a bucket is worth in its debt is
+-- windowMs; where limit x windowMs is beyond 2^52, both without their common factor. An older release, which counts
+-- beside this one, knows neither calendar windows nor the algorithms 5 and 6: it leaves such counters alone.
 --
 -- Locks are advisory ones of this transaction, one for each subject, taken in the order of their numbers: they cost no
 -- write, they hold subjects that have no row yet, and calls that cross cannot wait for each other. The clock is read
 -- when all are held.
 --
--- Numbers are whole. What is stored or returned is below 2^53. A product that may be beyond 2^63 is numeric, where it is
--- exact; those of doubles are rounded in lib/algorithms, too.
+-- Numbers are whole. What is stored or returned is below 2^53. A product that is beyond 2^62 is numeric, which is exact,
+-- and dear; those of doubles are rounded in lib/algorithms, too.
 
 CREATE OR REPLACE FUNCTION :limiter(
-  verb integer, subjects text[], charges bigint[], charged_at bigint, patience integer
+  verb integer, subjects text[], charges bigint[], calendars bigint[], charged_at bigint, patience integer
 ) RETURNS bigint[] LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $limiter$
 DECLARE
   CONSUME CONSTANT integer := 0;
@@ -44,15 +53,25 @@ DECLARE
   REFUND CONSTANT integer := 3;
   RESET CONSTANT integer := 4;
   PING CONSTANT integer := 5;
+  RENEW CONSTANT integer := 6;
   FIXED CONSTANT bigint := 1;
   SLIDING CONSTANT bigint := 2;
   BUCKET CONSTANT bigint := 3;
   LOG CONSTANT bigint := 4;
+  STRICT_WINDOW CONSTANT bigint := 5;
+  SLOTS CONSTANT bigint := 6;
   MAX_PRODUCT CONSTANT bigint := 4503599627370496;
   MAX_INTEGER CONSTANT bigint := 9007199254740991;
   -- Most units of a sliding window, unless it is so short that its product with more is within MAX_PRODUCT.
   MAX_WIDE_UNITS CONSTANT bigint := 34359738367;
-  FIELDS CONSTANT integer := 10;
+  MAX_FACTOR CONSTANT bigint := 4611686018427387904;
+  -- Of a strict window.
+  MAX_RECORDS CONSTANT integer := 60;
+  -- For a slot, ms.
+  LEAST_WAIT CONSTANT bigint := 1000;
+  -- A fixed window of 17 s and more has a smaller number, and a later end.
+  LEAST_END CONSTANT bigint := 100000000;
+  FIELDS CONSTANT integer := 11;
   HEADER CONSTANT integer := 7;
   -- A row outlives its last counter by so much (ms): a clock that steps back by less finds all of them again.
   GRACE CONSTANT bigint := 1000;
@@ -88,6 +107,15 @@ DECLARE
   burst bigint;
   block_ms bigint;
   owed bigint;
+  -- The fixed window that is present and the one after it: which of the calendar (0: none), and their ends.
+  kind bigint;
+  ends bigint;
+  next_ends bigint;
+  -- Length of a sub-window, of a strict window.
+  part_ms bigint;
+  -- The end of the lease of the slot that is asked for (0: it is not held), and the first end of all.
+  held_until bigint;
+  first_end bigint;
 
   -- Its counter: where it lies, how long it is (0: it is not there), and its state.
   place integer;
@@ -112,7 +140,10 @@ DECLARE
   free bigint;
   left_over bigint;
   taken bigint;
+  came bigint;
+  wide boolean;
   spot integer;
+  length integer;
   admitted boolean;
   possible boolean;
   remaining bigint;
@@ -140,6 +171,12 @@ BEGIN
     END IF;
   END IF;
   now_ms := floor(extract(epoch FROM pg_catalog.clock_timestamp()) * 1000);
+
+  FOR spot IN 1 .. cardinality(calendars) BY 6 LOOP
+    IF now_ms < calendars[spot + 1] OR now_ms >= calendars[spot + 4] THEN
+      RETURN ARRAY[now_ms];
+    END IF;
+  END LOOP;
 
   -- At most twice: what is not allowed stays so, and a trial is made once.
   <<pass>>
@@ -205,6 +242,20 @@ BEGIN
       cost := charges[field + 6];
       burst := charges[field + 7];
       block_ms := charges[field + 8];
+      IF algorithm = FIXED THEN
+        spot := charges[field + 11];
+        IF spot = 0 THEN
+          kind := 0;
+          ends := (now_ms / window_ms + 1) * window_ms;
+          next_ends := ends + window_ms;
+        ELSE
+          kind := calendars[spot];
+          length := CASE WHEN now_ms >= calendars[spot + 3] THEN 2 WHEN now_ms >= calendars[spot + 2] THEN 1 ELSE 0 END;
+          ends := calendars[spot + length + 2];
+          next_ends := calendars[spot + length + 3];
+          window_ms := ends - calendars[spot + length + 1];
+        END IF;
+      END IF;
       place := 1;
       size := 0;
       WHILE place <= cardinality(value) LOOP
@@ -236,7 +287,7 @@ BEGIN
         used := 0;
         rest := 0;
         records := '{}';
-      ELSIF algorithm = LOG THEN
+      ELSIF algorithm >= LOG THEN
         records := value[place + HEADER : place + size - 1];
       END IF;
 
@@ -255,25 +306,39 @@ BEGIN
         END IF;
         IF stored_ms <> window_ms THEN
           covered := least(stored_ms, (at + 1) * stored_ms - now_ms);
-          used := used + div(rest::numeric * covered + stored_ms - 1, stored_ms);
+          used := used + CASE
+            WHEN rest > MAX_FACTOR / stored_ms THEN div(rest::numeric * covered + stored_ms - 1, stored_ms)
+            ELSE (rest * covered + stored_ms - 1) / stored_ms
+          END;
           used := least(used, greatest(MAX_PRODUCT / window_ms, MAX_WIDE_UNITS));
           at := now_ms / window_ms;
           rest := 0;
           kept_until := 0;
         END IF;
       ELSIF algorithm = FIXED THEN
-        this_window := now_ms / window_ms;
-        IF stored_ms <> window_ms THEN
-          IF now_ms / stored_ms > at THEN
-            used := 0;
-          END IF;
-          at := this_window;
+        IF rest = 0 OR at < LEAST_END THEN
+          -- A number: of such windows, or from an older release, which took those of a calendar for them.
+          at := (at + 1) * stored_ms;
+        END IF;
+        IF rest <> kind OR kind = 0 AND stored_ms <> window_ms THEN
           kept_until := 0;
-        ELSIF at < this_window THEN
-          at := this_window;
+          IF at > now_ms THEN
+            at := ends;
+          END IF;
+        END IF;
+        IF at <= now_ms THEN
+          at := ends;
           used := 0;
-        ELSIF at > this_window + 1 THEN
-          at := this_window + 1;
+        ELSIF at >= next_ends THEN
+          -- The clock stepped back: a window to come counts until it has passed.
+          IF at > next_ends THEN
+            kept_until := 0;
+          END IF;
+          at := next_ends;
+          window_ms := next_ends - ends;
+        ELSIF at <> ends THEN
+          -- Between the borders of windows lie those of another time zone.
+          at := ends;
           kept_until := 0;
         END IF;
       ELSIF algorithm = BUCKET THEN
@@ -310,12 +375,44 @@ BEGIN
         END IF;
         at := now_ms;
         rest := quota;
+      ELSIF algorithm = SLOTS THEN
+        owed := charges[field + 10];
+        held_until := 0;
+        first_end := NULL;
+        at := 0;
+        used := 0;
+        length := 0;
+        FOR spot IN 1 .. cardinality(records) BY 2 LOOP
+          IF records[spot] > now_ms THEN
+            IF records[spot] > now_ms + window_ms THEN
+              -- No lease lasts for longer than one from now: the clock may have stepped back, or the policy changed.
+              records[spot] := now_ms + window_ms;
+              kept_until := 0;
+            END IF;
+            used := used + 1;
+            first_end := least(first_end, records[spot]);
+            IF records[spot + 1] = owed THEN
+              held_until := records[spot];
+            ELSE
+              at := greatest(at, records[spot]);
+              records[length + 1] := records[spot];
+              records[length + 2] := records[spot + 1];
+              length := length + 2;
+            END IF;
+          END IF;
+        END LOOP;
+        -- The slot that is asked for stands apart, and last.
+        records := records[: length];
       ELSE
         IF at > now_ms THEN
-          -- The clock stepped back: what lies in the future came now.
-          FOR spot IN 1 .. cardinality(records) BY 2 LOOP
-            records[spot] := least(records[spot], now_ms);
+          -- The clock stepped back: what lies in the future came now, in one record.
+          length := cardinality(records);
+          left_over := 0;
+          WHILE length > 0 AND records[length - 1] >= now_ms LOOP
+            left_over := left_over + records[length];
+            length := length - 2;
           END LOOP;
+          records := records[: length] || ARRAY[now_ms, left_over];
           at := now_ms;
           kept_until := 0;
         END IF;
@@ -331,18 +428,25 @@ BEGIN
 
       -- 4. Whether its policy admits the call.
       -- Until the present window ends; it may be one to come, where the clock stepped back.
-      IF algorithm = FIXED OR algorithm = SLIDING THEN
+      IF algorithm = FIXED THEN
+        until_next := at - now_ms;
+      ELSIF algorithm = SLIDING THEN
         until_next := (at + 1) * window_ms - now_ms;
         covered := least(until_next, window_ms);
+        wide := greatest(rest, quota) > MAX_FACTOR / window_ms;
+      ELSIF algorithm = STRICT_WINDOW THEN
+        part_ms := CASE WHEN quota > MAX_RECORDS THEN (window_ms + MAX_RECORDS - 2) / (MAX_RECORDS - 1) ELSE 1 END;
       END IF;
       free := quota - used - cost;
       admitted := true;
       IF verb = CONSUME AND cost > 0 THEN
         admitted := CASE
           WHEN blocked_until > 0 OR quota = 0 THEN false
-          WHEN algorithm = SLIDING THEN free >= 0 AND rest::numeric * covered <= free::numeric * window_ms
           WHEN algorithm = BUCKET THEN cost <= burst AND used <= (burst - cost) * token
-          ELSE free >= 0
+          WHEN free < 0 THEN algorithm = SLOTS AND held_until > 0
+          WHEN algorithm = SLIDING AND wide THEN rest::numeric * covered <= free::numeric * window_ms
+          WHEN algorithm = SLIDING THEN rest * covered <= free * window_ms
+          ELSE true
         END;
         IF allowed AND NOT admitted AND charges[field + 9] = 1 THEN
           allowed := false;
@@ -373,11 +477,24 @@ BEGIN
             used := least(used + cost, MAX_INTEGER);
           ELSIF algorithm = BUCKET THEN
             used := least(used + least(cost, MAX_PRODUCT / token + 1) * token, MAX_PRODUCT);
+          ELSIF algorithm = SLOTS THEN
+            IF held_until = 0 THEN
+              used := used + 1;
+            END IF;
+            held_until := now_ms + window_ms;
           ELSE
             taken := least(cost, MAX_INTEGER - used);
-            at := now_ms;
             used := used + taken;
-            records := records || ARRAY[now_ms, taken];
+            length := cardinality(records);
+            IF algorithm = STRICT_WINDOW AND length > 0
+              AND (at / part_ms = now_ms / part_ms OR taken = 0 OR length >= 2 * MAX_RECORDS) THEN
+              -- Joins the newest record: of the same sub-window, or there is no room for another.
+              records[length - 1] := now_ms;
+              records[length] := records[length] + taken;
+            ELSE
+              records := records || ARRAY[now_ms, taken];
+            END IF;
+            at := now_ms;
           END IF;
         END IF;
       ELSIF verb = REFUND AND size > 0 AND quota > 0 THEN
@@ -392,8 +509,13 @@ BEGIN
           END IF;
           used := greatest(0, used - left_over);
         ELSIF algorithm = FIXED THEN
-          IF charged_at < 0 OR charged_at / window_ms = at THEN
+          IF charged_at < 0 OR charged_at < at AND charged_at >= at - window_ms THEN
             used := greatest(0, used - cost);
+          END IF;
+        ELSIF algorithm = SLOTS THEN
+          IF held_until > 0 THEN
+            used := used - 1;
+            held_until := 0;
           END IF;
         ELSIF algorithm = SLIDING THEN
           IF charged_at < 0 THEN
@@ -405,10 +527,23 @@ BEGIN
             rest := greatest(0, rest - cost);
           END IF;
         ELSE
+          came := charged_at;
+          IF algorithm = STRICT_WINDOW AND charged_at >= 0 THEN
+            -- The record in which the charge lies, if it still counts.
+            came := -1;
+            FOR spot IN 1 .. cardinality(records) BY 2 LOOP
+              IF records[spot] >= charged_at THEN
+                IF records[spot] / part_ms = charged_at / part_ms AND charged_at + window_ms > now_ms THEN
+                  came := records[spot];
+                END IF;
+                EXIT;
+              END IF;
+            END LOOP;
+          END IF;
           -- The newest first.
           left_over := cost;
           FOR spot IN REVERSE cardinality(records) - 1 .. 1 BY 2 LOOP
-            IF charged_at < 0 OR records[spot] = charged_at THEN
+            IF charged_at < 0 OR records[spot] = came THEN
               taken := least(left_over, records[spot + 1]);
               left_over := left_over - taken;
               records[spot + 1] := records[spot + 1] - taken;
@@ -425,6 +560,17 @@ BEGIN
         END IF;
       END IF;
 
+      IF algorithm = SLOTS AND blocked_until = 0 THEN
+        IF verb = RENEW AND held_until > 0 THEN
+          held_until := now_ms + window_ms;
+          kept_until := 0;
+        END IF;
+        IF held_until > 0 THEN
+          at := greatest(at, held_until);
+          records := records || ARRAY[held_until, owed];
+        END IF;
+      END IF;
+
       -- 6. What the policy says of it.
       remaining := 0;
       reset_ms := 0;
@@ -433,7 +579,10 @@ BEGIN
       ELSIF quota = 0 THEN
         -- Nothing is counted.
       ELSIF algorithm = SLIDING THEN
-        remaining := quota - used - div(rest::numeric * covered + window_ms - 1, window_ms);
+        remaining := quota - used - CASE
+          WHEN wide THEN div(rest::numeric * covered + window_ms - 1, window_ms)
+          ELSE (rest * covered + window_ms - 1) / window_ms
+        END;
         IF used > 0 THEN
           reset_ms := until_next + window_ms;
         ELSIF rest > 0 THEN
@@ -447,6 +596,11 @@ BEGIN
       ELSIF algorithm = BUCKET THEN
         remaining := burst - (used + token - 1) / token;
         reset_ms := (used + per_ms - 1) / per_ms;
+      ELSIF algorithm = SLOTS THEN
+        remaining := quota - used;
+        IF used > 0 THEN
+          reset_ms := at - now_ms;
+        END IF;
       ELSE
         remaining := quota - used;
         IF cardinality(records) > 0 THEN
@@ -463,13 +617,17 @@ BEGIN
         retry_ms := reset_ms;
       ELSIF algorithm = SLIDING THEN
         retry_ms := CASE
-          WHEN free >= 0 THEN until_next - div(free::numeric * window_ms, rest)
-          ELSE until_next + window_ms - div((quota - cost)::numeric * window_ms, used)
+          WHEN free >= 0 AND wide THEN until_next - div(free::numeric * window_ms, rest)
+          WHEN free >= 0 THEN until_next - free * window_ms / rest
+          WHEN wide THEN until_next + window_ms - div((quota - cost)::numeric * window_ms, used)
+          ELSE until_next + window_ms - (quota - cost) * window_ms / used
         END;
       ELSIF algorithm = FIXED THEN
         retry_ms := until_next;
       ELSIF algorithm = BUCKET THEN
         retry_ms := (used - (burst - cost) * token + per_ms - 1) / per_ms;
+      ELSIF algorithm = SLOTS THEN
+        retry_ms := greatest(LEAST_WAIT, first_end - now_ms);
       ELSE
         left_over := used + cost - quota;
         retry_ms := window_ms;
@@ -490,11 +648,20 @@ BEGIN
       ELSIF algorithm = SLIDING THEN
         free := quota - remaining - 1;
         next_ms := CASE
-          WHEN free >= used THEN until_next - div((free - used)::numeric * window_ms, rest)
-          ELSE until_next + window_ms - div(free::numeric * window_ms, used)
+          WHEN free >= used AND wide THEN until_next - div((free - used)::numeric * window_ms, rest)
+          WHEN free >= used THEN until_next - (free - used) * window_ms / rest
+          WHEN wide THEN until_next + window_ms - div(free::numeric * window_ms, used)
+          ELSE until_next + window_ms - free * window_ms / used
         END;
       ELSIF algorithm = BUCKET THEN
         next_ms := (used - (burst - remaining - 1) * token + per_ms - 1) / per_ms;
+      ELSIF algorithm = SLOTS THEN
+        -- The first end of those that are held now.
+        first_end := NULL;
+        FOR spot IN 1 .. cardinality(records) BY 2 LOOP
+          first_end := least(first_end, records[spot]);
+        END LOOP;
+        next_ms := greatest(LEAST_WAIT, first_end - now_ms);
       ELSIF used = 0 THEN
         -- The records that are left are of calls that came when no more units could be counted.
         next_ms := 0;
@@ -523,9 +690,14 @@ BEGIN
             at := 0;
             used := 0;
             rest := 0;
+          ELSIF algorithm = FIXED THEN
+            rest := kind;
+            IF kind = 0 THEN
+              at := at / window_ms - 1;
+            END IF;
           END IF;
           new_size := HEADER;
-          IF algorithm = LOG AND blocked_until = 0 THEN
+          IF algorithm >= LOG AND blocked_until = 0 THEN
             new_size := HEADER + cardinality(records);
           END IF;
           IF size = HEADER AND new_size = HEADER THEN

@@ -53,7 +53,7 @@ describe('postgresSchema', () => {
     const sql = postgresSchema({ schema: 'limits', table: 'counters' });
     expect(sql).toMatch(/^BEGIN;\n[^]*\nCOMMIT;\n$/);
     expect(sql).not.toMatch(/[^:\w]:(table|limiter|index|seed|unlogged|migrations)\b/);
-    expect(sql).toContain('"limits"."counters_v2"');
+    expect(sql).toContain('"limits"."counters_v3"');
   });
 
   it('refuses an unknown option', () => {

@@ -1,5 +1,6 @@
 import { NoConnectionError } from '../../../../lib/backends/postgres/patient-query.js';
 import { translated } from '../../../../lib/backends/postgres/postgres-errors.js';
+import { COUNTING } from '../../../../lib/backends/postgres/purpose.js';
 import { tableNames } from '../../../../lib/backends/postgres/table-names.js';
 import {
   BackendUnavailableError,
@@ -14,7 +15,7 @@ const state = (code: string): Error => Object.assign(new Error(`state ${code}`),
 const system = (code: string): Error => Object.assign(new Error(code), { code });
 const noConnection = (cause: unknown): Error => new NoConnectionError('none', { cause });
 
-const told = (error: unknown): unknown => translated(error, 'postgres', NAMES);
+const told = (error: unknown): unknown => translated(error, 'postgres', NAMES, COUNTING);
 
 describe('an error of a query', () => {
   it.each([

@@ -1,11 +1,8 @@
-import pg from 'pg';
-import { postgresBackend } from '../../../lib/backends/postgres/postgres.backend.js';
-import type { Charge } from '../../../lib/contracts/backend.js';
-import { testPolicy } from '../../../lib/testing/test-policy.js';
-import type { PostgresServer } from '../../support/postgres-server.js';
+import type { Backend, Charge } from '../../lib/contracts/backend.js';
+import { testPolicy } from '../../lib/testing/test-policy.js';
 
 const KEYS = ['user:1', 'user:2', 'user:3', 'global'];
-const CALLERS = 16;
+const TIMEOUT_MS = 60_000;
 const WINDOW_MS = 366 * 86_400_000;
 
 export interface Crossings {
@@ -16,10 +13,12 @@ export interface Crossings {
   readonly allowed: readonly number[];
 }
 
-/** Makes so many decisions at once, each over some of the keys in any order, and some of them refused. */
+/**
+ * Makes so many decisions, some at once, each over some of the keys in any order, and some of them refused.
+ */
 export async function crossings(
-  server: PostgresServer,
-  { decisions, schema }: { readonly decisions: number; readonly schema: string },
+  backend: Backend,
+  { decisions, callers = 16 }: { readonly decisions: number; readonly callers?: number },
 ): Promise<Crossings> {
   // Each key runs out at another time: until then calls are refused by one of their keys and admitted by the others.
   const limits = KEYS.map((_key, index) => Math.floor((decisions * (index + 2)) / 8));
@@ -27,18 +26,19 @@ export async function crossings(
     testPolicy({ name: `limit-${limit}`, algorithm: 'fixed-window', limit, windowMs: WINDOW_MS }),
   );
   const chargeOf = (index: number, cost = 1): Charge => ({ key: KEYS[index]!, policy: policies[index]!, cost });
-  const pool = new pg.Pool({ connectionString: server.url, max: CALLERS });
-  const backend = postgresBackend({ pool, schema });
   const allowed = KEYS.map(() => 0);
   const failures: string[] = [];
   let made = 0;
   await Promise.all(
-    Array.from({ length: CALLERS }, async () => {
+    Array.from({ length: callers }, async () => {
       while (made < decisions) {
         made += 1;
         const charged = shuffled(KEYS.length).slice(0, 2 + (made % 3));
         try {
-          const reply = await backend.consume({ charges: charged.map((index) => chargeOf(index)), timeoutMs: 20_000 });
+          const reply = await backend.consume({
+            charges: charged.map((index) => chargeOf(index)),
+            timeoutMs: TIMEOUT_MS,
+          });
           if (reply.allowed) charged.forEach((index) => (allowed[index]! += 1));
         } catch (error) {
           failures.push(String(error instanceof Error ? (error.cause ?? error) : error));
@@ -48,9 +48,8 @@ export async function crossings(
   );
   const { policies: found } = await backend.peek({
     charges: KEYS.map((_key, index) => chargeOf(index, 0)),
-    timeoutMs: 20_000,
+    timeoutMs: TIMEOUT_MS,
   });
-  await pool.end();
   return { failures, allowed, sums: found.map(({ remaining }, index) => limits[index]! - remaining) };
 }
 

@@ -1,9 +1,15 @@
-import type { CounterState } from '../../../lib/algorithms/algorithm.js';
-import { admits, asOfNow, decide, refund, renew } from '../../../lib/algorithms/counter.js';
-import type { Charge, ConsumeRequest, RefundRequest, Reply } from '../../../lib/contracts/backend.js';
-import type { Trace } from './timed-limiter.js';
+import type { CounterState } from '../../lib/algorithms/algorithm.js';
+import { admits, asOfNow, decide, refund, renew } from '../../lib/algorithms/counter.js';
+import type { Charge, ConsumeRequest, RefundRequest, Reply } from '../../lib/contracts/backend.js';
 
 export type ReferenceCall = ConsumeRequest & RefundRequest;
+
+/** What a call wrote. */
+export interface Trace {
+  /** The last expiry that was set anew, in ms; -1 if none. */
+  readonly px: number;
+  readonly writes: number;
+}
 
 interface Weights {
   readonly counter: number;

@@ -1,0 +1,141 @@
+// What the clients of Redis make of the same decisions: of ioredis, node-redis and valkey-glide a bare EVALSHA, and a
+// decision by one policy through that client, all in one run. Rounds are interleaved, and medians are shown. A client
+// is as fast as it is: what counts for the adapter is its decisions beside the bare EVALSHA of the same client.
+//   npm run bench -- redis-clients
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { GlideClient } from '@valkey/valkey-glide';
+import { Redis } from 'ioredis';
+import { createClient } from 'redis';
+import { redisBackend } from '../dist/esm/backends/redis/index.js';
+import { testPolicy } from '../dist/esm/testing/index.js';
+
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 11);
+const WARM_UP = 2;
+const TURN_MS = 300;
+const KEYS = 5_000;
+
+const key = (index) => `ip:10.0.${index >> 8}.${index & 255}`;
+
+const port = await freePort();
+const server = spawn(process.env.REDIS_SERVER_BIN ?? 'redis-server', [
+  ...['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--daemonize', 'no'],
+]);
+process.on('exit', () => server.kill('SIGKILL'));
+const admin = new Redis({ port, retryStrategy: () => 50 });
+admin.on('error', () => undefined);
+await new Promise((resolve) => admin.on('ready', resolve));
+// As long as what a decision sends and gets: 40 bytes.
+const sha = await admin.script('LOAD', "return '0123456789012345678901234567890123456789'");
+const PARAMETERS = ['consume', 'x'.repeat(25)];
+
+/** Clients by name: each makes a client, tells its bare EVALSHA, and how to end it. */
+const clients = {
+  ioredis: async () => {
+    const client = new Redis({ port });
+    await once(client, 'ready');
+    return {
+      client,
+      bare: (subject) => client.evalshaBuffer(sha, 1, subject, ...PARAMETERS),
+      end: () => client.disconnect(),
+    };
+  },
+  'node-redis': async () => {
+    const client = createClient({ socket: { port, host: '127.0.0.1' } });
+    await client.connect();
+    return {
+      client,
+      bare: (subject) => client.sendCommand(['EVALSHA', sha, '1', subject, ...PARAMETERS]),
+      end: () => client.destroy(),
+    };
+  },
+  'valkey-glide': async () => {
+    const client = await GlideClient.createClient({
+      addresses: [{ host: '127.0.0.1', port }],
+      requestTimeout: 5_000,
+      inflightRequestsLimit: 2_000,
+    });
+    return {
+      client,
+      bare: (subject) => client.customCommand(['EVALSHA', sha, '1', subject, ...PARAMETERS], { decoder: 0 }),
+      end: () => client.close(),
+    };
+  },
+};
+
+const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+
+try {
+  for (const callers of [64, 1024]) await compare(callers);
+} finally {
+  admin.disconnect();
+  server.kill();
+}
+
+async function compare(callers) {
+  const runs = [];
+  const ends = [];
+  for (const [name, make] of Object.entries(clients)) {
+    const { client, bare, end } = await make();
+    ends.push(end);
+    const backend = redisBackend({ client, keyPrefix: `${name}:` });
+    const policy = testPolicy({ name: 'quota', algorithm: 'sliding-window', limit: 1e9, windowMs: 3_600_000 });
+    runs.push({ name: `${name}, bare EVALSHA`, decide: bare, rates: [], cpu: [] });
+    runs.push({
+      name: `${name}, a decision`,
+      decide: (subject) => backend.consume({ charges: [{ key: subject, policy, cost: 1 }], timeoutMs: 5_000 }),
+      rates: [],
+      cpu: [],
+    });
+  }
+  for (let round = -WARM_UP; round < ROUNDS; round += 1) {
+    for (const run of runs) {
+      const before = process.cpuUsage();
+      const { rate, made } = await turn(run.decide, callers);
+      const { user, system } = process.cpuUsage(before);
+      if (round < 0) continue;
+      run.rates.push(rate);
+      run.cpu.push((user + system) / made);
+    }
+  }
+  console.log(`${callers} callers`);
+  console.log(`${' '.repeat(32)}calls      of bare  of ioredis' decisions  µs of client`);
+  runs.forEach(({ name, rates, cpu }, index) => {
+    const bare = runs[index - (index % 2)].rates;
+    const first = runs[1].rates;
+    const ratio = (to) => median(rates.map((rate, round) => rate / to[round])).toFixed(2);
+    const rate = Math.round(median(rates)).toLocaleString('en');
+    console.log(
+      `  ${name.padEnd(28)}${rate.padStart(8)}/s ${ratio(bare).padStart(8)} ${ratio(first).padStart(22)} ${Math.min(
+        ...cpu,
+      )
+        .toFixed(2)
+        .padStart(13)}`,
+    );
+  });
+  console.log();
+  await Promise.all(ends.map((end) => end()));
+}
+
+async function turn(decide, callers) {
+  const start = performance.now();
+  let made = 0;
+  const caller = async (index) => {
+    for (let next = index * 7919; performance.now() - start < TURN_MS; next += 1) {
+      await decide(key(next % KEYS));
+      made += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: callers }, (_, index) => caller(index)));
+  return { made, rate: (made / (performance.now() - start)) * 1000 };
+}
+
+async function freePort() {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port: free } = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  return free;
+}
