@@ -15,7 +15,8 @@ import { checkPermissions } from './permissions.js';
 import { driverOf, type RedisConnection } from './redis-connection.js';
 import type { RedisDriver } from './redis-driver.js';
 import { translated } from './redis-errors.js';
-import { readReply } from './reply.js';
+import { readReply, readStates } from './reply.js';
+import { RefusalCache, type RefusalCacheInput } from '../refusal-cache.js';
 import { untilAborted } from '../until-aborted.js';
 
 /** Options of `redisBackend()`. */
@@ -26,6 +27,11 @@ export type RedisBackendOptions = RedisConnection & {
   readonly name?: string;
   /** Options of the breaker around this backend, before the module's. `false`: none. */
   readonly circuitBreaker?: CircuitBreakerOptions | false;
+  /**
+   * Answers calls that Redis would refuse in the process, until the retry time that Redis gave. Default `true`: the
+   * refusals of 10,000 keys. What other processes reset or give back meanwhile is noticed at that time.
+   */
+  readonly refusalCache?: RefusalCacheInput;
 };
 
 /**
@@ -48,6 +54,7 @@ export function redisBackend(options: RedisBackendOptions): Backend {
     'keyPrefix',
     'name',
     'circuitBreaker',
+    'refusalCache',
   ]);
   return new RedisBackend(options);
 }
@@ -64,22 +71,39 @@ class RedisBackend implements Backend {
   readonly circuitBreaker?: CircuitBreakerOptions | false;
   private readonly keyPrefix: string;
   private readonly driver: RedisDriver;
+  private readonly refusals: RefusalCache | undefined;
   /** How far the server's clock is ahead, where that is known to be more than a calendar window. */
   private serverAheadMs = 0;
   private readonly clock = (): number => Date.now() + this.serverAheadMs;
 
   constructor(options: RedisBackendOptions) {
-    const { name = 'redis', keyPrefix = 'floodgate:', circuitBreaker } = options;
+    const { name = 'redis', keyPrefix = 'floodgate:', circuitBreaker, refusalCache } = options;
     this.name = name;
     this.keyPrefix = keyPrefix;
     if (circuitBreaker !== undefined) this.circuitBreaker = circuitBreaker;
+    this.refusals = RefusalCache.of('redisBackend.refusalCache', refusalCache);
     this.driver = driverOf('redisBackend', options);
   }
 
-  consume(request: ConsumeRequest): Promise<Reply> {
-    const shares = this.sharesOf(request.charges);
-    if (shares.length > 1) return consumeForAll((verb, share) => this.run(verb, share, request), request, shares);
-    return this.run(request.overdraw === true ? OVERDRAW : CONSUME, request.charges, request);
+  async consume(request: ConsumeRequest): Promise<Reply> {
+    const { charges } = request;
+    const sentMs = this.refusals?.now() ?? 0;
+    const shares = this.sharesOf(charges);
+    if (shares.length > 1) {
+      const joined = await consumeForAll((verb, share) => this.run(verb, share, request), request, shares);
+      // What was reserved for a refused call was given back: others may have been refused for its sake.
+      if (!joined.allowed) this.refusals?.drop(request);
+      return joined;
+    }
+    const raw = await this.ask(request.overdraw === true ? OVERDRAW : CONSUME, charges, request);
+    const reply = readReply(raw, charges);
+    if (reply.allowed) this.refusals?.charged(request);
+    else this.refusals?.keep(request, { reply, states: readStates(raw as Buffer, charges), sentMs });
+    return reply;
+  }
+
+  recall(request: ConsumeRequest): Reply | undefined {
+    return this.refusals?.find(request);
   }
 
   peek(request: BackendRequest): Promise<Reply> {
@@ -87,7 +111,7 @@ class RedisBackend implements Backend {
   }
 
   async refund(request: RefundRequest): Promise<void> {
-    await this.runAll({ kind: 'refund', chargedAtMs: request.chargedAtMs }, request);
+    await this.lower({ kind: 'refund', chargedAtMs: request.chargedAtMs }, request);
   }
 
   async renew(request: RenewRequest): Promise<void> {
@@ -95,7 +119,7 @@ class RedisBackend implements Backend {
   }
 
   async reset(request: BackendRequest): Promise<void> {
-    await this.runAll({ kind: 'reset' }, request);
+    await this.lower({ kind: 'reset' }, request);
   }
 
   /** Asks for all that a decision asks for: unlike PING it finds out about a replica, a full server, and permissions. */
@@ -124,6 +148,16 @@ class RedisBackend implements Backend {
     return this.driver.close();
   }
 
+  /** Runs a verb after which calls may pass that were refused before. */
+  private async lower(verb: Verb, request: BackendRequest): Promise<void> {
+    this.refusals?.drop(request);
+    try {
+      await this.runAll(verb, request);
+    } finally {
+      this.refusals?.drop(request);
+    }
+  }
+
   private runAll(verb: Verb, request: BackendRequest): Promise<Reply> {
     const shares = this.sharesOf(request.charges);
     if (shares.length > 1) return runForAll((one, share) => this.run(one, share, request), verb, shares);
@@ -135,17 +169,19 @@ class RedisBackend implements Backend {
     return this.driver.isCluster && charges.length > 1 ? sharesOf(charges) : ONE_SHARE;
   }
 
-  private async run(verb: Verb, charges: readonly Refund[], { timeoutMs }: BackendRequest): Promise<Reply> {
+  private async run(verb: Verb, charges: readonly Refund[], request: BackendRequest): Promise<Reply> {
+    return readReply(await this.ask(verb, charges, request), charges);
+  }
+
+  private async ask(verb: Verb, charges: readonly Refund[], { timeoutMs }: BackendRequest): Promise<unknown> {
     try {
       if (!this.driver.isReady) await this.driver.whenReady(AbortSignal.timeout(Math.min(timeoutMs, MAX_TIMER_MS)));
-      let reply: unknown;
       // Not by `catch` of the promise: with many calls on their way, a promise more for each is what the collector feels.
       try {
-        reply = await this.driver.runByHash(LIMITER, limiterCall(this.keyPrefix, verb, charges, this.clock));
+        return await this.driver.runByHash(LIMITER, limiterCall(this.keyPrefix, verb, charges, this.clock));
       } catch (error) {
-        reply = await this.runAgain(error, verb, charges);
+        return await this.runAgain(error, verb, charges);
       }
-      return readReply(reply, charges);
     } catch (error) {
       throw translated(error, this.name);
     }

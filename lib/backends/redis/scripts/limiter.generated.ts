@@ -18,7 +18,8 @@ ARGV  1  verb: consume, overdraw (which charges even where the quota does not su
          around the caller's time and of the one after them
 
 Reply one string, a STATUS for each charge: now (ms), remaining, resetAfterMs, retryAfterMs (0: allowed, -1: refused for
-      ever), nextUnitAfterMs. An array of numbers would cost Redis and its client more than the decision.
+      ever), nextUnitAfterMs. Where the call is refused, a STATE for each follows them, as of now: at, used and rest of its
+      counter; of a blocked one until when it is, BLOCKED and 0; of a log or of slots 0, UNTOLD and 0. An array of numbers would cost Redis and its client more than the decision.
       The error CORRUPT where a key does not begin like one of the limiter; WRONGTYPE is raised as it is. The error
       'BORDERS now' where the server's time lies outside the borders that it was told.
 
@@ -54,6 +55,7 @@ local MAX_RECORDS = 60 -- of a strict window
 local LEAST_WAIT = 1000 -- for a slot, ms
 local PLAIN_SIZE = 25
 local STATUS = '>ddddd'
+local STATE, BLOCKED, UNTOLD = '>ddd', -1, -2
 local MAX_PRODUCT, MAX_INTEGER, MAX_WIDE = 4503599627370496, 9007199254740991, 34359738367
 
 local KEYS, ARGV, call, byte, sub = KEYS, ARGV, redis.call, string.byte, string.sub
@@ -82,10 +84,10 @@ end
 local quotient
 
 local allowed = true
-local reply, again
+local reply, states, again
 -- At most twice: what is not allowed stays so.
 repeat
-  again, reply = false, ''
+  again, reply, states = false, '', ''
   for index = 1, #KEYS do
     if index ~= subject then take_up(index) end
     if not stored then
@@ -482,6 +484,15 @@ repeat
     end
     local status = pack(STATUS, now, remaining, reset, retry, next_unit)
     reply = reply == '' and status or reply .. status
+    if not allowed then
+      if blocked_until then
+        states = states .. pack(STATE, blocked_until, BLOCKED, 0)
+      elseif logs then
+        states = states .. pack(STATE, 0, UNTOLD, 0)
+      else
+        states = states .. pack(STATE, at, used, rest)
+      end
+    end
 
     -- 7. What it leaves behind. A limit of 0 leaves all as it is.
     local outlives, counter = reset > 0 and now + reset > kept_until, nil
@@ -545,5 +556,5 @@ for index = 1, #KEYS do
     end
   end
 end
-return reply
+return allowed and reply or reply .. states
 `;
