@@ -27,6 +27,8 @@ export interface BackendRequest {
 export interface ConsumeRequest extends BackendRequest {
   /** Charge even where the quota does not suffice: the key goes into debt, and the call is allowed. */
   readonly overdraw?: boolean;
+  /** Aborts when the caller stops waiting: a call that a backend has not sent by then need not be. */
+  readonly signal?: AbortSignal;
 }
 
 /** A charge that is given back, or a part of one. */

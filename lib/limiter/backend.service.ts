@@ -59,7 +59,7 @@ export class BackendService {
     refuseSlots(request);
     const { signal } = options;
     signal?.throwIfAborted();
-    const charging = this.charged(request);
+    const charging = this.charged(signal === undefined ? request : { ...request, signal });
     const { decision } = await (signal === undefined ? charging : untilAborted(charging, signal));
     return told(who, request, decision);
   }

@@ -8,14 +8,16 @@ import type {
   Reply,
 } from '../../contracts/backend.js';
 import type { CircuitBreakerOptions } from '../../contracts/breaker.js';
-import { onlyKnown } from '../../policies/option-checks.js';
+import { aBoolean, onlyKnown } from '../../policies/option-checks.js';
 import { consumeForAll, runForAll, sharesOf } from './cluster-decision.js';
-import { isUnknownScript, LIMITER, limiterCall, timeOutsideBorders, type Verb } from './limiter.script.js';
+import type { Verb } from './limiter.script.js';
 import { checkPermissions } from './permissions.js';
 import { driverOf, type RedisConnection } from './redis-connection.js';
 import type { RedisDriver } from './redis-driver.js';
 import { translated } from './redis-errors.js';
-import { readReply, readStates } from './reply.js';
+import type { Answer } from './queued-call.js';
+import { ScriptLanes } from './script-lanes.js';
+import { ScriptRunner } from './script-runner.js';
 import { RefusalCache, type RefusalCacheInput } from '../refusal-cache.js';
 import { untilAborted } from '../until-aborted.js';
 
@@ -32,6 +34,10 @@ export type RedisBackendOptions = RedisConnection & {
    * refusals of 10,000 keys. What other processes reset or give back meanwhile is noticed at that time.
    */
   readonly refusalCache?: RefusalCacheInput;
+  /** Lets calls of one key that wait share a script call, in order of arrival. Default `true`. */
+  readonly coalesce?: boolean;
+  /** Lets calls of different keys that wait share a script call; on a Cluster those of one slot. Default `true`. */
+  readonly batch?: boolean;
 };
 
 /**
@@ -55,6 +61,8 @@ export function redisBackend(options: RedisBackendOptions): Backend {
     'name',
     'circuitBreaker',
     'refusalCache',
+    'coalesce',
+    'batch',
   ]);
   return new RedisBackend(options);
 }
@@ -72,17 +80,26 @@ class RedisBackend implements Backend {
   private readonly keyPrefix: string;
   private readonly driver: RedisDriver;
   private readonly refusals: RefusalCache | undefined;
-  /** How far the server's clock is ahead, where that is known to be more than a calendar window. */
-  private serverAheadMs = 0;
-  private readonly clock = (): number => Date.now() + this.serverAheadMs;
+  private readonly lanes: ScriptLanes;
 
   constructor(options: RedisBackendOptions) {
-    const { name = 'redis', keyPrefix = 'floodgate:', circuitBreaker, refusalCache } = options;
+    const {
+      name = 'redis',
+      keyPrefix = 'floodgate:',
+      circuitBreaker,
+      refusalCache,
+      coalesce = true,
+      batch = true,
+    } = options;
     this.name = name;
     this.keyPrefix = keyPrefix;
     if (circuitBreaker !== undefined) this.circuitBreaker = circuitBreaker;
     this.refusals = RefusalCache.of('redisBackend.refusalCache', refusalCache);
+    aBoolean('redisBackend.coalesce', coalesce);
+    aBoolean('redisBackend.batch', batch);
     this.driver = driverOf('redisBackend', options);
+    const runner = new ScriptRunner(this.driver, keyPrefix, () => this.lanes.stopBatching());
+    this.lanes = new ScriptLanes(runner.send, { coalesce, batch }, this.driver.isCluster, keyPrefix);
   }
 
   async consume(request: ConsumeRequest): Promise<Reply> {
@@ -95,10 +112,9 @@ class RedisBackend implements Backend {
       if (!joined.allowed) this.refusals?.drop(request);
       return joined;
     }
-    const raw = await this.ask(request.overdraw === true ? OVERDRAW : CONSUME, charges, request);
-    const reply = readReply(raw, charges);
+    const { reply, states = [] } = await this.ask(request.overdraw === true ? OVERDRAW : CONSUME, charges, request);
     if (reply.allowed) this.refusals?.charged(request);
-    else this.refusals?.keep(request, { reply, states: readStates(raw as Buffer, charges), sentMs });
+    else this.refusals?.keep(request, { reply, states, sentMs });
     return reply;
   }
 
@@ -170,36 +186,19 @@ class RedisBackend implements Backend {
   }
 
   private async run(verb: Verb, charges: readonly Refund[], request: BackendRequest): Promise<Reply> {
-    return readReply(await this.ask(verb, charges, request), charges);
+    return (await this.ask(verb, charges, request)).reply;
   }
 
-  private async ask(verb: Verb, charges: readonly Refund[], { timeoutMs }: BackendRequest): Promise<unknown> {
+  private async ask(verb: Verb, charges: readonly Refund[], request: ConsumeRequest): Promise<Answer> {
+    const { timeoutMs, signal } = request;
+    const expiresMs = performance.now() + timeoutMs;
     try {
       if (!this.driver.isReady) await this.driver.whenReady(AbortSignal.timeout(Math.min(timeoutMs, MAX_TIMER_MS)));
-      // Not by `catch` of the promise: with many calls on their way, a promise more for each is what the collector feels.
-      try {
-        return await this.driver.runByHash(LIMITER, limiterCall(this.keyPrefix, verb, charges, this.clock));
-      } catch (error) {
-        return await this.runAgain(error, verb, charges);
-      }
+      return await new Promise<Answer>((resolve, reject) => {
+        this.lanes.join({ verb, charges, expiresMs, timeoutMs, signal, resolve, reject });
+      });
     } catch (error) {
       throw translated(error, this.name);
-    }
-  }
-
-  /** Tells a server what it lacked: the script, or the borders of calendar windows around its time. */
-  private async runAgain(error: unknown, verb: Verb, charges: readonly Refund[]): Promise<unknown> {
-    const serverMs = timeOutsideBorders(error);
-    if (serverMs !== undefined) {
-      this.serverAheadMs = serverMs - Date.now();
-      return this.driver.runByHash(LIMITER, limiterCall(this.keyPrefix, verb, charges, this.clock));
-    }
-    if (!isUnknownScript(error)) throw error;
-    try {
-      return await this.driver.runByText(LIMITER, limiterCall(this.keyPrefix, verb, charges, this.clock));
-    } catch (again) {
-      if (timeOutsideBorders(again) === undefined) throw again;
-      return this.runAgain(again, verb, charges);
     }
   }
 }

@@ -68,11 +68,11 @@ function readStatus(raw: Buffer, from: number, policy: Policy, nowMs: number): P
   };
 }
 
-function wholeNumber(raw: Buffer, from: number): number {
+export function wholeNumber(raw: Buffer, from: number): number {
   const number = raw.readDoubleBE(from);
   if (!Number.isSafeInteger(number)) throw unexpected(raw, 'whole numbers');
   return number;
 }
 
-const unexpected = (raw: unknown, wanted: string): TypeError =>
+export const unexpected = (raw: unknown, wanted: string): TypeError =>
   new TypeError(`The limiter script replied ${JSON.stringify(raw)?.slice(0, 200)}; expected ${wanted}.`);
