@@ -7,14 +7,11 @@ import type { Policy } from '../contracts/policy.js';
 import { anObject, onlyKnown } from '../policies/option-checks.js';
 import { isSameQuota } from '../policies/policy-identity.js';
 
-/** How many keys a process remembers refusals of; `false`: none are remembered. */
-export type RefusalCacheInput = boolean | RefusalCacheOptions;
-
-/** Options of the cache of refusals. */
-export interface RefusalCacheOptions {
-  /** Most keys; the least recently used goes first. A whole number of at least 1. Default 10,000. */
-  readonly maxKeys?: number;
-}
+/**
+ * Whether refusals are remembered, and of how many keys: a whole number of at least 1, the least recently used goes first.
+ * Default 10,000.
+ */
+export type RefusalCacheInput = boolean | { readonly maxKeys?: number };
 
 /** What a store said of a call that it refused. */
 export interface Refused {
@@ -29,10 +26,10 @@ interface Refusal extends Refused {
   readonly charges: readonly Charge[];
   /** Until when it holds; 0 once it may be wrong. */
   untilMs: number;
-  /** The last answer, for all who ask the same in one millisecond. */
-  answer: Reply | undefined;
+  /** When it last answered, in whole ms since it was sent. */
   answeredMs: number;
-  answeredTo: readonly number[];
+  /** What it answers to all who ask the same in that millisecond: kept from the second on, for a key that is hot. */
+  repeated: { readonly answer: Reply; readonly passedMs: number; readonly costs: readonly number[] } | undefined;
 }
 
 /** Refusals of one key, by different policies; each more is looked at before the store is asked. */
@@ -107,7 +104,7 @@ export class RefusalCache {
     if (untilMs <= this.clock() || sentMs <= this.droppedAllMs) return;
     // A reset may have come to the store after a call that was sent before it was over.
     if (charges.some(({ key }) => sentMs <= (this.dropped.get(key) ?? Number.NEGATIVE_INFINITY))) return;
-    this.add({ ...refused, charges, untilMs, answer: undefined, answeredMs: 0, answeredTo: [] });
+    this.add({ ...refused, charges, untilMs, answeredMs: -1, repeated: undefined });
   }
 
   /** Forgets what a charge has made out of date: not the refusals, but what they tell. */
@@ -219,30 +216,30 @@ const isOfAnotherQuota = (ofKey: readonly Refusal[], charges: readonly Charge[])
 
 /** A refusal as of now. Statuses of policies that do not refuse are the last that is known of them. */
 function answerOf(refusal: Refusal, charges: readonly Charge[], nowMs: number): Reply {
-  const { reply, sentMs, answer, answeredMs, answeredTo } = refusal;
-  const passedMs = Math.floor(nowMs - sentMs);
-  if (answer !== undefined && answeredMs === passedMs) {
-    let index = 0;
-    while (index < charges.length && charges[index]?.cost === answeredTo[index]) index += 1;
-    if (index === charges.length) return answer;
+  const { repeated } = refusal;
+  const passedMs = Math.floor(nowMs - refusal.sentMs);
+  if (repeated?.passedMs === passedMs && charges.every(({ cost }, index) => cost === repeated.costs[index])) {
+    return repeated.answer;
   }
-  const atMs = reply.nowMs + passedMs;
+  const answer = answerAt(refusal, charges, passedMs);
+  // What is kept costs the collector more than what is made: a key that is asked for now and then keeps nothing.
+  if (refusal.answeredMs === passedMs) {
+    refusal.repeated = { answer, passedMs, costs: charges.map(({ cost }) => cost) };
+  }
   refusal.answeredMs = passedMs;
-  refusal.answeredTo = charges.map(({ cost }) => cost);
-  refusal.answer = {
-    ...reply,
-    source: 'cache',
-    nowMs: atMs,
-    policies: reply.policies.map((status, index) => {
-      const { policy, cost } = charges[index] as Charge;
-      const state = refusal.states[index];
-      if (state !== undefined && (!status.allowed || cost !== refusal.charges[index]?.cost)) {
-        return asOf(state, policy, cost, atMs);
-      }
-      return status.allowed ? status : later(status, passedMs);
-    }),
-  };
-  return refusal.answer;
+  return answer;
+}
+
+function answerAt({ reply, states, charges: refused }: Refusal, charges: readonly Charge[], passedMs: number): Reply {
+  const nowMs = reply.nowMs + passedMs;
+  const policies = reply.policies.map((status, index) => {
+    const { policy, cost } = charges[index] as Charge;
+    const state = states[index];
+    if (state !== undefined && (!status.allowed || cost !== refused[index]?.cost))
+      return asOf(state, policy, cost, nowMs);
+    return status.allowed ? status : later(status, passedMs);
+  });
+  return { allowed: false, nowMs, policies, source: 'cache' };
 }
 
 /** What a policy says of a call that is refused: by one that admits it, nothing is charged. */

@@ -1,5 +1,4 @@
 export { redisBackend, type RedisBackendOptions } from './redis.backend.js';
-export type { RefusalCacheInput, RefusalCacheOptions } from '../refusal-cache.js';
 export type { RedisConnection } from './redis-connection.js';
 export type { RedisClient } from './ioredis-client.js';
 export type { GlideClient } from './glide-client.js';

@@ -15,7 +15,6 @@ export interface QueuedCall {
   readonly charges: readonly Refund[];
   /** Its deadline, on the process's clock, ms. */
   readonly expiresMs: number;
-  readonly timeoutMs: number;
   /** Aborts when nobody waits for its answer any longer. */
   readonly signal: AbortSignal | undefined;
   readonly resolve: (answer: Answer) => void;

@@ -18,7 +18,7 @@ import { translated } from './redis-errors.js';
 import type { Answer } from './queued-call.js';
 import { ScriptLanes } from './script-lanes.js';
 import { ScriptRunner } from './script-runner.js';
-import { RefusalCache, type RefusalCacheInput } from '../refusal-cache.js';
+import { RefusalCache } from '../refusal-cache.js';
 import { untilAborted } from '../until-aborted.js';
 
 /** Options of `redisBackend()`. */
@@ -33,7 +33,7 @@ export type RedisBackendOptions = RedisConnection & {
    * Answers calls that Redis would refuse in the process, until the retry time that Redis gave. Default `true`: the
    * refusals of 10,000 keys. What other processes reset or give back meanwhile is noticed at that time.
    */
-  readonly refusalCache?: RefusalCacheInput;
+  readonly refusalCache?: boolean | { readonly maxKeys?: number };
   /** Lets calls of one key that wait share a script call, in order of arrival. Default `true`. */
   readonly coalesce?: boolean;
   /** Lets calls of different keys that wait share a script call; on a Cluster those of one slot. Default `true`. */
@@ -195,7 +195,7 @@ class RedisBackend implements Backend {
     try {
       if (!this.driver.isReady) await this.driver.whenReady(AbortSignal.timeout(Math.min(timeoutMs, MAX_TIMER_MS)));
       return await new Promise<Answer>((resolve, reject) => {
-        this.lanes.join({ verb, charges, expiresMs, timeoutMs, signal, resolve, reject });
+        this.lanes.join({ verb, charges, expiresMs, signal, resolve, reject });
       });
     } catch (error) {
       throw translated(error, this.name);

@@ -1,4 +1,3 @@
-import { DeadlineExceededError } from '../../contracts/errors.js';
 import { WithdrawnError } from '../withdrawn.error.js';
 import { canRun, continues, type QueuedCall, type Run } from './queued-call.js';
 
@@ -86,7 +85,6 @@ export class ScriptLane {
   }
 
   private departTogether(most: number): void {
-    const nowMs = performance.now();
     const runs: Run[] = [];
     /** The run in which a key came last: another one may only join that. */
     const latest = new Map<string, Run>();
@@ -94,7 +92,7 @@ export class ScriptLane {
     let expiresMs = 0;
     for (const call of this.waiting) {
       if (taken === most) break;
-      if (isGivenUp(call, nowMs)) {
+      if (isGivenUp(call)) {
         taken += 1;
         continue;
       }
@@ -132,11 +130,12 @@ export class ScriptLane {
   }
 }
 
-/** Rejects a call for which nobody waits any longer: it is not sent, and nothing is charged. */
-function isGivenUp({ signal, expiresMs, timeoutMs, reject }: QueuedCall, nowMs: number): boolean {
-  if (signal?.aborted === true) reject(WithdrawnError.of(signal.reason));
-  // A process that stood still meanwhile may have given its caller as long again.
-  else if (expiresMs + timeoutMs <= nowMs) reject(DeadlineExceededError.of(timeoutMs));
-  else return false;
+/**
+ * Rejects a call that its caller gave up: it is not sent, and nothing is charged. One whose deadline is over is sent all
+ * the same: a process that was suspended gives its callers longer, and does not tell.
+ */
+function isGivenUp({ signal, reject }: QueuedCall): boolean {
+  if (signal?.aborted !== true) return false;
+  reject(WithdrawnError.of(signal.reason));
   return true;
 }

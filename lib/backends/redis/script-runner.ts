@@ -39,6 +39,7 @@ export class ScriptRunner {
 
   private async sendTogether(given: readonly Run[]): Promise<void> {
     const runs = given.filter((run) => this.isSound(run));
+    if (runs.length === 0) return;
     try {
       const raw = await this.ask(() => batchOf(runs.map((run) => this.callOf(run))));
       const told = readBatch(raw, runs.length);
@@ -60,7 +61,8 @@ export class ScriptRunner {
       }
       return;
     }
-    const error = new ScriptReplyError(told.failure);
+    // Servers differ in whether what a script catches has the sign of an error in front.
+    const error = new ScriptReplyError(told.failure.replace(/^-/, ''));
     const serverMs = timeOutsideBorders(error);
     if (serverMs === undefined) return rejectAll(run.calls, error);
     this.serverAheadMs = serverMs - Date.now();
