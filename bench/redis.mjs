@@ -1,16 +1,25 @@
-// What a decision on Redis costs beside the limiters that people use now, and beside a bare EVALSHA: with 64 and with
-// 1,024 callers at a time, for one policy and for two; what it costs the server; and what a limiter weighs there.
+// What a decision on Redis costs through BackendService.consume, with all amortisation and with none, beside the
+// limiters that people use now and beside a bare EVALSHA: with 64 and with 1,024 callers at a time, for one policy and
+// for three, for one hot key, and for clients that are refused; what it costs the server; and what a limiter weighs there.
 // Rounds are interleaved, ratios are to the bare EVALSHA of the same round, and medians are shown. Processor time is
 // the least of all rounds: where the machine is busy with other things, it tells more than the rates do.
 //   npm run bench -- redis
+import 'reflect-metadata';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
+import { pathToFileURL } from 'node:url';
 import { Redis } from 'ioredis';
 import { RateLimiterRedis, RateLimiterUnion } from 'rate-limiter-flexible';
 import { RedisStore } from 'rate-limit-redis';
+import { BackendService, RateLimitModule } from '../dist/esm/index.js';
 import { redisBackend } from '../dist/esm/backends/redis/index.js';
 import { testPolicy } from '../dist/esm/testing/index.js';
+
+// The Nest that the package finds, not the one that peers bring along here.
+const { resolve } = createRequire(new URL('../package.json', import.meta.url));
+const { NestFactory } = await import(pathToFileURL(resolve('@nestjs/core')));
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 15);
 const WARM_UP = 2;
@@ -18,7 +27,7 @@ const TURN_MS = 250;
 const KEYS = 5_000;
 const COUNTED = 20_000;
 const WINDOW_MS = 3_600_000;
-const LIMITS = [1_000_000_000, 2_000_000_000];
+const LIMITS = [1_000_000_000, 2_000_000_000, 3_000_000_000];
 
 const key = (index) => `ip:10.0.${index >> 8}.${index & 255}`;
 
@@ -28,8 +37,22 @@ const raw = (client) => {
   return async (subject) => client.evalsha(await sha, 1, subject);
 };
 
+const NONE = { refusalCache: false, coalesce: false, batch: false };
+
+/** As an application calls it. */
+const service = (options) => async (client, limits) => {
+  const names = limits.map((_limit, index) => `policy-${index}`);
+  const policies = Object.fromEntries(limits.map((limit, index) => [names[index], { limit, window: WINDOW_MS }]));
+  const backend = redisBackend({ client, keyPrefix: options === NONE ? 'off:' : 'on:', ...options });
+  const module = RateLimitModule.forRoot({ backend, policies, timeout: '5s' });
+  const app = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
+  const limiter = app.get(BackendService);
+  return (subject) => limiter.consume(subject, names);
+};
+
+/** The backend alone. */
 const floodgate = (algorithm) => (client, limits) => {
-  const backend = redisBackend({ client, keyPrefix: `${algorithm}:` });
+  const backend = redisBackend({ client, keyPrefix: `${algorithm}:`, ...NONE });
   const policies = limits.map((limit, index) =>
     testPolicy({ name: `policy-${index}`, algorithm, limit, windowMs: WINDOW_MS }),
   );
@@ -37,18 +60,14 @@ const floodgate = (algorithm) => (client, limits) => {
     backend.consume({ charges: policies.map((policy) => ({ key: subject, policy, cost: 1 })), timeoutMs: 5_000 });
 };
 
-const contenders = {
-  'EVALSHA return 1': raw,
-  'sliding-window': floodgate('sliding-window'),
-  'fixed-window': floodgate('fixed-window'),
-  'token-bucket': floodgate('token-bucket'),
+const peers = {
   'rate-limiter-flexible': (client, limits) => {
     const limiters = limits.map(
       (points, index) =>
         new RateLimiterRedis({ storeClient: client, keyPrefix: `l${index}`, points, duration: WINDOW_MS / 1000 }),
     );
     const limiter = limiters.length === 1 ? limiters[0] : new RateLimiterUnion(...limiters);
-    return (subject) => limiter.consume(subject, 1);
+    return (subject) => limiter.consume(subject, 1).catch(refusal);
   },
   'rate-limit-redis': (client, limits) => {
     const stores = limits.map((_limit, index) => {
@@ -59,6 +78,35 @@ const contenders = {
     if (stores.length === 1) return (subject) => stores[0].increment(subject);
     return (subject) => Promise.all(stores.map((store) => store.increment(subject)));
   },
+};
+
+/** With its own cache of refusals: a point over the limit blocks the key in the process. */
+const blockListed = (client, [points]) => {
+  const limiter = new RateLimiterRedis({
+    ...{ storeClient: client, keyPrefix: 'blocked', points, duration: WINDOW_MS / 1000 },
+    ...{ inMemoryBlockOnConsumed: points + 1, inMemoryBlockDuration: WINDOW_MS / 1000 },
+  });
+  return (subject) => limiter.consume(subject, 1).catch(refusal);
+};
+
+/** What it rejects with is no error. */
+function refusal(result) {
+  if (result instanceof Error) throw result;
+}
+
+const inService = {
+  'EVALSHA return 1': raw,
+  'nestjs-floodgate': service({}),
+  'the same, all off': service(NONE),
+  ...peers,
+};
+const refusing = { ...inService, 'its block list': blockListed };
+const onServer = {
+  'EVALSHA return 1': raw,
+  'sliding-window': floodgate('sliding-window'),
+  'fixed-window': floodgate('fixed-window'),
+  'token-bucket': floodgate('token-bucket'),
+  ...peers,
 };
 
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
@@ -74,29 +122,36 @@ admin.on('error', () => undefined);
 await new Promise((resolve) => admin.on('ready', resolve));
 
 try {
-  for (const limits of [LIMITS.slice(0, 1), LIMITS]) {
-    for (const callers of [64, 1024]) await throughput(limits, callers);
-    await serverCost(limits);
+  const one = LIMITS.slice(0, 1);
+  for (const callers of [64, 1024]) await throughput({ title: 'one policy', limits: one, callers });
+  for (const callers of [64, 1024]) await throughput({ title: 'three policies', limits: LIMITS, callers });
+  await throughput({ title: 'one hot key', limits: one, callers: 1024, keys: 1 });
+  for (const callers of [64, 1024]) {
+    await admin.flushall();
+    await throughput({ title: 'refused', limits: [1], callers, contenders: refusing });
   }
-  await weight();
+  if (process.env.BENCH_ONLY !== 'rates') {
+    for (const limits of [one, LIMITS]) await serverCost(limits);
+    await weight();
+  }
 } finally {
   admin.disconnect();
   server.kill();
 }
 
-async function throughput(limits, callers) {
+async function throughput({ title, limits, callers, keys = KEYS, contenders = inService }) {
   const runs = await Promise.all(
     Object.entries(contenders).map(async ([name, make]) => {
       const client = new Redis({ port });
       await once(client, 'ready');
-      return { name, client, decide: make(client, limits), rates: [], ratios: [], cpu: [], serverCpu: [] };
+      return { name, client, decide: await make(client, limits), rates: [], ratios: [], cpu: [], serverCpu: [] };
     }),
   );
   for (let round = -WARM_UP; round < ROUNDS; round += 1) {
     for (const run of runs) {
       const serverBefore = await serverCpuTime();
       const before = process.cpuUsage();
-      const { rate, made } = await turn(run.decide, callers);
+      const { rate, made } = await turn(run.decide, callers, keys);
       const { user, system } = process.cpuUsage(before);
       if (round < 0) continue;
       run.cpu.push((user + system) / made);
@@ -105,7 +160,7 @@ async function throughput(limits, callers) {
       run.ratios.push(rate / runs[0].rates.at(-1));
     }
   }
-  console.log(`${callers} callers, ${policiesOf(limits)}`);
+  console.log(`${callers} callers, ${title}`);
   console.log(`${' '.repeat(26)}decisions  ratio  µs of client  µs of server`);
   for (const { name, rates, ratios, cpu, serverCpu } of runs) {
     const rate = Math.round(median(rates)).toLocaleString('en');
@@ -121,12 +176,12 @@ async function throughput(limits, callers) {
 }
 
 /** Decisions, and their rate a second, while so many callers wait for theirs. */
-async function turn(decide, callers) {
+async function turn(decide, callers, keys) {
   const start = performance.now();
   let made = 0;
   const caller = async (index) => {
     for (let next = index * 7919; performance.now() - start < TURN_MS; next += 1) {
-      await decide(key(next % KEYS));
+      await decide(key(next % keys));
       made += 1;
     }
   };
@@ -136,7 +191,7 @@ async function turn(decide, callers) {
 
 async function serverCost(limits) {
   console.log(`server time in scripts for each decision, ${policiesOf(limits)} (µs, least of 5)`);
-  for (const [name, make] of Object.entries(contenders)) {
+  for (const [name, make] of Object.entries(onServer)) {
     const client = new Redis({ port });
     const decide = make(client, limits);
     const costs = [];
@@ -175,7 +230,7 @@ async function serverCpuTime() {
 async function weight() {
   console.log('memory of the server for each subject (bytes)');
   for (const limits of [LIMITS.slice(0, 1), LIMITS]) {
-    for (const [name, make] of Object.entries(contenders).slice(1)) {
+    for (const [name, make] of Object.entries(onServer).slice(1)) {
       await admin.flushall();
       const client = new Redis({ port });
       const decide = make(client, limits);
@@ -199,7 +254,7 @@ async function usedMemory() {
 }
 
 function policiesOf(limits) {
-  return limits.length === 1 ? 'one policy' : 'two policies';
+  return limits.length === 1 ? 'one policy' : 'three policies';
 }
 
 async function freePort() {

@@ -27,6 +27,8 @@ export interface BackendRequest {
 export interface ConsumeRequest extends BackendRequest {
   /** Charge even where the quota does not suffice: the key goes into debt, and the call is allowed. */
   readonly overdraw?: boolean;
+  /** Aborts when the caller stops waiting: a call that a backend has not sent by then need not be. */
+  readonly signal?: AbortSignal;
 }
 
 /** A charge that is given back, or a part of one. */
@@ -63,7 +65,7 @@ export interface Reply {
   readonly policies: readonly PolicyStatus[];
   /** Set by a composite: the member that decided. */
   readonly backend?: string;
-  /** Set by a composite: whether that member is its first choice. */
+  /** Set by a composite: whether that member is its first choice. `cache`: a refusal that `recall` knew. */
   readonly source?: DecisionSource;
 }
 
@@ -90,6 +92,11 @@ export interface Backend {
   readonly circuitBreaker?: CircuitBreakerOptions | false;
   /** Charges every policy of the request if all enforced ones allow it, else none. */
   consume(request: ConsumeRequest): Reply | Promise<Reply>;
+  /**
+   * The refusal that a consume would meet, if it is known without asking the store; its `source` is `cache`. Asked before
+   * every consume, also while the circuit is open, so it has to be cheap and must not throw.
+   */
+  recall?(request: ConsumeRequest): Reply | undefined;
   /** The answer of a consume with cost 0; charges and stores nothing. */
   peek(request: BackendRequest): Reply | Promise<Reply>;
   /** Gives units back, never above the limit; a key that is not there stays away. */

@@ -224,7 +224,7 @@ export class BackendService {
   private decided(request: PolicyDecisionRequest, { signal }: ConsumeOptions): MaybePromise<Decision> {
     refuseSlots(request);
     signal?.throwIfAborted();
-    const charging = this.charged(request);
+    const charging = this.charged(signal === undefined ? request : { ...request, signal });
     if (!isPromise(charging)) return charging.decision;
     return (signal === undefined ? charging : untilAborted(charging, signal)).then(decisionIn);
   }

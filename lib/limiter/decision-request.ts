@@ -13,6 +13,8 @@ export interface DecisionRequest extends CallOrigin {
   readonly failureMode: FailureMode;
   readonly timeoutMs: number;
   readonly overdraw?: boolean;
+  /** Aborts when the caller stops waiting. */
+  readonly signal?: AbortSignal;
   /** What is decided already, so that no backend is asked: by the lists, an override, or for want of a limit. */
   readonly settled?: Decision;
   /** Charges whose counters continue those before a change of the policy. */

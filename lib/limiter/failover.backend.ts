@@ -147,7 +147,7 @@ export class FailoverBackend implements Backend {
     return this.firstOf(order, (member) => {
       const reply = ask(member.guard);
       const source = member === primary ? 'primary' : 'fallback';
-      const signed = (one: Reply): Reply => ({ ...one, backend: member.guard.name, source });
+      const signed = (one: Reply): Reply => ({ ...one, backend: member.guard.name, source: one.source ?? source });
       return isPromise(reply) ? reply.then(signed) : signed(reply);
     });
   }

@@ -113,7 +113,10 @@ export class GuardedBackend implements Backend {
     this.opening = listener;
   }
 
+  /** What the store said of such a call holds whatever becomes of the store: it passes neither deadline nor breaker. */
   consume(request: ConsumeRequest): MaybePromise<Reply> {
+    const known = this.inner.recall?.(request);
+    if (known !== undefined) return known;
     const bounded = this.bounded(request);
     return this.call('consume', () => this.inner.consume(bounded), bounded.timeoutMs);
   }

@@ -30,5 +30,6 @@ export const isOfPlace = ({ policy }: CompiledPolicy): boolean => policy.id.star
 /** Whether a policy's counter is one of `BackendService` alone. */
 export const isOfService = ({ policy }: CompiledPolicy): boolean => policy.id.startsWith('=');
 
-const isSameQuota = (one: Policy, other: Policy): boolean =>
+/** Whether two policies of one counter say the same. */
+export const isSameQuota = (one: Policy, other: Policy): boolean =>
   one === other || (Object.keys(one) as (keyof Policy)[]).every((property) => one[property] === other[property]);

@@ -27,10 +27,16 @@ export type Verb =
   | { readonly kind: 'refund'; readonly chargedAtMs: number | undefined }
   | { readonly kind: 'renew' | 'reset' };
 
+/** So many times the same consume. */
+export interface RunVerb {
+  readonly kind: 'run';
+  readonly count: number;
+}
+
 /** @param clock about the server's time, ms since the epoch: asked for calendar windows only */
 export function limiterCall(
   keyPrefix: string,
-  verb: Verb,
+  verb: Verb | RunVerb,
   charges: readonly Refund[],
   clock: () => number,
 ): ScriptCall {
@@ -65,12 +71,14 @@ export function timeOutsideBorders(error: unknown): number | undefined {
   return time === undefined ? undefined : Number(time);
 }
 
-function verbParameters(verb: Verb): string[] {
+function verbParameters(verb: Verb | RunVerb): string[] {
   switch (verb.kind) {
     case 'consume':
       return [verb.overdraw ? 'overdraw' : 'consume'];
     case 'refund':
       return ['refund', String(verb.chargedAtMs ?? -1)];
+    case 'run':
+      return ['run', String(verb.count)];
     case 'peek':
     case 'renew':
     case 'reset':

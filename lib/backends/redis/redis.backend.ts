@@ -9,15 +9,18 @@ import type {
 } from '../../contracts/backend.js';
 import type { CircuitBreakerOptions } from '../../contracts/breaker.js';
 import type { Policy } from '../../contracts/policy.js';
-import { onlyKnown } from '../../policies/option-checks.js';
+import { aBoolean, onlyKnown } from '../../policies/option-checks.js';
 import { consumeForAll, runForAll, sharesOf } from './cluster-decision.js';
-import { isUnknownScript, LIMITER, limiterCall, timeOutsideBorders, type Verb } from './limiter.script.js';
+import type { Verb } from './limiter.script.js';
 import { otherQuotas } from './other-quotas.js';
 import { checkPermissions } from './permissions.js';
 import { driverOf, type RedisConnection } from './redis-connection.js';
 import type { RedisDriver } from './redis-driver.js';
 import { translated } from './redis-errors.js';
-import { readReply } from './reply.js';
+import type { Answer } from './queued-call.js';
+import { ScriptLanes } from './script-lanes.js';
+import { ScriptRunner } from './script-runner.js';
+import { RefusalCache } from '../refusal-cache.js';
 import { untilAborted } from '../../contracts/until-aborted.js';
 
 /** Options of `redisBackend()`. */
@@ -28,6 +31,15 @@ export type RedisBackendOptions = RedisConnection & {
   readonly name?: string;
   /** Options of the breaker around this backend, before the module's. `false`: none. */
   readonly circuitBreaker?: CircuitBreakerOptions | false;
+  /**
+   * Answers calls that Redis would refuse in the process, until the retry time that Redis gave. Default `true`: the
+   * refusals of 10,000 keys. What other processes reset or give back meanwhile is noticed at that time.
+   */
+  readonly refusalCache?: boolean | { readonly maxKeys?: number };
+  /** Lets calls of one key that wait share a script call, in order of arrival. Default `true`. */
+  readonly coalesce?: boolean;
+  /** Lets calls of different keys that wait share a script call; on a Cluster those of one slot. Default `true`. */
+  readonly batch?: boolean;
 };
 
 /**
@@ -50,6 +62,9 @@ export function redisBackend(options: RedisBackendOptions): Backend {
     'keyPrefix',
     'name',
     'circuitBreaker',
+    'refusalCache',
+    'coalesce',
+    'batch',
   ]);
   return new RedisBackend(options);
 }
@@ -66,22 +81,47 @@ class RedisBackend implements Backend {
   readonly circuitBreaker?: CircuitBreakerOptions | false;
   private readonly keyPrefix: string;
   private readonly driver: RedisDriver;
-  /** How far the server's clock is ahead, where that is known to be more than a calendar window. */
-  private serverAheadMs = 0;
-  private readonly clock = (): number => Date.now() + this.serverAheadMs;
+  private readonly refusals: RefusalCache | undefined;
+  private readonly lanes: ScriptLanes;
 
   constructor(options: RedisBackendOptions) {
-    const { name = 'redis', keyPrefix = 'floodgate:', circuitBreaker } = options;
+    const {
+      name = 'redis',
+      keyPrefix = 'floodgate:',
+      circuitBreaker,
+      refusalCache,
+      coalesce = true,
+      batch = true,
+    } = options;
     this.name = name;
     this.keyPrefix = keyPrefix;
     if (circuitBreaker !== undefined) this.circuitBreaker = circuitBreaker;
+    this.refusals = RefusalCache.of('redisBackend.refusalCache', refusalCache);
+    aBoolean('redisBackend.coalesce', coalesce);
+    aBoolean('redisBackend.batch', batch);
     this.driver = driverOf('redisBackend', options);
+    const runner = new ScriptRunner(this.driver, keyPrefix, () => this.lanes.stopBatching());
+    this.lanes = new ScriptLanes(runner.send, { coalesce, batch }, this.driver.isCluster, keyPrefix);
   }
 
-  consume(request: ConsumeRequest): Promise<Reply> {
-    const shares = this.sharesOf(request.charges);
-    if (shares.length > 1) return consumeForAll((verb, share) => this.run(verb, share, request), request, shares);
-    return this.run(request.overdraw === true ? OVERDRAW : CONSUME, request.charges, request);
+  async consume(request: ConsumeRequest): Promise<Reply> {
+    const { charges } = request;
+    const sentMs = this.refusals?.now() ?? 0;
+    const shares = this.sharesOf(charges);
+    if (shares.length > 1) {
+      const joined = await consumeForAll((verb, share) => this.run(verb, share, request), request, shares);
+      // What was reserved for a refused call was given back: others may have been refused for its sake.
+      if (!joined.allowed) this.refusals?.drop(request);
+      return joined;
+    }
+    const { reply, states = [] } = await this.ask(request.overdraw === true ? OVERDRAW : CONSUME, charges, request);
+    if (reply.allowed) this.refusals?.charged(request);
+    else this.refusals?.keep(request, { reply, states, sentMs });
+    return reply;
+  }
+
+  recall(request: ConsumeRequest): Reply | undefined {
+    return this.refusals?.find(request);
   }
 
   peek(request: BackendRequest): Promise<Reply> {
@@ -89,7 +129,7 @@ class RedisBackend implements Backend {
   }
 
   async refund(request: RefundRequest): Promise<void> {
-    await this.runAll({ kind: 'refund', chargedAtMs: request.chargedAtMs }, request);
+    await this.lower({ kind: 'refund', chargedAtMs: request.chargedAtMs }, request);
   }
 
   async renew(request: RenewRequest): Promise<void> {
@@ -97,7 +137,7 @@ class RedisBackend implements Backend {
   }
 
   async reset(request: BackendRequest): Promise<void> {
-    await this.runAll({ kind: 'reset' }, request);
+    await this.lower({ kind: 'reset' }, request);
   }
 
   /** Asks for all that a decision asks for: unlike PING it finds out about a replica, a full server, and permissions. */
@@ -130,6 +170,16 @@ class RedisBackend implements Backend {
     return this.driver.close();
   }
 
+  /** Runs a verb after which calls may pass that were refused before. */
+  private async lower(verb: Verb, request: BackendRequest): Promise<void> {
+    this.refusals?.drop(request);
+    try {
+      await this.runAll(verb, request);
+    } finally {
+      this.refusals?.drop(request);
+    }
+  }
+
   private runAll(verb: Verb, request: BackendRequest): Promise<Reply> {
     const shares = this.sharesOf(request.charges);
     if (shares.length > 1) return runForAll((one, share) => this.run(one, share, request), verb, shares);
@@ -141,35 +191,20 @@ class RedisBackend implements Backend {
     return this.driver.isCluster && charges.length > 1 ? sharesOf(charges) : ONE_SHARE;
   }
 
-  private async run(verb: Verb, charges: readonly Refund[], { timeoutMs }: BackendRequest): Promise<Reply> {
-    try {
-      if (!this.driver.isReady) await this.driver.whenReady(AbortSignal.timeout(Math.min(timeoutMs, MAX_TIMER_MS)));
-      let reply: unknown;
-      // Not by `catch` of the promise: with many calls on their way, a promise more for each is what the collector feels.
-      try {
-        reply = await this.driver.runByHash(LIMITER, limiterCall(this.keyPrefix, verb, charges, this.clock));
-      } catch (error) {
-        reply = await this.runAgain(error, verb, charges);
-      }
-      return readReply(reply, charges);
-    } catch (error) {
-      throw translated(error, this.name);
-    }
+  private async run(verb: Verb, charges: readonly Refund[], request: BackendRequest): Promise<Reply> {
+    return (await this.ask(verb, charges, request)).reply;
   }
 
-  /** Tells a server what it lacked: the script, or the borders of calendar windows around its time. */
-  private async runAgain(error: unknown, verb: Verb, charges: readonly Refund[]): Promise<unknown> {
-    const serverMs = timeOutsideBorders(error);
-    if (serverMs !== undefined) {
-      this.serverAheadMs = serverMs - Date.now();
-      return this.driver.runByHash(LIMITER, limiterCall(this.keyPrefix, verb, charges, this.clock));
-    }
-    if (!isUnknownScript(error)) throw error;
+  private async ask(verb: Verb, charges: readonly Refund[], request: ConsumeRequest): Promise<Answer> {
+    const { timeoutMs, signal } = request;
+    const expiresMs = performance.now() + timeoutMs;
     try {
-      return await this.driver.runByText(LIMITER, limiterCall(this.keyPrefix, verb, charges, this.clock));
-    } catch (again) {
-      if (timeOutsideBorders(again) === undefined) throw again;
-      return this.runAgain(again, verb, charges);
+      if (!this.driver.isReady) await this.driver.whenReady(AbortSignal.timeout(Math.min(timeoutMs, MAX_TIMER_MS)));
+      return await new Promise<Answer>((resolve, reject) => {
+        this.lanes.join({ verb, charges, expiresMs, signal, resolve, reject });
+      });
+    } catch (error) {
+      throw translated(error, this.name);
     }
   }
 }

@@ -1,10 +1,21 @@
 import { presentWindowMs } from '../../algorithms/fixed-window.js';
+import { counted, type CounterState } from '../../algorithms/algorithm.js';
 import type { Charge, Reply } from '../../contracts/backend.js';
 import type { PolicyStatus } from '../../contracts/decision.js';
 import type { Policy } from '../../contracts/policy.js';
 
 /** Bytes that the script replies for each charge: five doubles, big-endian. */
 const STATUS = 40;
+
+/** Bytes that follow for each charge of a call that is refused: three doubles, `at`, `used` and `rest` of its counter. */
+const STATE = 24;
+
+/** Instead of what a counter has used: it is blocked until `at`; or it has a log, which is not told. */
+const BLOCKED = -1;
+const UNTOLD = -2;
+
+/** A counter as a refusal left it; `undefined` where that is not told. */
+export type ToldState = CounterState | undefined;
 
 /**
  * Checks and reads a reply of the script.
@@ -13,7 +24,10 @@ const STATUS = 40;
  */
 export function readReply(raw: unknown, charges: readonly Charge[]): Reply {
   const length = STATUS * charges.length;
-  if (!Buffer.isBuffer(raw) || raw.length !== length) throw unexpected(raw, `${length} bytes`);
+  const refused = length + STATE * charges.length;
+  if (!Buffer.isBuffer(raw) || (raw.length !== length && raw.length !== refused)) {
+    throw unexpected(raw, `${length} bytes`);
+  }
   const nowMs = wholeNumber(raw, 0);
   const policies: PolicyStatus[] = [];
   let allowed = true;
@@ -23,6 +37,18 @@ export function readReply(raw: unknown, charges: readonly Charge[]): Reply {
     if (!status.allowed && policy.mode === 'enforce') allowed = false;
   }
   return { allowed, nowMs, policies };
+}
+
+/** The counters of a call that is refused, of a reply that `readReply` has read. */
+export function readStates(raw: Buffer, charges: readonly Charge[]): readonly ToldState[] {
+  return charges.map(({ policy: { windowMs } }, index) => {
+    const from = STATUS * charges.length + STATE * index;
+    if (raw.length < from + STATE) return undefined;
+    const at = wholeNumber(raw, from);
+    const used = wholeNumber(raw, from + 8);
+    if (used === UNTOLD) return undefined;
+    return used === BLOCKED ? counted(0, at, 0, 0) : counted(windowMs, at, used, wholeNumber(raw, from + 16));
+  });
 }
 
 function readStatus(raw: Buffer, from: number, policy: Policy, nowMs: number): PolicyStatus {
@@ -42,11 +68,11 @@ function readStatus(raw: Buffer, from: number, policy: Policy, nowMs: number): P
   };
 }
 
-function wholeNumber(raw: Buffer, from: number): number {
+export function wholeNumber(raw: Buffer, from: number): number {
   const number = raw.readDoubleBE(from);
   if (!Number.isSafeInteger(number)) throw unexpected(raw, 'whole numbers');
   return number;
 }
 
-const unexpected = (raw: unknown, wanted: string): TypeError =>
+export const unexpected = (raw: unknown, wanted: string): TypeError =>
   new TypeError(`The limiter script replied ${JSON.stringify(raw)?.slice(0, 200)}; expected ${wanted}.`);

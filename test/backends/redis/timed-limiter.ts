@@ -58,8 +58,11 @@ export async function loadTimedScript(client: Redis): Promise<void> {
   await client.script('LOAD', TIMED_SCRIPT);
 }
 
-/** @param clock the server's time, read when a call is sent */
-export function timedLimiter(client: Redis, clock: () => number, keyPrefix: string): TimedLimiter {
+/**
+ * @param clock the server's time, read when a script call is sent
+ * @param sharing whether calls that wait share one: then they share its time, too
+ */
+export function timedLimiter(client: Redis, clock: () => number, keyPrefix: string, sharing = false): TimedLimiter {
   const traces: Trace[] = [];
   const scripting = client as unknown as ScriptingClient;
   const timed: ScriptingClient = {
@@ -77,5 +80,5 @@ export function timedLimiter(client: Redis, clock: () => number, keyPrefix: stri
     on: (event, listener) => client.on(event, listener),
     off: (event, listener) => client.off(event, listener),
   };
-  return { backend: redisBackend({ client: timed, keyPrefix }), traces };
+  return { backend: redisBackend({ client: timed, keyPrefix, coalesce: sharing, batch: sharing }), traces };
 }

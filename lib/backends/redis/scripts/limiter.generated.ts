@@ -4,11 +4,13 @@ export const LIMITER_SCRIPT = `--[[
 Decides calls and counts them: each verb of the limiter, atomically, for any number of policies and subjects.
 The arithmetic is that of lib/algorithms, operation by operation.
 
-KEYS  one key for each subject of the call
+KEYS  one key for each subject of the call; of batch those of each call, one after another
 
 ARGV  1  verb: consume, overdraw (which charges even where the quota does not suffice), peek, refund, renew (of slots,
-         whose leases then begin anew) or reset
+         whose leases then begin anew), reset, run or batch
       2  of refund: the time of the charge that is given back, ms; -1 if unknown
+         of run: how many calls with these charges consume, one after another. All of their policies refuse, and none
+         blocks or has a log; the caller counts on from what is replied, so that each gets a status of its own
       and then one for each charge: limit, windowMs and cost, each as five digits to the base 128, and the id. Where one
          of them needs more digits, or there is more to tell, decimals follow that count instead of the digits:
          ' limit windowMs cost subject burst blockForMs enforced owed': its number in KEYS (else 1), the capacity (else
@@ -18,9 +20,16 @@ ARGV  1  verb: consume, overdraw (which charges even where the quota does not su
          around the caller's time and of the one after them
 
 Reply one string, a STATUS for each charge: now (ms), remaining, resetAfterMs, retryAfterMs (0: allowed, -1: refused for
-      ever), nextUnitAfterMs. An array of numbers would cost Redis and its client more than the decision.
+      ever), nextUnitAfterMs. Where the call is refused, a STATE for each follows them, as of now: at, used and rest of its
+      counter; of a blocked one until when it is, BLOCKED and 0; of a log or of slots 0, UNTOLD and 0.
+      Of run: now and how many calls were admitted, and a STATE for each charge, before it. An array of numbers would cost Redis and its client more than the decision.
+      Of batch, for each call: the LENGTH of its reply and the reply; FAILED more, and the text of its error, where it has
+      failed: the others are not concerned.
       The error CORRUPT where a key does not begin like one of the limiter; WRONGTYPE is raised as it is. The error
       'BORDERS now' where the server's time lies outside the borders that it was told.
+
+Of batch each call follows as it would be alone, behind a SHAPE: how many keys and arguments it has, each as two digits
+to the base 128.
 
 A key holds a HEAD, of FORMAT and the time at which it expires (ms), and a COUNTER for each policy of its subject:
       id (its first letter tells the algorithm: fixed, sliding, bucket, Log, strict Window or
@@ -44,6 +53,9 @@ makes a number of a string at half the price.
 Numbers are whole. What is stored or replied is below 2^53; a product beyond is only compared or clamped.
 ]]
 
+-- Decides on a call, now or at a time that TIME told.
+local function decide(KEYS, ARGV, time)
+
 local FORMAT, EMPTY, GRACE = 3, '\\3\\0\\0\\0\\0\\0\\0\\0', 1000
 local HEAD, HEAD_SIZE = '>BI7', 8
 local COUNTER, COUNTER_SIZE = '>c10I7I6I6I7I7', 43
@@ -54,15 +66,18 @@ local MAX_RECORDS = 60 -- of a strict window
 local LEAST_WAIT = 1000 -- for a slot, ms
 local PLAIN_SIZE = 25
 local STATUS = '>ddddd'
+local STATE, BLOCKED, UNTOLD = '>ddd', -1, -2
 local MAX_PRODUCT, MAX_INTEGER, MAX_WIDE = 4503599627370496, 9007199254740991, 34359738367
 
-local KEYS, ARGV, call, byte, sub = KEYS, ARGV, redis.call, string.byte, string.sub
+local call, byte, sub = redis.call, string.byte, string.sub
 local pack, unpack, floor, ceil, min, max = struct.pack, struct.unpack, math.floor, math.ceil, math.min, math.max
 
-local time = call('TIME')
+time = time or call('TIME')
 local now = time[1] * 1000 + floor(time[2] / 1000)
 local verb = ARGV[1]
-local first = verb == 'refund' and 3 or 2
+local first = (verb == 'refund' or verb == 'run') and 3 or 2
+-- Calls of a run that are admitted: all, until a policy says otherwise.
+local calls = verb == 'run' and ARGV[2] + 0
 
 -- 1. The subject in hand: its number in KEYS, what is stored, what it becomes, and until when what changes is kept (0:
 -- nothing changes). \`done\` is to take the place of all counters of \`value\` before \`left_from\`; those that are asked for
@@ -82,10 +97,10 @@ end
 local quotient
 
 local allowed = true
-local reply, again
--- At most twice: what is not allowed stays so.
+local reply, states, again
+-- At most twice: what is not allowed stays so. A run once more for each policy that admits fewer calls than those before.
 repeat
-  again, reply = false, ''
+  again, reply, states = false, '', ''
   for index = 1, #KEYS do
     if index ~= subject then take_up(index) end
     if not stored then
@@ -273,11 +288,15 @@ repeat
     end
 
     -- 4. Whether its policy admits the call.
+    local each = cost
+    if calls then
+      states, cost = states .. pack(STATE, at, used, rest), calls * each
+    end
     -- Until the present window ends; it may be one to come, where the clock stepped back.
     local until_next, free = (algorithm == FIXED and at or (at + 1) * window_ms) - now, limit - used - cost
     local covered = until_next < window_ms and until_next or window_ms
     local admitted = true
-    if verb == 'consume' and cost > 0 then
+    if (verb == 'consume' or calls) and cost > 0 then
       if blocked_until or limit == 0 then
         admitted = false
       elseif algorithm == SLIDING then
@@ -290,7 +309,20 @@ repeat
       else
         admitted = free >= 0
       end
-      if allowed and enforced and not admitted then
+      if calls and not admitted then
+        local left = 0
+        if limit == 0 then
+          -- Nothing is counted.
+        elseif algorithm == SLIDING then
+          local older = quotient and quotient(rest, covered, window_ms, ceil) or ceil((rest * covered) / window_ms)
+          left = limit - older - used
+        elseif algorithm == BUCKET then
+          left = floor((burst * token - used) / token)
+        else
+          left = limit - used
+        end
+        calls, again = max(0, floor(left / each)), true
+      elseif allowed and enforced and not admitted then
         allowed, again = false, index > first
         if again then break end
       end
@@ -305,7 +337,7 @@ repeat
       end
     elseif cost == 0 or blocked_until then
       -- Nothing to count.
-    elseif verb == 'consume' or verb == 'overdraw' then
+    elseif verb == 'consume' or verb == 'overdraw' or calls then
       if allowed then
         kept_until = 0
         if algorithm == SLIDING then
@@ -482,6 +514,15 @@ repeat
     end
     local status = pack(STATUS, now, remaining, reset, retry, next_unit)
     reply = reply == '' and status or reply .. status
+    if not allowed then
+      if blocked_until then
+        states = states .. pack(STATE, blocked_until, BLOCKED, 0)
+      elseif logs then
+        states = states .. pack(STATE, 0, UNTOLD, 0)
+      else
+        states = states .. pack(STATE, at, used, rest)
+      end
+    end
 
     -- 7. What it leaves behind. A limit of 0 leaves all as it is.
     local outlives, counter = reset > 0 and now + reset > kept_until, nil
@@ -545,5 +586,26 @@ for index = 1, #KEYS do
     end
   end
 end
-return reply
+if calls then return pack('>dd', now, calls) .. states end
+return allowed and reply or reply .. states
+
+end
+
+if ARGV[1] ~= 'batch' then return decide(KEYS, ARGV) end
+
+local LENGTH, FAILED = '>I4', 2147483648
+local time = redis.call('TIME')
+local replies, key, argument = {}, 1, 2
+while argument <= #ARGV do
+  local a, b, c, d = string.byte(ARGV[argument], 1, 4)
+  local next_key, next_argument = key + a * 128 + b, argument + 1 + c * 128 + d
+  local keys, arguments = { unpack(KEYS, key, next_key - 1) }, { unpack(ARGV, argument + 1, next_argument - 1) }
+  local well, reply = pcall(decide, keys, arguments, time)
+  -- An error that is raised is a text before version 7.
+  local failure = type(reply) == 'table' and reply.err or not well and reply
+  replies[#replies + 1] = struct.pack(LENGTH, failure and FAILED + #failure or #reply)
+  replies[#replies + 1] = failure or reply
+  key, argument = next_key, next_argument
+end
+return table.concat(replies)
 `;

@@ -1,0 +1,55 @@
+import type { Refund, Reply } from '../../contracts/backend.js';
+import type { Verb } from './limiter.script.js';
+import type { ToldState } from './reply.js';
+
+/** What a call is told. */
+export interface Answer {
+  readonly reply: Reply;
+  /** Of a refusal: the counters, where they are told. */
+  readonly states?: readonly ToldState[];
+}
+
+/** A call that is to be sent, alone or with others. */
+export interface QueuedCall {
+  readonly verb: Verb;
+  readonly charges: readonly Refund[];
+  /** Its deadline, on the process's clock, ms. */
+  readonly expiresMs: number;
+  /** Aborts when nobody waits for its answer any longer. */
+  readonly signal: AbortSignal | undefined;
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Calls that the script gets as one: a single call, or the same call of several callers, in order of arrival. */
+export interface Run {
+  readonly first: QueuedCall;
+  readonly calls: QueuedCall[];
+}
+
+/** Longest run, so that what it charges in all is a number of few digits. */
+const MAX_CALLS = 10_000;
+
+/** Whether a call can be one of a run: all of its policies refuse what they do not admit, and their counters are told. */
+export function canRun({ verb, charges }: QueuedCall): boolean {
+  if (verb.kind !== 'consume' || verb.overdraw) return false;
+  const key = charges[0]?.key;
+  for (const { key: other, policy, cost, owed } of charges) {
+    if (other !== key || cost < 1 || cost > 1_000_000 || owed !== undefined) return false;
+    if (policy.mode === 'shadow' || policy.blockForMs > 0) return false;
+    const { algorithm } = policy;
+    if (algorithm !== 'sliding-window' && algorithm !== 'fixed-window' && algorithm !== 'token-bucket') return false;
+  }
+  return true;
+}
+
+/** Whether a call, which can be one of a run, continues this one. */
+export function continues({ first, calls }: Run, { charges }: QueuedCall): boolean {
+  if (calls.length >= MAX_CALLS || first.charges.length !== charges.length || !canRun(first)) return false;
+  for (let index = 0; index < charges.length; index += 1) {
+    const one = first.charges[index];
+    const other = charges[index];
+    if (one?.policy !== other?.policy || one?.cost !== other?.cost || one?.key !== other?.key) return false;
+  }
+  return true;
+}

@@ -1,0 +1,57 @@
+import { counted, type CounterState } from '../../algorithms/algorithm.js';
+import { admits, decide } from '../../algorithms/counter.js';
+import type { Charge, Reply } from '../../contracts/backend.js';
+import type { PolicyStatus } from '../../contracts/decision.js';
+import type { Answer } from './queued-call.js';
+import { unexpected, wholeNumber } from './reply.js';
+
+/** Bytes of the time and of the number of calls that were admitted, and of a counter. */
+const HEAD = 16;
+const STATE = 24;
+
+/**
+ * What each call of a run is told: counted on from the counters that the script found, by the arithmetic that the script
+ * has, too.
+ *
+ * @throws TypeError if the reply is not what the script replies
+ */
+export function readRunReply(raw: unknown, charges: readonly Charge[], count: number): readonly Answer[] {
+  const length = HEAD + STATE * charges.length;
+  if (!Buffer.isBuffer(raw) || raw.length !== length) throw unexpected(raw, `${length} bytes`);
+  const nowMs = wholeNumber(raw, 0);
+  const admitted = wholeNumber(raw, 8);
+  const states = charges.map(({ policy: { windowMs } }, index): CounterState => {
+    const from = HEAD + STATE * index;
+    return counted(windowMs, wholeNumber(raw, from), wholeNumber(raw, from + 8), wholeNumber(raw, from + 16));
+  });
+  const answers: Answer[] = [];
+  while (answers.length < admitted) answers.push({ reply: admit(charges, states, nowMs) });
+  if (admitted === count) return answers;
+  // Those that are refused charge nothing, so all are told the same.
+  const refused = { reply: refuse(charges, states, nowMs), states };
+  while (answers.length < count) answers.push(refused);
+  return answers;
+}
+
+function admit(charges: readonly Charge[], states: CounterState[], nowMs: number): Reply {
+  const policies: PolicyStatus[] = [];
+  for (let index = 0; index < charges.length; index += 1) {
+    const { policy, cost } = charges[index] as Charge;
+    const { state, status } = decide(states[index], policy, cost, false, nowMs);
+    if (!status.allowed || state === undefined) throw miscounted();
+    states[index] = state;
+    policies.push(status);
+  }
+  return { allowed: true, nowMs, policies };
+}
+
+function refuse(charges: readonly Charge[], states: readonly CounterState[], nowMs: number): Reply {
+  const policies = charges.map(({ policy, cost }, index) => {
+    const due = admits(states[index], policy, cost, false, nowMs) ? 0 : cost;
+    return decide(states[index], policy, due, false, nowMs).status;
+  });
+  if (policies.every(({ allowed }) => allowed)) throw miscounted();
+  return { allowed: false, nowMs, policies };
+}
+
+const miscounted = (): TypeError => new TypeError('The limiter script counted otherwise than this process does.');

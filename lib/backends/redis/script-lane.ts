@@ -1,0 +1,141 @@
+import { WithdrawnError } from '../withdrawn.error.js';
+import { canRun, continues, type QueuedCall, type Run } from './queued-call.js';
+
+/** Most runs in one script call: about a millisecond of the server's time. */
+const MAX_RUNS = 256;
+
+/** A script call on its way, and when nobody waits for it any longer. */
+interface Flight {
+  readonly calls: number;
+  readonly expiresMs: number;
+}
+
+export interface LaneOptions {
+  /** Script calls that may be on their way at a time. */
+  readonly maxFlights: number;
+  /** Whether calls of one key may share a script call. */
+  readonly coalesce: boolean;
+  /** Hears that nothing is on its way, and nobody waits. */
+  readonly whenIdle?: (this: void) => void;
+}
+
+/** Taken before anybody fakes it: it runs after the promises that are due, within the same turn of the event loop. */
+const nextTick = process.nextTick.bind(process);
+
+/**
+ * Calls that may share script calls, in order of arrival.
+ *
+ * A call that finds nothing on its way is sent at once. While others are, calls wait, and leave together when one of those
+ * is answered.
+ */
+export class ScriptLane {
+  private readonly waiting: QueuedCall[] = [];
+  private readonly flights: Flight[] = [];
+  private departs = false;
+
+  private readonly maxFlights: number;
+  /** Without coalescing: the keys of those that wait. */
+  private readonly waitingKeys: Set<string> | undefined;
+
+  /** @param send sends runs as one script call, and settles their calls; never fails */
+  constructor(
+    private readonly send: (runs: readonly Run[]) => Promise<void>,
+    private readonly options: LaneOptions,
+  ) {
+    this.maxFlights = options.maxFlights;
+    if (!options.coalesce) this.waitingKeys = new Set();
+  }
+
+  join(call: QueuedCall): void {
+    if (this.flights.length === 0 && this.waiting.length === 0) {
+      void this.depart([{ first: call, calls: [call] }], 1, call.expiresMs);
+      return;
+    }
+    if (this.waitingKeys !== undefined) this.keepApart(this.waitingKeys, call);
+    this.waiting.push(call);
+    const [oldest] = this.flights;
+    // One that is not answered in time must not hold up the others.
+    if (oldest !== undefined && oldest.expiresMs < performance.now()) this.flights.shift();
+    this.scheduleDeparture();
+  }
+
+  /** A call of a key that waits already is for the next script call: those before it leave, however many are under way. */
+  private keepApart(keys: Set<string>, { charges }: QueuedCall): void {
+    if (charges.some(({ key }) => keys.has(key))) {
+      while (this.waiting.length > 0) this.departTogether(this.waiting.length);
+    }
+    for (const { key } of charges) keys.add(key);
+  }
+
+  /** After all that joins in this turn of the event loop. */
+  private scheduleDeparture(): void {
+    if (this.departs || this.flights.length >= this.maxFlights || this.waiting.length === 0) return;
+    this.departs = true;
+    nextTick(() => {
+      this.departs = false;
+      while (this.waiting.length > 0 && this.flights.length < this.maxFlights) this.departTogether(this.fairShare());
+      this.tellIfIdle();
+    });
+  }
+
+  /** As many at a time that server and process are both at work. */
+  private fairShare(): number {
+    const onTheirWay = this.flights.reduce((sum, { calls }) => sum + calls, 0);
+    return Math.ceil((this.waiting.length + onTheirWay) / this.maxFlights);
+  }
+
+  private departTogether(most: number): void {
+    const runs: Run[] = [];
+    /** The run in which a key came last: another one may only join that. */
+    const latest = new Map<string, Run>();
+    let taken = 0;
+    let expiresMs = 0;
+    for (const call of this.waiting) {
+      if (taken === most) break;
+      if (isGivenUp(call)) {
+        taken += 1;
+        continue;
+      }
+      const key = call.charges[0]?.key ?? '';
+      const run = latest.get(key);
+      if (run !== undefined && canRun(call) && continues(run, call)) {
+        run.calls.push(call);
+      } else {
+        if (runs.length === MAX_RUNS) break;
+        const own: Run = { first: call, calls: [call] };
+        runs.push(own);
+        for (const charge of call.charges) latest.set(charge.key, own);
+      }
+      expiresMs = Math.max(expiresMs, call.expiresMs);
+      taken += 1;
+    }
+    const left = this.waiting.splice(0, taken);
+    if (this.waitingKeys !== undefined)
+      for (const { charges } of left) for (const { key } of charges) this.waitingKeys.delete(key);
+    if (runs.length > 0) void this.depart(runs, taken, expiresMs);
+  }
+
+  private async depart(runs: readonly Run[], calls: number, expiresMs: number): Promise<void> {
+    const flight: Flight = { calls, expiresMs };
+    this.flights.push(flight);
+    await this.send(runs);
+    const place = this.flights.indexOf(flight);
+    if (place >= 0) this.flights.splice(place, 1);
+    this.scheduleDeparture();
+    this.tellIfIdle();
+  }
+
+  private tellIfIdle(): void {
+    if (this.flights.length === 0 && this.waiting.length === 0) this.options.whenIdle?.();
+  }
+}
+
+/**
+ * Rejects a call that its caller gave up: it is not sent, and nothing is charged. One whose deadline is over is sent all
+ * the same: a process that was suspended gives its callers longer, and does not tell.
+ */
+function isGivenUp({ signal, reject }: QueuedCall): boolean {
+  if (signal?.aborted !== true) return false;
+  reject(WithdrawnError.of(signal.reason));
+  return true;
+}
