@@ -1,0 +1,110 @@
+import 'reflect-metadata';
+import cluster from 'node:cluster';
+import { Logger, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import {
+  BackendService,
+  type BreakerStateStore,
+  CircuitBreakerRegistry,
+  fileBreakerState,
+  processBreakerState,
+  RateLimitModule,
+} from '../../../lib/index.js';
+import { redisBackend } from '../../../lib/backends/redis/index.js';
+
+/** What a process of a host is told to be. */
+export interface HostInput {
+  /** The Redis that is protected. */
+  readonly url: string;
+  /** The file of breaker state; `undefined`: the workers of a cluster. */
+  readonly path?: string;
+  readonly failureThreshold?: number;
+  readonly recoveryTimeout?: number;
+}
+
+/** What it can be asked for. */
+export type Command =
+  | { readonly kind: 'call' }
+  | { readonly kind: 'status' }
+  /** Calls all the time, so many ms apart, until it is told otherwise. */
+  | { readonly kind: 'traffic'; readonly everyMs: number }
+  | { readonly kind: 'close' };
+
+export interface Answer {
+  readonly worker: number;
+  readonly pid: number;
+  readonly ok?: boolean;
+  readonly state?: string;
+  readonly retryAfterMs?: number;
+  readonly failures?: number;
+  /** Times of transitions to half-open, epoch ms. */
+  readonly probes?: readonly number[];
+  readonly warnings?: readonly string[];
+  readonly started?: true;
+}
+
+/** A process with a limiter on Redis, and a breaker of its own around the same calls. */
+export async function host(input: HostInput, store?: BreakerStateStore): Promise<(command: Command) => Promise<Answer>> {
+  const warnings: string[] = [];
+  class Warnings extends Logger {
+    override warn(message: unknown): void {
+      warnings.push(String(message));
+    }
+  }
+  const breakerState = store ?? (input.path === undefined ? processBreakerState() : fileBreakerState({ path: input.path }));
+  @Module({
+    imports: [
+      RateLimitModule.forRoot({
+        backend: redisBackend({ url: input.url }),
+        timeout: 100,
+        circuitBreaker: {
+          failureThreshold: input.failureThreshold ?? 5,
+          recoveryTimeout: input.recoveryTimeout ?? 60_000,
+          backoffMultiplier: 1,
+          jitter: 0,
+        },
+        breakerState,
+      }),
+    ],
+  })
+  class App {}
+  const app = await NestFactory.createApplicationContext(App, { logger: new Warnings() });
+  const service = app.get(BackendService);
+  const registry = app.get(CircuitBreakerRegistry);
+  const probes: number[] = [];
+  let failures = 0;
+  registry.onTransition(({ to }) => to === 'half-open' && probes.push(Date.now()));
+  registry.get('backend:redis')?.onTransition(() => undefined);
+  const call = async (): Promise<boolean> => {
+    const open = registry.get('backend:redis')?.status().state === 'open';
+    try {
+      await service.consume('user:1', '1000000/h');
+      return true;
+    } catch {
+      if (!open) failures += 1;
+      return false;
+    }
+  };
+  let timer: NodeJS.Timeout | undefined;
+  return async (command) => {
+    const base = { worker: cluster.worker?.id ?? 0, pid: process.pid };
+    switch (command.kind) {
+      case 'call':
+        return { ...base, ok: await call() };
+      case 'status': {
+        const status = registry.get('backend:redis')?.status();
+        return { ...base, state: status?.state, retryAfterMs: status?.retryAfterMs, failures, probes, warnings } as Answer;
+      }
+      case 'traffic':
+        clearInterval(timer);
+        if (command.everyMs > 0) timer = setInterval(() => void call(), command.everyMs);
+        return base;
+      case 'close':
+        clearInterval(timer);
+        await app.close();
+        return base;
+      default:
+        return command satisfies never;
+    }
+  };
+}
