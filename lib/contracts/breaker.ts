@@ -87,15 +87,7 @@ export interface BreakerTransition {
   readonly to: BreakerState;
   /** `peers`: as many other processes as `quorum` of `breakerState` says have this circuit open. */
   readonly reason:
-    | 'tripped'
-    | 'probe-failed'
-    | 'probe-lost'
-    | 'due'
-    | 'recovered'
-    | 'reset'
-    | 'forced'
-    | 'restored'
-    | 'peers';
+    'tripped' | 'probe-failed' | 'probe-lost' | 'due' | 'recovered' | 'reset' | 'forced' | 'restored' | 'peers';
 }
 
 /** Hears of every transition of a breaker. What it throws is dropped. */

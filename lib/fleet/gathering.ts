@@ -50,12 +50,16 @@ export class Gathering {
     this.tell(id, reports, nowMs);
   }
 
-  /** Everything that one process says, instead of what it said before. */
-  tell(id: string, reports: readonly CircuitReport[], nowMs: number): void {
-    this.processes.set(
-      id,
-      reports.map((report) => ({ report, atMs: nowMs })),
-    );
+  /**
+   * Everything that one process says, instead of what it said before.
+   *
+   * @returns whether it says something new
+   */
+  tell(id: string, reports: readonly CircuitReport[], nowMs: number): boolean {
+    const before = this.processes.get(id) ?? [];
+    const told = reports.map((report) => ({ report, atMs: nowMs }));
+    this.processes.set(id, told);
+    return before.length !== told.length || told.some((one, index) => !isRenewal(before[index] as Told, one));
   }
 
   /** The process has ended: its probes are free, and what it knew is for one that starts. */
@@ -140,6 +144,16 @@ export class Gathering {
     const isFresh = ({ atMs, report }: Told): boolean => atMs + report.dueInMs + KEPT_MS > nowMs;
     this.ended = this.ended.filter(({ told }) => told.some(isFresh));
   }
+}
+
+/** Due times that differ by less are the same, in ms. */
+const SAME_MS = 100;
+
+function isRenewal(before: Told, after: Told): boolean {
+  const [one, other] = [before.report, after.report];
+  if (one.circuit !== other.circuit || one.state !== other.state || one.step !== other.step) return false;
+  if (one.dueInMs === 0 || other.dueInMs === 0) return true;
+  return Math.abs(before.atMs + one.dueInMs - after.atMs - other.dueInMs) < SAME_MS;
 }
 
 function aged({ report, atMs }: Told, nowMs: number): CircuitReport {

@@ -2,6 +2,12 @@ import type { CircuitReport, PeersProbe, PeersReport, ProbeRefusal } from '../co
 import type { Clock } from '../contracts/breaker.js';
 import { Gathering, type ProcessReport } from './gathering.js';
 
+/** Hints that are renewed are told on so often, in ms. */
+const RENEW_MS = 400;
+
+/** How long a probe holds whose hub has ended, in ms; it is over sooner if it ends. */
+const PROBE_OF_BEFORE_MS = 1_000;
+
 /** A process, or a thread, of the host. */
 export interface HubMember {
   readonly id: string;
@@ -22,6 +28,7 @@ export class Hub {
   private readonly gathering = new Gathering();
   private readonly members = new Map<string, HubMember>();
   private telling = false;
+  private toldMs = 0;
 
   constructor(private readonly parts: HubParts) {}
 
@@ -59,8 +66,10 @@ export class Hub {
   }
 
   tell(id: string, reports: readonly CircuitReport[]): void {
-    this.gathering.tell(id, reports, this.parts.clock());
-    this.moved();
+    const nowMs = this.parts.clock();
+    if (this.gathering.tell(id, reports, nowMs)) this.moved();
+    // Every process renews what it says; all of that together is told on.
+    else if (nowMs - this.toldMs >= RENEW_MS) this.tellSoon();
   }
 
   /** @returns `undefined`: granted */
@@ -91,10 +100,8 @@ export class Hub {
     this.parts.soon(() => {
       this.telling = false;
       const nowMs = this.parts.clock();
+      this.toldMs = nowMs;
       for (const member of this.members.values()) member.heard(this.gathering.peersOf(member.id, nowMs));
     });
   }
 }
-
-/** How long a probe holds whose hub has ended, in ms; it is over sooner if it ends. */
-const PROBE_OF_BEFORE_MS = 1_000;

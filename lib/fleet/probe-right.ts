@@ -8,7 +8,7 @@ export type ProbeRight =
   | { readonly kind: 'held'; readonly untilMs: number; readonly unusedUntilMs: number };
 
 /** Longest wait for an answer before the process goes on as if it were alone, in ms. */
-export const ANSWER_MS = 500;
+export const ANSWER_MS = 2_000;
 
 /** A right that no call uses for so long is given back, in ms: another process may have calls to make. */
 export const UNUSED_MS = 1_000;

@@ -60,8 +60,12 @@ export class OwnPool implements PoolSource {
   /** All of them: those that connect, too, which the pool does not tell of. */
   private readonly clients = new Set<pg.Client>();
 
-  constructor(private readonly connectionString: string) {
-    checkConnectionString(connectionString);
+  /** @param caller what was given the connection string, for errors */
+  constructor(
+    private readonly connectionString: string,
+    caller: string,
+  ) {
+    checkConnectionString(caller, connectionString);
   }
 
   take(): ReturnType<PostgresPool['connect']> {
@@ -113,7 +117,7 @@ export class OwnPool implements PoolSource {
 }
 
 /** Makes a client of it, which does not connect. The text is not told: it may hold a password. */
-function checkConnectionString(connectionString: string): void {
+function checkConnectionString(caller: string, connectionString: string): void {
   try {
     if (typeof connectionString === 'string' && connectionString !== '') {
       new pg.Client({ connectionString });
@@ -123,7 +127,7 @@ function checkConnectionString(connectionString: string): void {
     // Told below, without the text.
   }
   throw new RateLimitConfigurationError(
-    'postgresBackend.connectionString',
+    `${caller}.connectionString`,
     typeof connectionString,
     "Give a text such as 'postgres://user:password@host:5432/database'.",
   );

@@ -8,25 +8,17 @@ import type {
   Reply,
 } from '../../contracts/backend.js';
 import type { CircuitBreakerOptions } from '../../contracts/breaker.js';
-import { RateLimitConfigurationError } from '../../contracts/errors.js';
 import { aBoolean, onlyKnown } from '../../policies/option-checks.js';
 import { limiterCall, SUPPORTED_ALGORITHMS, type Verb } from './limiter.call.js';
 import { LimiterFunction } from './limiter.function.js';
 import { Patience } from './patient-query.js';
-import { GivenPool, OwnPool, type PoolSource } from './pool-source.js';
-import { isPool, type PostgresPool } from './postgres-client.js';
+import type { PoolSource } from './pool-source.js';
+import { poolSourceOf, type PostgresConnection } from './postgres-connection.js';
 import { translated } from './postgres-errors.js';
 import { readReply } from './reply.js';
 import type { PostgresSchemaOptions } from './schema.js';
 import { Sweeper } from './sweeper.js';
 import { tableNames, type TableNames } from './table-names.js';
-
-/** Which PostgreSQL: a pool of the application, or what a pool of the backend's own is made from. */
-export type PostgresConnection =
-  /** A `Pool` of pg 8, with any options. It stays the application's to close. */
-  | { readonly pool: PostgresPool; readonly connectionString?: never }
-  /** Such as `postgres://user:password@host:5432/database`. */
-  | { readonly connectionString: string; readonly pool?: never };
 
 /** Options of `postgresBackend()`. */
 export type PostgresBackendOptions = PostgresConnection &
@@ -78,7 +70,7 @@ class PostgresBackend implements Backend {
     this.name = options.name ?? 'postgres';
     if (options.circuitBreaker !== undefined) this.circuitBreaker = options.circuitBreaker;
     this.names = tableNames('postgresBackend', schema, table);
-    this.source = sourceOf(options);
+    this.source = poolSourceOf('postgresBackend', options);
     this.limiter = new LimiterFunction(this.source, this.names, { migrate, unlogged });
     this.sweeper = new Sweeper(this.source, this.names);
   }
@@ -129,15 +121,4 @@ class PostgresBackend implements Backend {
       throw translated(error, this.name, this.names);
     }
   }
-}
-
-function sourceOf(options: PostgresBackendOptions): PoolSource {
-  const { pool, connectionString } = options;
-  if ((pool === undefined) === (connectionString === undefined)) {
-    const given = Object.keys(options).filter((name) => ['pool', 'connectionString'].includes(name));
-    throw new RateLimitConfigurationError('postgresBackend', given, 'Give exactly one of pool and connectionString.');
-  }
-  if (pool === undefined) return new OwnPool(connectionString as string);
-  if (isPool(pool)) return new GivenPool(pool);
-  throw new RateLimitConfigurationError('postgresBackend.pool', pool, 'Give a Pool of pg 8.');
 }

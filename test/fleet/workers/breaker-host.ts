@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import cluster from 'node:cluster';
-import { Logger, Module } from '@nestjs/common';
+import { ConsoleLogger, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
   BackendService,
@@ -8,6 +8,7 @@ import {
   CircuitBreakerRegistry,
   fileBreakerState,
   processBreakerState,
+  RateLimitEvents,
   RateLimitModule,
 } from '../../../lib/index.js';
 import { redisBackend } from '../../../lib/backends/redis/index.js';
@@ -44,14 +45,19 @@ export interface Answer {
 }
 
 /** A process with a limiter on Redis, and a breaker of its own around the same calls. */
-export async function host(input: HostInput, store?: BreakerStateStore): Promise<(command: Command) => Promise<Answer>> {
+export async function host(
+  input: HostInput,
+  store?: BreakerStateStore,
+): Promise<(command: Command) => Promise<Answer>> {
   const warnings: string[] = [];
-  class Warnings extends Logger {
+  class Warnings extends ConsoleLogger {
     override warn(message: unknown): void {
-      warnings.push(String(message));
+      const text = String(message);
+      if (text.startsWith('Breaker state')) warnings.push(text);
     }
   }
-  const breakerState = store ?? (input.path === undefined ? processBreakerState() : fileBreakerState({ path: input.path }));
+  const breakerState =
+    store ?? (input.path === undefined ? processBreakerState() : fileBreakerState({ path: input.path }));
   @Module({
     imports: [
       RateLimitModule.forRoot({
@@ -74,14 +80,12 @@ export async function host(input: HostInput, store?: BreakerStateStore): Promise
   const probes: number[] = [];
   let failures = 0;
   registry.onTransition(({ to }) => to === 'half-open' && probes.push(Date.now()));
-  registry.get('backend:redis')?.onTransition(() => undefined);
+  app.get(RateLimitEvents).on(({ kind }) => kind === 'backend-failure' && (failures += 1));
   const call = async (): Promise<boolean> => {
-    const open = registry.get('backend:redis')?.status().state === 'open';
     try {
       await service.consume('user:1', '1000000/h');
       return true;
     } catch {
-      if (!open) failures += 1;
       return false;
     }
   };
@@ -93,7 +97,14 @@ export async function host(input: HostInput, store?: BreakerStateStore): Promise
         return { ...base, ok: await call() };
       case 'status': {
         const status = registry.get('backend:redis')?.status();
-        return { ...base, state: status?.state, retryAfterMs: status?.retryAfterMs, failures, probes, warnings } as Answer;
+        return {
+          ...base,
+          state: status?.state,
+          retryAfterMs: status?.retryAfterMs,
+          failures,
+          probes,
+          warnings,
+        } as Answer;
       }
       case 'traffic':
         clearInterval(timer);
