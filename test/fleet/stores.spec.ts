@@ -42,7 +42,7 @@ const STORES = {
   file: () => Promise.resolve(fileBreakerState({ path: join(folder, 'breakers.json') })),
   redis: () => Promise.resolve(redisBreakerState({ url: redis.url, keyPrefix: `${scope}:` })),
   postgres: async () => {
-    await postgres.query(`CREATE SCHEMA IF NOT EXISTS ${scope}`);
+    await postgres.exec(`CREATE SCHEMA IF NOT EXISTS ${scope}`);
     return postgresBreakerState({ connectionString: postgres.url, schema: scope });
   },
 };

@@ -54,7 +54,7 @@ export function breakerStatements(caller: string, schema: string): BreakerStatem
           OR due < clock_timestamp() - ${ms('$4::double precision')}
       ), peers AS (
         SELECT circuit, count(*) AS open, max(due) + ${ms('$3::double precision')} AS hint FROM ${said}
-          WHERE process <> $1::text AND state <> 'kept'
+          WHERE process <> $1::text AND state <> 'kept' AND beat > to_timestamp(0)
             AND due + ${ms('$3::double precision')} > clock_timestamp() GROUP BY circuit
       ), probe AS (
         SELECT * FROM ${probes} WHERE owner <> $1::text AND until > clock_timestamp()

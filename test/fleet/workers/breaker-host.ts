@@ -11,7 +11,7 @@ import {
   RateLimitEvents,
   RateLimitModule,
 } from '../../../lib/index.js';
-import { redisBackend } from '../../../lib/backends/redis/index.js';
+import { redisBackend, redisBreakerState } from '../../../lib/backends/redis/index.js';
 
 /** What a process of a host is told to be. */
 export interface HostInput {
@@ -19,6 +19,8 @@ export interface HostInput {
   readonly url: string;
   /** The file of breaker state; `undefined`: the workers of a cluster. */
   readonly path?: string;
+  /** The Redis of breaker state, instead of a file. */
+  readonly stateUrl?: string;
   readonly failureThreshold?: number;
   readonly recoveryTimeout?: number;
 }
@@ -38,17 +40,21 @@ export interface Answer {
   readonly state?: string;
   readonly retryAfterMs?: number;
   readonly failures?: number;
+  /** When this was answered, epoch ms. */
+  readonly atMs?: number;
   /** Times of transitions to half-open, epoch ms. */
   readonly probes?: readonly number[];
   readonly warnings?: readonly string[];
   readonly started?: true;
 }
 
+function storeOf({ path, stateUrl }: HostInput): BreakerStateStore {
+  if (stateUrl !== undefined) return redisBreakerState({ url: stateUrl });
+  return path === undefined ? processBreakerState() : fileBreakerState({ path });
+}
+
 /** A process with a limiter on Redis, and a breaker of its own around the same calls. */
-export async function host(
-  input: HostInput,
-  store?: BreakerStateStore,
-): Promise<(command: Command) => Promise<Answer>> {
+export async function host(input: HostInput): Promise<(command: Command) => Promise<Answer>> {
   const warnings: string[] = [];
   class Warnings extends ConsoleLogger {
     override warn(message: unknown): void {
@@ -56,20 +62,18 @@ export async function host(
       if (text.startsWith('Breaker state')) warnings.push(text);
     }
   }
-  const breakerState =
-    store ?? (input.path === undefined ? processBreakerState() : fileBreakerState({ path: input.path }));
   @Module({
     imports: [
       RateLimitModule.forRoot({
         backend: redisBackend({ url: input.url }),
-        timeout: 100,
+        timeout: 250,
         circuitBreaker: {
           failureThreshold: input.failureThreshold ?? 5,
           recoveryTimeout: input.recoveryTimeout ?? 60_000,
           backoffMultiplier: 1,
           jitter: 0,
         },
-        breakerState,
+        breakerState: storeOf(input),
       }),
     ],
   })
@@ -99,6 +103,7 @@ export async function host(
         const status = registry.get('backend:redis')?.status();
         return {
           ...base,
+          atMs: Date.now(),
           state: status?.state,
           retryAfterMs: status?.retryAfterMs,
           failures,
