@@ -29,6 +29,10 @@ export interface HostInput {
 export type Command =
   | { readonly kind: 'call' }
   | { readonly kind: 'status' }
+  /** Calls so often by a limit of 50 an hour. */
+  | { readonly kind: 'consume'; readonly times: number }
+  /** Takes one of two slots, whose leases last two seconds, and keeps it. */
+  | { readonly kind: 'acquire' }
   /** Calls all the time, so many ms apart, until it is told otherwise. */
   | { readonly kind: 'traffic'; readonly everyMs: number }
   | { readonly kind: 'close' };
@@ -37,6 +41,7 @@ export interface Answer {
   readonly worker: number;
   readonly pid: number;
   readonly ok?: boolean;
+  readonly admitted?: number;
   readonly state?: string;
   readonly retryAfterMs?: number;
   readonly failures?: number;
@@ -47,6 +52,8 @@ export interface Answer {
   readonly warnings?: readonly string[];
   readonly started?: true;
 }
+
+const SLOTS = { name: 'slots', limit: 2, algorithm: 'concurrency', leaseTime: '2s' } as const;
 
 function storeOf({ path, stateUrl }: HostInput): BreakerStateStore {
   if (stateUrl !== undefined) return redisBreakerState({ url: stateUrl });
@@ -79,6 +86,7 @@ export async function host(input: HostInput): Promise<(command: Command) => Prom
   })
   class App {}
   const app = await NestFactory.createApplicationContext(App, { logger: new Warnings() });
+  app.enableShutdownHooks();
   const service = app.get(BackendService);
   const registry = app.get(CircuitBreakerRegistry);
   const probes: number[] = [];
@@ -111,6 +119,18 @@ export async function host(input: HostInput): Promise<(command: Command) => Prom
           warnings,
         } as Answer;
       }
+      case 'consume': {
+        let admitted = 0;
+        for (let call = 0; call < command.times; call += 1) {
+          admitted += (await service.consume('tenant:1', { name: 'hourly', rate: '50/h' })).allowed ? 1 : 0;
+        }
+        return { ...base, admitted };
+      }
+      case 'acquire':
+        return service.acquire('tenant:1', SLOTS).then(
+          () => ({ ...base, ok: true }),
+          () => ({ ...base, ok: false }),
+        );
       case 'traffic':
         clearInterval(timer);
         if (command.everyMs > 0) timer = setInterval(() => void call(), command.everyMs);
