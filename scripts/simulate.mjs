@@ -56,7 +56,7 @@ for (const processes of sizes) {
 console.table(outages);
 
 console.log(
-  'An outage of the store in failure mode local: a limit of 100,000 a minute, asked for 1.2 times the limit.',
+  'An outage of the store in failure mode local: a limit of 20,000 a minute, asked for three times as much.',
 );
 const admissions = [];
 for (const processes of sizes) {

@@ -93,11 +93,13 @@ export class Gathering {
     return undefined;
   }
 
-  /** Does nothing for one who has not the probe. */
+  /**
+   * A probe ended. One that failed puts off that of all others, even if another process had the right to it: calls may be
+   * so rare that one was not waited for.
+   */
   settle(id: string, circuit: string, keep: PeersProbe | undefined, nowMs: number): void {
-    if (this.probe(circuit, nowMs)?.owner !== id) return;
-    if (keep === undefined) this.probes.delete(circuit);
-    else this.probes.set(circuit, { owner: id, untilMs: nowMs + keep.forMs, step: keep.step });
+    if (keep !== undefined) this.probes.set(circuit, { owner: id, untilMs: nowMs + keep.forMs, step: keep.step });
+    else if (this.probe(circuit, nowMs)?.owner === id) this.probes.delete(circuit);
   }
 
   /** What all others say to one process. */

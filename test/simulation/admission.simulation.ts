@@ -20,9 +20,9 @@ export interface AdmissionResult {
   readonly refusedInVainShare: number;
 }
 
-const LIMIT = 100_000;
+const LIMIT = 20_000;
 const WINDOW_MS = 60_000;
-const DEMAND = 1.2;
+const DEMAND = 3;
 const WINDOWS = 2;
 
 /** Runs the real limiter of failure mode `local` in each process, under a clock and randomness of its own. */
