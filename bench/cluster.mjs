@@ -1,5 +1,5 @@
 // What a decision costs in a Redis Cluster of three masters as the number of keys grows from 10^3 to 10^6: time of the
-// servers for each call, decisions a second with 64 callers, and bytes for each key. CLUSTER_KEYS=10000000 goes on to
+// servers for each call, decisions a second with 64 callers, and bytes for each key. Of five rounds the best is shown: a busy machine shows in the others. CLUSTER_KEYS=10000000 goes on to
 // 10^7, which takes about two gigabytes of memory and, on two cores, a quarter of an hour.
 //   npm run bench -- cluster
 //   CLUSTER_KEYS=10000000 npm run bench -- cluster
@@ -15,7 +15,8 @@ const MASTERS = 3;
 const SLOTS = 16_384;
 const CALLERS = 64;
 const FILLERS = 512;
-const COUNTED = 30_000;
+const ROUNDS = 5;
+const COUNTED = 10_000;
 
 const freePort = async () => {
   const server = createServer().listen(0, '127.0.0.1');
@@ -98,14 +99,19 @@ try {
     const from = filled;
     await inParallel(FILLERS, keys - from, (index) => decide(from + index));
     filled = keys;
-    for (const { client } of masters) await client.config('RESETSTAT');
-    const startMs = performance.now();
-    await inParallel(CALLERS, COUNTED, () => decide(Math.floor(Math.random() * keys)));
-    const seconds = (performance.now() - startMs) / 1_000;
+    const costs = [];
+    const rates = [];
+    for (let round = 0; round < ROUNDS; round += 1) {
+      for (const { client } of masters) await client.config('RESETSTAT');
+      const startMs = performance.now();
+      await inParallel(CALLERS, COUNTED, () => decide(Math.floor(Math.random() * keys)));
+      rates.push(COUNTED / ((performance.now() - startMs) / 1_000));
+      costs.push((await scriptTimeOf(masters)) / COUNTED);
+    }
     rows.push({
       keys,
-      'server µs a decision': Number(((await scriptTimeOf(masters)) / COUNTED).toFixed(2)),
-      'decisions a second': Math.round(COUNTED / seconds),
+      'server µs a decision': Number(Math.min(...costs).toFixed(2)),
+      'decisions a second': Math.round(Math.max(...rates)),
       'bytes a key': Math.round(((await memoryOf(masters)) - emptyBytes) / keys),
     });
     console.table(rows.slice(-1));
