@@ -21,6 +21,7 @@ import { DecisionRequests } from './limiter/decision-requests.js';
 import { OutcomeCharges } from './limiter/outcome-charges.js';
 import { OutageLog } from './limiter/outage-log.js';
 import { PolicyStoreSync } from './limiter/policy-store.sync.js';
+import { QuotaComparison } from './limiter/quota-comparison.js';
 import { RateLimitPolicies } from './limiter/rate-limit-policies.js';
 import { RoutePolicies } from './limiter/route-policies.js';
 import { ServicePolicies } from './limiter/service-policies.js';
@@ -111,6 +112,7 @@ const PROVIDERS: Provider[] = [
   BackendService,
   PolicyStoreSync,
   BreakerStateSync,
+  QuotaComparison,
   RateLimitPolicies,
   FastifyReplies,
   HttpTransport,
@@ -173,6 +175,7 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationB
     @Inject(ConnectionGuard) private readonly connections: ConnectionGuard,
     @Inject(PolicyStoreSync) private readonly policyStore: PolicyStoreSync,
     @Inject(BreakerStateSync) private readonly breakerState: BreakerStateSync,
+    @Inject(QuotaComparison) private readonly quotas: QuotaComparison,
     @Inject(HttpAdapterHost) host: HttpAdapterHost,
     @Inject(RateLimitEvents) events: RateLimitEvents,
     @Inject(CircuitBreakerRegistry) registry: CircuitBreakerRegistry,
@@ -225,6 +228,7 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationB
     }
     this.routes.prepare();
     this.connections.start();
+    this.quotas.start();
     await this.policyStore.start();
   }
 
