@@ -8,7 +8,17 @@ const PAGE = '^lib/integrations/dashboard/page/(?!page\\.generated)';
 const COMMAND_LINE = '^lib/integrations/cli/';
 
 /** The stages of a request's way, outermost first: a stage may import those after it and none before. */
-const STAGES = ['guard', 'transports', 'limiter', 'breaker', 'backends', 'policies', 'algorithms', 'contracts'];
+const STAGES = [
+  'guard',
+  'transports',
+  'limiter',
+  'fleet',
+  'breaker',
+  'backends',
+  'policies',
+  'algorithms',
+  'contracts',
+];
 
 /** No stage may import an earlier one. `observe` stands beside the way: every stage from the limiter up may emit to it. */
 const noWayBack = STAGES.slice(1).map((stage, index) => ({
@@ -60,6 +70,19 @@ export default {
       severity: 'error',
       from: { path: '^lib/limiter/' },
       to: { path: '^lib/backends/(?!memory/)' },
+    },
+    {
+      name: 'the-way-knows-no-fleet',
+      comment: 'Sharing of breakers stands beside the way of a request: the module ties it to the registry.',
+      severity: 'error',
+      from: { path: '^lib/(guard|transports|limiter|integrations|backends)/' },
+      to: { path: '^lib/fleet/' },
+    },
+    {
+      name: 'fleet-knows-no-store',
+      severity: 'error',
+      from: { path: '^lib/fleet/' },
+      to: { path: '^lib/(backends|observe|algorithms)/' },
     },
     {
       name: 'backends-know-no-breaker',

@@ -1,4 +1,6 @@
 export { filePolicyStore, type FilePolicyStoreOptions } from './backends/file/file.policy-store.js';
+export { fileBreakerState, type FileBreakerStateOptions } from './fleet/file.breaker-state.js';
+export { processBreakerState, type ProcessBreakerStateOptions } from './fleet/process.breaker-state.js';
 export { BackendService } from './limiter/backend.service.js';
 export type { ConsumeOptions, SubjectInput } from './limiter/service-requests.js';
 export type { Limiter } from './limiter/limiter-handle.js';
@@ -27,6 +29,14 @@ export type {
   RefundRequest,
   Reply,
 } from './contracts/backend.js';
+export type {
+  BreakerStateListener,
+  BreakerStateStore,
+  CircuitReport,
+  PeersProbe,
+  PeersReport,
+  ProbeRefusal,
+} from './contracts/breaker-state.js';
 export type {
   BreakerMode,
   BreakerSnapshot,

@@ -27,6 +27,7 @@ import { RoutePolicies } from './limiter/route-policies.js';
 import { ServicePolicies } from './limiter/service-policies.js';
 import { ServiceRequests } from './limiter/service-requests.js';
 import { WaitingLines } from './limiter/waiting-lines.js';
+import { BreakerStateSync } from './fleet/breaker-state.sync.js';
 import { BREAKER_REGISTRY, CircuitBreakerRegistry } from './breaker/breaker.registry.js';
 import { RateLimitConfigurationError } from './contracts/errors.js';
 import { BackendUnavailableFilter } from './transports/backend-unavailable.filter.js';
@@ -111,6 +112,7 @@ const PROVIDERS: Provider[] = [
   WaitingLines,
   BackendService,
   PolicyStoreSync,
+  BreakerStateSync,
   QuotaComparison,
   RateLimitPolicies,
   FastifyReplies,
@@ -173,6 +175,7 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationB
     @Inject(RateLimitGuard) private readonly guard: RateLimitGuard,
     @Inject(ConnectionGuard) private readonly connections: ConnectionGuard,
     @Inject(PolicyStoreSync) private readonly policyStore: PolicyStoreSync,
+    @Inject(BreakerStateSync) private readonly breakerState: BreakerStateSync,
     @Inject(QuotaComparison) private readonly quotas: QuotaComparison,
     @Inject(HttpAdapterHost) host: HttpAdapterHost,
     @Inject(RateLimitEvents) events: RateLimitEvents,
@@ -232,13 +235,15 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationB
   }
 
   /** The start is over but for the hooks of other modules. */
-  onApplicationBootstrap(): void {
+  async onApplicationBootstrap(): Promise<void> {
     this.decider.join();
+    await this.breakerState.start();
   }
 
   /** By now no request is served any more: backends that are closed earlier would fail those that drain. */
   async onApplicationShutdown(): Promise<void> {
     try {
+      await this.breakerState.stop();
       await this.policyStore.stop();
       await this.decider.close();
     } catch (error) {

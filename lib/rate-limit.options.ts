@@ -3,6 +3,7 @@ import { memoryBackend } from './backends/memory/memory.backend.js';
 import { toSettings } from './breaker/breaker.options.js';
 import type { Backend } from './contracts/backend.js';
 import type { CircuitBreakerOptions } from './contracts/breaker.js';
+import type { BreakerStateStore } from './contracts/breaker-state.js';
 import { RateLimitConfigurationError } from './contracts/errors.js';
 import type { PolicyStore } from './contracts/policy-store.js';
 import type { Duration, FailureMode, KeyInput, PolicyInput } from './contracts/policy.js';
@@ -41,6 +42,11 @@ export interface RateLimitModuleOptions {
    * `redisPolicyStore`, `postgresPolicyStore`, or one of your own. Default: changes hold in this process and until it ends.
    */
   readonly policyStore?: PolicyStore;
+  /**
+   * Keeps open circuits over a restart, and shares them among processes: `fileBreakerState`, `processBreakerState`,
+   * `redisBreakerState`, `postgresBreakerState`, or one of your own. Default: each process knows its own alone.
+   */
+  readonly breakerState?: BreakerStateStore;
   /** Keys that pass uncounted, and keys that are refused without asking a backend. Default: none. */
   readonly lists?: AccessListOptions;
   /** Who is limited, where a policy does not say. Default `ip`. */
@@ -103,6 +109,7 @@ export interface RateLimitSettings {
   readonly connect: string | undefined;
   readonly transports: readonly RateLimitTransport[];
   readonly policyStore: PolicyStore | undefined;
+  readonly breakerState: BreakerStateStore | undefined;
   readonly lists: AccessListOptions;
   readonly key: KeyInput;
   readonly failureMode: FailureMode;
@@ -133,6 +140,7 @@ const OPTIONS: readonly (keyof RateLimitModuleOptions)[] = [
   'connect',
   'transports',
   'policyStore',
+  'breakerState',
   'lists',
   'key',
   'failureMode',
@@ -153,6 +161,8 @@ const OPTIONS: readonly (keyof RateLimitModuleOptions)[] = [
 
 const STORE_VERBS = ['read', 'change', 'close'] as const;
 
+const STATE_VERBS = ['open', 'tell', 'claim', 'settle', 'close'] as const;
+
 const VERBS = ['consume', 'peek', 'refund', 'reset', 'ping', 'close'] as const;
 
 /**
@@ -170,6 +180,7 @@ export function settingsOf(options: RateLimitModuleOptions): RateLimitSettings {
     connect: options.connect,
     transports: options.transports ?? [],
     policyStore: options.policyStore,
+    breakerState: options.breakerState,
     lists: options.lists ?? {},
     key: options.key ?? 'ip',
     failureMode: options.failureMode ?? 'closed',
@@ -214,6 +225,14 @@ function checkValues(settings: RateLimitSettings): void {
       'policyStore',
       policyStore,
       'Give filePolicyStore({ path }), redisPolicyStore({ url }), postgresPolicyStore({ pool }) or another PolicyStore.',
+    );
+  }
+  const { breakerState } = settings;
+  if (breakerState !== undefined && STATE_VERBS.some((verb) => typeof breakerState[verb] !== 'function')) {
+    throw new RateLimitConfigurationError(
+      'breakerState',
+      breakerState,
+      'Give fileBreakerState({ path }), processBreakerState(), redisBreakerState({ url }) or another BreakerStateStore.',
     );
   }
   new AccessLists(settings.lists);

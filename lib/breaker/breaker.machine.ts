@@ -135,12 +135,16 @@ export function succeed(
   return { ...release(state, admission), successes };
 }
 
-/** A call of this generation failed. */
-export function fail(state: CircuitState, nowMs: number, settings: BreakerSettings): CircuitState {
+/**
+ * A call of this generation failed.
+ *
+ * @param suspected whether other processes say that what is called is down: then one failure opens the circuit
+ */
+export function fail(state: CircuitState, nowMs: number, settings: BreakerSettings, suspected: boolean): CircuitState {
   if (state.kind === 'half-open') return open(state, nowMs, settings);
   if (state.kind !== 'closed') return state;
   const tally = countFailure(state.tally, nowMs, settings);
-  return tally.trips(nowMs, settings) ? open(state, nowMs, settings) : counted(state, tally);
+  return suspected || tally.trips(nowMs, settings) ? open(state, nowMs, settings) : counted(state, tally);
 }
 
 /** A call of this generation ended without a verdict. */
@@ -190,6 +194,16 @@ export function hasten(state: CircuitState, nowMs: number, settings: BreakerSett
   return untilMs < state.untilMs ? { ...state, untilMs } : state;
 }
 
+/** An open circuit that goes by a probe of another process: its backoff, and when the next probe is due. */
+export function follow(state: CircuitState, untilMs: number, step: number): CircuitState {
+  return state.kind === 'open' ? { ...state, untilMs, step: Math.max(state.step, step) } : state;
+}
+
+/** A closed circuit that others open, until their next probe is due. */
+export function openUntil(state: Closed, nowMs: number, untilMs: number): Open {
+  return { kind: 'open', generation: state.generation + 1, step: state.step + 1, sinceMs: nowMs, untilMs, share: 1 };
+}
+
 /** Whether a probe has been due for as long as the longest open period. */
 export function isOverdue(state: CircuitState, nowMs: number, settings: BreakerSettings): boolean {
   return state.kind === 'open' && nowMs - state.untilMs >= settings.backoffMaxMs;
@@ -229,7 +243,7 @@ function periodMs(step: number, settings: BreakerSettings): number {
 }
 
 /** How long a probe may take before its slot counts as lost. */
-function leaseMs(settings: BreakerSettings, callTimeoutMs: number): number {
+export function leaseMs(settings: BreakerSettings, callTimeoutMs: number): number {
   const longestMs = Math.max(settings.callTimeoutMs, callTimeoutMs);
   return longestMs > 0 ? 2 * longestMs : settings.recoveryTimeoutMs;
 }

@@ -25,6 +25,12 @@ export interface BreakerDefinition {
   readonly defaults?: BreakerTuning | undefined;
 }
 
+/** Hears which breakers there are. */
+export interface BreakerCensus {
+  listed(breaker: Breaker): void;
+  dropped(breaker: Breaker): void;
+}
+
 /**
  * The circuit breakers of one application, by name: those of `@CircuitBreaker` methods (`Class.method` unless named,
  * `Class.method[key]` where there is one for each key), those around backends (`backend:<name>`), and those that
@@ -43,6 +49,7 @@ export class CircuitBreakerRegistry {
   private readonly definitions = new Map<string, BreakerSettings>();
   private readonly endings = new WeakMap<Breaker, () => void>();
   private listeners = NOBODY;
+  private census: BreakerCensus | undefined;
 
   /** The breaker of this name, `undefined` if there is none (yet). */
   get(name: string): Breaker | undefined {
@@ -162,16 +169,28 @@ export class CircuitBreakerRegistry {
     return this.list(name, breaker);
   }
 
+  /**
+   * Tells of every breaker that is listed, now and later, and of each that is dropped. One at a time; `undefined` ends it.
+   *
+   * @internal
+   */
+  count(census: BreakerCensus | undefined): void {
+    this.census = census;
+    for (const breaker of this.breakers.values()) census?.listed(breaker);
+  }
+
   private list(name: string, breaker: Breaker): Breaker {
     this.breakers.set(name, breaker);
     this.override(name, breaker);
     this.endings.set(breaker, breaker.onTransition(this.forward));
+    this.census?.listed(breaker);
     return breaker;
   }
 
   private unlist(breaker: Breaker): void {
     this.breakers.delete(breaker.name);
     this.endings.get(breaker)?.();
+    this.census?.dropped(breaker);
   }
 
   private nameFor(owner: object, name: string): string {

@@ -4,8 +4,11 @@ import {
   admit,
   elapse,
   fail,
+  follow,
   hears,
   INITIAL_STATE,
+  leaseMs,
+  openUntil,
   release,
   shownState,
   succeed,
@@ -13,7 +16,16 @@ import {
   type CircuitState,
 } from './breaker.machine.js';
 import type { BreakerSettings } from './breaker.options.js';
+import type { CircuitPeers } from './circuit.peers.js';
 import { NOBODY, notify } from './transition.listeners.js';
+
+/** What other processes have to know of a circuit that is not closed. */
+export interface CircuitStanding {
+  readonly state: 'open' | 'half-open';
+  readonly step: number;
+  readonly tripCount: number;
+  readonly dueInMs: number;
+}
 
 /** The state of one breaker: what lets calls through and hears how they end. The machine itself is pure. */
 export abstract class Circuit {
@@ -21,6 +33,7 @@ export abstract class Circuit {
   protected listeners = NOBODY;
   protected tripCount = 0;
   protected lateOutcomes = 0;
+  private peers: CircuitPeers | undefined;
 
   protected constructor(
     readonly name: string,
@@ -104,6 +117,55 @@ export abstract class Circuit {
     return this.isSlow(startedMs, this.settings.clock()) ? Number.NEGATIVE_INFINITY : Number.NaN;
   }
 
+  /**
+   * Stands among other processes from now on.
+   *
+   * @returns ends it
+   * @internal
+   */
+  join(peers: CircuitPeers): () => void {
+    this.peers = peers;
+    return () => {
+      if (this.peers === peers) this.peers = undefined;
+    };
+  }
+
+  /** The time of this circuit. @internal */
+  nowMs(): number {
+    return this.settings.clock();
+  }
+
+  /**
+   * What others have to know; `undefined` while it is closed, or in somebody's hands.
+   *
+   * @internal
+   */
+  standing(): CircuitStanding | undefined {
+    const { state, tripCount } = this;
+    if (state.kind !== 'open' && state.kind !== 'half-open') return undefined;
+    const dueInMs = state.kind === 'open' ? Math.max(0, state.untilMs - this.nowMs()) : 0;
+    return { state: state.kind, step: state.step, tripCount, dueInMs };
+  }
+
+  /**
+   * While open: when the next probe is due, for another process made one; and the backoff that it has come to.
+   *
+   * @internal
+   */
+  follow(dueInMs: number, step = 0): void {
+    this.state = follow(this.state, this.nowMs() + dueInMs, step);
+  }
+
+  /**
+   * Opens a closed circuit, for enough others say so.
+   *
+   * @internal
+   */
+  openFor(dueInMs: number): void {
+    const nowMs = this.nowMs();
+    if (this.state.kind === 'closed') this.become(openUntil(this.state, nowMs, nowMs + dueInMs), 'peers');
+  }
+
   /** Only the rule for slow calls asks how long a call took. */
   protected startedMs(): number {
     return this.settings.trip.kind === 'slow' ? this.settings.clock() : Number.NaN;
@@ -117,7 +179,10 @@ export abstract class Circuit {
   protected admit(nowMs: number, callTimeoutMs = 0): CircuitState | undefined {
     this.elapse(nowMs);
     const admission = admit(this.state, nowMs, this.settings, callTimeoutMs);
-    if (admission !== undefined && admission !== this.state) this.become(admission, 'due');
+    if (admission !== undefined && admission !== this.state) {
+      if (this.peers?.mayProbe(nowMs, leaseMs(this.settings, callTimeoutMs)) === false) return undefined;
+      this.become(admission, 'due');
+    }
     // Not the state as it is now: a listener may have moved it on, and then this call's outcome is late.
     return admission;
   }
@@ -138,17 +203,18 @@ export abstract class Circuit {
     } else if (success) {
       this.become(succeed(state, admission, nowMs, settings), 'recovered');
     } else {
-      this.become(fail(state, nowMs, settings), state.kind === 'closed' ? 'tripped' : 'probe-failed');
+      const suspected = this.peers?.suspect(nowMs) ?? false;
+      this.become(fail(state, nowMs, settings, suspected), state.kind === 'closed' ? 'tripped' : 'probe-failed');
     }
   }
 
   /**
    * Now, where a failure's effect depends on it: a closed machine that counts failures in a row ignores the time, but for
-   * the one that trips it.
+   * the one that trips it. Among other processes each may trip it.
    */
   private failureTime(): number {
     const { state, settings } = this;
-    const inRow = state.kind === 'closed' && settings.trip.kind === 'consecutive';
+    const inRow = this.peers === undefined && state.kind === 'closed' && settings.trip.kind === 'consecutive';
     return inRow && (state.tally?.failures(0) ?? 0) + 1 < settings.failureThreshold ? 0 : settings.clock();
   }
 

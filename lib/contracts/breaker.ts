@@ -85,7 +85,9 @@ export interface BreakerTransition {
   readonly breaker: string;
   readonly from: BreakerState;
   readonly to: BreakerState;
-  readonly reason: 'tripped' | 'probe-failed' | 'probe-lost' | 'due' | 'recovered' | 'reset' | 'forced' | 'restored';
+  /** `peers`: as many other processes as `quorum` of `breakerState` says have this circuit open. */
+  readonly reason:
+    'tripped' | 'probe-failed' | 'probe-lost' | 'due' | 'recovered' | 'reset' | 'forced' | 'restored' | 'peers';
 }
 
 /** Hears of every transition of a breaker. What it throws is dropped. */

@@ -9,6 +9,7 @@ import type {
   RenewRequest,
   Reply,
 } from '../contracts/backend.js';
+import type { Clock } from '../contracts/breaker.js';
 import type { Policy } from '../contracts/policy.js';
 import { MemoryBackend } from '../backends/memory/memory.backend.js';
 
@@ -23,11 +24,19 @@ export const LOCAL = 'local';
  * share of its limit.
  */
 export class LocalLimiter {
-  private readonly memory = new MemoryBackend({ name: LOCAL });
+  private readonly memory: MemoryBackend;
   private readonly scaled = new WeakMap<Policy, Policy>();
 
-  /** @param share part of each limit that this process enforces, above 0 and at most 1 */
-  constructor(private readonly share: number) {}
+  /**
+   * @param share part of each limit that this process enforces, above 0 and at most 1
+   * @param clock milliseconds since the epoch; default: the process's own
+   */
+  constructor(
+    private readonly share: number,
+    clock?: Clock,
+  ) {
+    this.memory = new MemoryBackend({ name: LOCAL, ...(clock !== undefined && { clock }) });
+  }
 
   /** Counters held. */
   get size(): number {

@@ -5,5 +5,7 @@ export type { GlideClient } from './glide-client.js';
 export type { NodeRedisClient } from './node-redis-client.js';
 export type { RedisCredentials } from './owned-connection.js';
 export { redisPolicyStore, type RedisPolicyStoreOptions } from './redis.policy-store.js';
+export { redisBreakerState, type RedisBreakerStateOptions } from './redis.breaker-state.js';
+export type { BreakerStateStore } from '../../contracts/breaker-state.js';
 export type { PolicyStore } from '../../contracts/policy-store.js';
 export type { Backend } from '../../contracts/backend.js';

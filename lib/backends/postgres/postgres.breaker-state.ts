@@ -1,0 +1,114 @@
+import {
+  HINT_GRACE_MS,
+  KEPT_MS,
+  type BreakerStateStore,
+  type CircuitReport,
+  type PeersProbe,
+  type PeersReport,
+  type ProbeRefusal,
+} from '../../contracts/breaker-state.js';
+import { onlyKnown } from '../../policies/option-checks.js';
+import { checkQuorum } from '../../policies/quorum.js';
+import { PolledBreakerState, type Exchange, type StateTable } from '../polled-breaker-state.js';
+import { BREAKER_MIGRATION, breakerStatements, type BreakerStatements } from './breaker-state.sql.js';
+import { onConnection, Patience } from './patient-query.js';
+import { poolSourceOf, type PoolSource } from './pool-source.js';
+import { statement, type PostgresConnection } from './postgres-client.js';
+import { isMissing } from './sql-state.js';
+
+/** Options of `postgresBreakerState()`. */
+export type PostgresBreakerStateOptions = PostgresConnection & {
+  /**
+   * How many other processes open a circuit here by having it open: a whole number of at least 1. Default: never, each
+   * opens by a failure of its own.
+   */
+  readonly quorum?: number;
+  /** Schema of its two tables, `floodgate_breakers` and `floodgate_probes`. Default `public`. */
+  readonly schema?: string;
+};
+
+/** Deadline of one statement, in ms. */
+const TIMEOUT_MS = 900;
+
+/** Who has said nothing for so long has ended, in ms: six exchanges. */
+const SILENT_MS = 3_000;
+
+/**
+ * Shares open circuits among all processes of a fleet by PostgreSQL, and keeps them over a restart. Its two tables are
+ * made when they are missing.
+ *
+ * @throws RateLimitConfigurationError unless exactly one of `pool` and `connectionString` is given, or for a wrong option
+ * @example
+ * RateLimitModule.forRoot({ breakerState: postgresBreakerState({ connectionString: process.env.DATABASE_URL }) })
+ */
+export function postgresBreakerState(options: PostgresBreakerStateOptions): BreakerStateStore {
+  onlyKnown('postgresBreakerState', options, ['pool', 'connectionString', 'quorum', 'schema']);
+  const { quorum, schema = 'public' } = options;
+  checkQuorum('postgresBreakerState', quorum);
+  const source = poolSourceOf('postgresBreakerState', options);
+  const table = new PostgresStateTable(source, breakerStatements('postgresBreakerState', schema));
+  return new PolledBreakerState('postgres', quorum, table);
+}
+
+class PostgresStateTable implements StateTable {
+  constructor(
+    private readonly source: PoolSource,
+    private readonly sql: BreakerStatements,
+  ) {}
+
+  async exchange(id: string, reports: readonly CircuitReport[], starts: boolean): Promise<Exchange> {
+    this.source.open();
+    const peers = await this.run(this.sql.exchange, [id, JSON.stringify(reports), HINT_GRACE_MS, KEPT_MS]);
+    const resumed = starts ? await this.run(this.sql.resume, [id, SILENT_MS, KEPT_MS]) : [];
+    return { peers: peers as PeersReport[], resumed: resumed as CircuitReport[] };
+  }
+
+  async claim(id: string, circuit: string, forMs: number): Promise<ProbeRefusal> {
+    const [refusal] = await this.run(this.sql.claim, [id, circuit, forMs]);
+    return refusal as ProbeRefusal;
+  }
+
+  async settle(id: string, circuit: string, keep: PeersProbe | undefined): Promise<void> {
+    await this.run(this.sql.settle, [id, circuit, keep?.forMs ?? 0, keep?.step ?? 0]);
+  }
+
+  async leave(id: string): Promise<void> {
+    await this.run(this.sql.leave, [id]);
+  }
+
+  close(): Promise<void> {
+    return this.source.close();
+  }
+
+  /** Each statement answers rows of one column: JSON. */
+  private async run(text: string, values: unknown[]): Promise<unknown[]> {
+    try {
+      return await this.attempt(text, values);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      await this.migrate();
+      return this.attempt(text, values);
+    }
+  }
+
+  private async attempt(text: string, values: unknown[]): Promise<unknown[]> {
+    const { rows } = await onConnection(this.source, new Patience(TIMEOUT_MS), (client) =>
+      client.query(statement(text, values.map(String))),
+    );
+    return rows.map(([json]) => JSON.parse(String(json)) as unknown);
+  }
+
+  private async migrate(): Promise<void> {
+    await onConnection(this.source, new Patience(TIMEOUT_MS), async (client) => {
+      await client.query(statement('BEGIN'));
+      try {
+        await client.query(statement(BREAKER_MIGRATION));
+        for (const sql of this.sql.migrations) await client.query(statement(sql));
+        await client.query(statement('COMMIT'));
+      } catch (error) {
+        await client.query(statement('ROLLBACK')).catch(() => undefined);
+        throw error;
+      }
+    });
+  }
+}

@@ -1,0 +1,95 @@
+import { createHash } from 'node:crypto';
+import {
+  HINT_GRACE_MS,
+  KEPT_MS,
+  type BreakerStateStore,
+  type CircuitReport,
+  type PeersProbe,
+  type ProbeRefusal,
+} from '../../contracts/breaker-state.js';
+import { onlyKnown } from '../../policies/option-checks.js';
+import { checkQuorum } from '../../policies/quorum.js';
+import { PolledBreakerState, type Exchange, type StateTable } from '../polled-breaker-state.js';
+import { isUnknownScript } from './limiter.script.js';
+import { driverOf, type RedisConnection } from './redis-connection.js';
+import type { RedisDriver, Script, ScriptCall } from './redis-driver.js';
+import { BREAKERS_SCRIPT } from './scripts/breakers.generated.js';
+
+/** Options of `redisBreakerState()`. */
+export type RedisBreakerStateOptions = RedisConnection & {
+  /**
+   * How many other processes open a circuit here by having it open: a whole number of at least 1. Default: never, each
+   * opens by a failure of its own.
+   */
+  readonly quorum?: number;
+  /** What its keys begin with. Default `floodgate:`. */
+  readonly keyPrefix?: string;
+};
+
+const SCRIPT: Script = { text: BREAKERS_SCRIPT, hash: createHash('sha1').update(BREAKERS_SCRIPT).digest('hex') };
+
+/** Longest wait for a connection, in ms. */
+const CONNECT_MS = 900;
+
+/**
+ * Shares open circuits among all processes of a fleet by Redis, and keeps them over a restart. Give it another Redis than
+ * the one that the breakers protect.
+ *
+ * @throws RateLimitConfigurationError unless it is given a `client`, or a `url`, a `connection` or both
+ * @example
+ * RateLimitModule.forRoot({ breakerState: redisBreakerState({ url: 'redis://state:6379' }) })
+ */
+export function redisBreakerState(options: RedisBreakerStateOptions): BreakerStateStore {
+  onlyKnown('redisBreakerState', options, ['client', 'url', 'connection', 'credentials', 'quorum', 'keyPrefix']);
+  const { quorum, keyPrefix = 'floodgate:' } = options;
+  checkQuorum('redisBreakerState', quorum);
+  const driver = driverOf('redisBreakerState', options);
+  return new PolledBreakerState('redis', quorum, new RedisStateTable(driver, `${keyPrefix}{breakers}`));
+}
+
+class RedisStateTable implements StateTable {
+  constructor(
+    private readonly driver: RedisDriver,
+    private readonly base: string,
+  ) {}
+
+  async exchange(id: string, reports: readonly CircuitReport[], starts: boolean): Promise<Exchange> {
+    const told = JSON.stringify(reports);
+    const reply = await this.run(['exchange', id, told, starts ? '1' : '0', String(HINT_GRACE_MS), String(KEPT_MS)]);
+    const { peers, resumed } = JSON.parse(reply) as Exchange;
+    // An empty list of Lua is an object.
+    return { peers: Array.isArray(peers) ? peers : [], resumed: Array.isArray(resumed) ? resumed : [] };
+  }
+
+  async claim(id: string, circuit: string, forMs: number): Promise<ProbeRefusal> {
+    const reply = await this.run(['claim', id, circuit, whole(forMs)]);
+    return reply === '' ? undefined : (JSON.parse(reply) as PeersProbe);
+  }
+
+  async settle(id: string, circuit: string, keep: PeersProbe | undefined): Promise<void> {
+    const forMs = keep === undefined || keep.forMs <= 0 ? '0' : whole(keep.forMs);
+    await this.run(['settle', id, circuit, forMs, String(keep?.step ?? 0)]);
+  }
+
+  async leave(id: string): Promise<void> {
+    await this.run(['leave', id]);
+  }
+
+  close(): Promise<void> {
+    return this.driver.close();
+  }
+
+  private async run(parameters: readonly string[]): Promise<string> {
+    const call: ScriptCall = { keys: [this.base], parameters };
+    this.driver.open();
+    if (!this.driver.isReady) await this.driver.whenReady(AbortSignal.timeout(CONNECT_MS));
+    try {
+      return String(await this.driver.runByHash(SCRIPT, call));
+    } catch (error) {
+      if (!isUnknownScript(error)) throw error;
+      return String(await this.driver.runByText(SCRIPT, call));
+    }
+  }
+}
+
+const whole = (ms: number): string => String(Math.max(1, Math.ceil(ms)));

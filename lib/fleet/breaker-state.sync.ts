@@ -1,0 +1,73 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { CircuitBreakerRegistry } from '../breaker/breaker.registry.js';
+import type {
+  BreakerStateListener,
+  BreakerStateStore,
+  CircuitReport,
+  PeersReport,
+} from '../contracts/breaker-state.js';
+import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
+import { BreakerSharing } from './breaker-sharing.js';
+import { outageReason } from './outage-reason.js';
+
+/** Time between two reports, in ms. */
+const TICK_MS = 500;
+
+/** Ties the application's breakers to the store of `breakerState`, if there is one. */
+@Injectable()
+export class BreakerStateSync implements BreakerStateListener {
+  private readonly logger = new Logger('RateLimit');
+  private readonly store: BreakerStateStore | undefined;
+  private readonly sharing: BreakerSharing | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private starting = true;
+  private warned = false;
+
+  constructor(
+    @Inject(RATE_LIMIT_SETTINGS) { breakerState }: RateLimitSettings,
+    @Inject(CircuitBreakerRegistry) registry: CircuitBreakerRegistry,
+  ) {
+    this.store = breakerState;
+    this.sharing = breakerState && new BreakerSharing(registry, breakerState, () => performance.now());
+  }
+
+  /** Takes up what the store holds; with one that is away the application starts without it. */
+  async start(): Promise<void> {
+    if (this.store === undefined || this.timer !== undefined) return;
+    this.timer = setInterval(() => this.sharing?.tick(), TICK_MS).unref();
+    this.sharing?.start();
+    await this.store.open(this);
+    this.starting = false;
+  }
+
+  async stop(): Promise<void> {
+    if (this.timer === undefined) return;
+    clearInterval(this.timer);
+    this.sharing?.stop();
+    await this.store?.close();
+  }
+
+  heard(peers: readonly PeersReport[]): void {
+    this.sharing?.heard(peers);
+  }
+
+  /** Not once calls are made: by then this process has judged for itself. */
+  resumed(reports: readonly CircuitReport[]): void {
+    if (this.starting) this.sharing?.resumed(reports);
+  }
+
+  warn(what: string): void {
+    this.logger.warn(`Breaker state '${this.store?.name}': ${what}.`);
+  }
+
+  away(error: unknown): void {
+    this.sharing?.forget();
+    if (this.warned) return;
+    this.warned = true;
+    this.warn(`out of reach (${outageReason(error)}), each process goes on by itself`);
+  }
+
+  back(): void {
+    if (this.warned) this.logger.log(`Breaker state '${this.store?.name}' is within reach again.`);
+  }
+}

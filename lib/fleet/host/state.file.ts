@@ -1,0 +1,140 @@
+import { randomUUID } from 'node:crypto';
+import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { ProcessReport } from '../gathering.js';
+import { print, read } from './state.document.js';
+
+/** A draft that is older is left over from a process that was killed, in ms. */
+const OLD_DRAFT_MS = 60_000;
+
+/** Two due times that differ by less are the same, in ms: a report is told again and again. */
+const SAME_MS = 250;
+
+/** What is kept, and when its probes are due by the wall clock. */
+interface Written {
+  readonly shape: string;
+  readonly dueAt: readonly number[];
+}
+
+/** The file that open circuits are kept in. Written by the hub of the host alone, whole or not at all, by a rename. */
+export class StateFile {
+  private written: Written | undefined;
+  private writing: Promise<void> | undefined;
+  private wanted: readonly ProcessReport[] | undefined;
+  /** Of somebody else, or not to be read: it is left as it is. */
+  private untouchable = false;
+
+  /** @param warn hears what somebody has to mend */
+  constructor(
+    private readonly path: string,
+    private readonly warn: (what: string) => void,
+  ) {}
+
+  /** What the processes knew that wrote it; nothing, if there is no file or it is of no use. Never rejects. */
+  async load(): Promise<readonly ProcessReport[]> {
+    await this.removeDrafts();
+    let text: string;
+    try {
+      text = await readFile(this.path, 'utf8');
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === 'ENOENT') return [];
+      this.untouchable = true;
+      this.warn(`the file cannot be read (${code}): nothing is kept. Mend it at ${this.path}`);
+      return [];
+    }
+    const found = read(text, Date.now());
+    switch (found.kind) {
+      case 'document':
+        return found.processes;
+      case 'damaged':
+        this.warn(`the file is damaged, and is written anew: ${this.path}`);
+        return [];
+      case 'newer':
+        this.leaveAlone('is of a newer release');
+        return [];
+      case 'foreign':
+        this.leaveAlone('holds something else');
+        return [];
+      default:
+        return found satisfies never;
+    }
+  }
+
+  /** Writes soon, unless the file says so already. */
+  save(processes: readonly ProcessReport[]): void {
+    if (this.untouchable) return;
+    this.wanted = processes;
+    this.writing ??= this.writeAll().finally(() => (this.writing = undefined));
+  }
+
+  /** Resolves when what was saved is written. */
+  async settled(): Promise<void> {
+    await this.writing;
+  }
+
+  private async writeAll(): Promise<void> {
+    while (this.wanted !== undefined) {
+      const { wanted } = this;
+      this.wanted = undefined;
+      const writing = asWritten(wanted, Date.now());
+      if (sameAs(this.written, writing, Date.now())) continue;
+      try {
+        await this.write(print(wanted, Date.now()));
+        this.written = writing;
+      } catch (error) {
+        this.warn(`the file cannot be written (${codeOf(error)}): a restart forgets. Mend it at ${this.path}`);
+      }
+    }
+  }
+
+  private async write(text: string): Promise<void> {
+    const draft = `${this.path}.${randomUUID()}.tmp`;
+    try {
+      await writeFile(draft, text, { mode: 0o600, flush: true });
+      await rename(draft, this.path);
+    } catch (error) {
+      await rm(draft, { force: true }).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  private leaveAlone(why: string): void {
+    this.untouchable = true;
+    this.warn(`the file ${why}, and is left as it is: nothing is kept. Give another path than ${this.path}`);
+  }
+
+  private async removeDrafts(): Promise<void> {
+    try {
+      const folder = dirname(this.path);
+      const prefix = `${basename(this.path)}.`;
+      const drafts = (await readdir(folder)).filter((name) => name.startsWith(prefix) && name.endsWith('.tmp'));
+      for (const draft of drafts) {
+        const { mtimeMs } = await stat(join(folder, draft));
+        if (Date.now() - mtimeMs > OLD_DRAFT_MS) await rm(join(folder, draft), { force: true });
+      }
+    } catch {
+      // A folder that cannot be read is told of when the file is.
+    }
+  }
+}
+
+function asWritten(processes: readonly ProcessReport[], nowMs: number): Written {
+  const shape = processes.map(({ id, circuits }) => ({
+    id,
+    circuits: circuits.map((one) => ({ ...one, dueInMs: 0 })),
+  }));
+  const dueAt = processes.flatMap(({ circuits }) => circuits).map(({ dueInMs }) => nowMs + dueInMs);
+  return { shape: JSON.stringify(shape), dueAt };
+}
+
+function sameAs(before: Written | undefined, after: Written, nowMs: number): boolean {
+  if (before === undefined) return after.dueAt.length === 0;
+  if (before.shape !== after.shape) return false;
+  return after.dueAt.every((due, index) => {
+    const last = before.dueAt[index] as number;
+    return (due <= nowMs && last <= nowMs) || Math.abs(due - last) < SAME_MS;
+  });
+}
+
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? 'unknown';

@@ -1,0 +1,47 @@
+import type { Socket } from 'node:net';
+import type { CircuitReport, PeersProbe, PeersReport, ProbeRefusal } from '../../contracts/breaker-state.js';
+
+/** Raised when a message changes its meaning: processes of two versions do not share. */
+export const WIRE_VERSION = 1;
+
+/** What a process says to the hub. */
+export type ToHub =
+  | {
+      readonly kind: 'hello';
+      readonly version: number;
+      readonly id: string;
+      readonly starts: boolean;
+      readonly reports: readonly CircuitReport[];
+    }
+  | { readonly kind: 'tell'; readonly reports: readonly CircuitReport[] }
+  | { readonly kind: 'claim'; readonly call: number; readonly circuit: string; readonly forMs: number }
+  | { readonly kind: 'settle'; readonly circuit: string; readonly keep?: PeersProbe | undefined };
+
+/** What the hub says to a process. */
+export type FromHub =
+  | { readonly kind: 'welcome'; readonly resumed: readonly CircuitReport[] }
+  | { readonly kind: 'answer'; readonly call: number; readonly refusal?: ProbeRefusal }
+  | { readonly kind: 'heard'; readonly peers: readonly PeersReport[] };
+
+/** Longest message, in characters: whoever sends more is no process of ours. */
+const MAX_LENGTH = 16_000_000;
+
+export function send(socket: Socket, message: ToHub | FromHub): void {
+  if (socket.writable) socket.write(`${JSON.stringify(message)}\n`);
+}
+
+/** Hears messages, one a line. What is none ends the connection. */
+export function receive(socket: Socket, hear: (message: unknown) => void): void {
+  let rest = '';
+  socket.setEncoding('utf8');
+  socket.on('data', (text: string) => {
+    const lines = `${rest}${text}`.split('\n');
+    rest = lines.pop() ?? '';
+    try {
+      for (const line of lines) hear(JSON.parse(line));
+      if (rest.length > MAX_LENGTH) socket.destroy();
+    } catch {
+      socket.destroy();
+    }
+  });
+}

@@ -1,0 +1,107 @@
+import type { CircuitReport, PeersProbe, PeersReport, ProbeRefusal } from '../contracts/breaker-state.js';
+import type { Clock } from '../contracts/breaker.js';
+import { Gathering, type ProcessReport } from './gathering.js';
+
+/** Hints that are renewed are told on so often, in ms. */
+const RENEW_MS = 400;
+
+/** How long a probe holds whose hub has ended, in ms; it is over sooner if it ends. */
+const PROBE_OF_BEFORE_MS = 1_000;
+
+/** A process, or a thread, of the host. */
+export interface HubMember {
+  readonly id: string;
+  heard(peers: readonly PeersReport[]): void;
+}
+
+/** What a hub is made of. */
+export interface HubParts {
+  readonly clock: Clock;
+  /** Runs something soon, once what happens now is over. */
+  readonly soon: (work: () => void) => void;
+  /** Hears that what is worth keeping has changed. */
+  readonly changed: () => void;
+}
+
+/** Where the processes of a host meet: tells each what the others say, and gives one of them the probe. */
+export class Hub {
+  private readonly gathering = new Gathering();
+  private readonly members = new Map<string, HubMember>();
+  private telling = false;
+  private toldMs = 0;
+
+  constructor(private readonly parts: HubParts) {}
+
+  /**
+   * Processes of before this hub.
+   *
+   * @param graceMs how long they may take to come here; who has not come by then has ended
+   */
+  remember(processes: readonly ProcessReport[], graceMs: number): void {
+    const nowMs = this.parts.clock();
+    this.gathering.remember(processes, nowMs, nowMs + graceMs);
+  }
+
+  /**
+   * @param starts whether the process starts just now, and not the hub
+   * @returns what a process knew that has ended: this one goes on from there
+   */
+  enter(member: HubMember, reports: readonly CircuitReport[], starts: boolean): CircuitReport[] {
+    const nowMs = this.parts.clock();
+    this.members.set(member.id, member);
+    this.gathering.enter(member.id, reports, nowMs);
+    // A hub that ended knew who probes; those who probe know it too.
+    for (const { circuit, state } of reports) {
+      if (state === 'half-open') this.gathering.claim(member.id, circuit, PROBE_OF_BEFORE_MS, nowMs);
+    }
+    const resumed = starts ? this.gathering.resume(nowMs) : [];
+    this.moved();
+    return resumed;
+  }
+
+  leave(id: string): void {
+    this.members.delete(id);
+    this.gathering.leave(id, this.parts.clock());
+    this.moved();
+  }
+
+  tell(id: string, reports: readonly CircuitReport[]): void {
+    const nowMs = this.parts.clock();
+    if (this.gathering.tell(id, reports, nowMs)) this.moved();
+    // Every process renews what it says; all of that together is told on.
+    else if (nowMs - this.toldMs >= RENEW_MS) this.tellSoon();
+  }
+
+  /** @returns `undefined`: granted */
+  claim(id: string, circuit: string, forMs: number): ProbeRefusal {
+    const refusal = this.gathering.claim(id, circuit, forMs, this.parts.clock());
+    if (refusal === undefined) this.tellSoon();
+    return refusal;
+  }
+
+  settle(id: string, circuit: string, keep: PeersProbe | undefined): void {
+    this.gathering.settle(id, circuit, keep, this.parts.clock());
+    this.tellSoon();
+  }
+
+  /** Everything worth keeping. */
+  all(): ProcessReport[] {
+    return this.gathering.all(this.parts.clock());
+  }
+
+  private moved(): void {
+    this.parts.changed();
+    this.tellSoon();
+  }
+
+  private tellSoon(): void {
+    if (this.telling) return;
+    this.telling = true;
+    this.parts.soon(() => {
+      this.telling = false;
+      const nowMs = this.parts.clock();
+      this.toldMs = nowMs;
+      for (const member of this.members.values()) member.heard(this.gathering.peersOf(member.id, nowMs));
+    });
+  }
+}

@@ -1,0 +1,77 @@
+import type { PeersProbe, ProbeRefusal } from '../contracts/breaker-state.js';
+
+/** Whether this process may make the next probe of one circuit. */
+export type ProbeRight =
+  /** It may ask for it. `sparse`: it had the right, and no call came to use it. */
+  | { readonly kind: 'none'; readonly askAtMs: number; readonly sparse: boolean }
+  | { readonly kind: 'asked'; readonly sinceMs: number; readonly forMs: number }
+  | { readonly kind: 'held'; readonly untilMs: number; readonly unusedUntilMs: number };
+
+/** Longest wait for an answer before the process goes on as if it were alone, in ms. */
+export const ANSWER_MS = 2_000;
+
+/** A right that no call uses for so long is given back, in ms: another process may have calls to make. */
+export const UNUSED_MS = 1_000;
+
+/** Who was refused asks again after this at the latest, in ms: the prober may have ended without a word. */
+const ASK_AGAIN_MS = 250;
+
+export const NO_RIGHT: ProbeRight = { kind: 'none', askAtMs: 0, sparse: false };
+
+/** What a call that is due finds: it probes, it is rejected, or it is rejected and the right is asked for. */
+export type Verdict = 'probe' | 'probe-and-ask' | 'reject' | 'ask';
+
+/** What a call finds that is due. */
+export interface DueCall {
+  readonly nowMs: number;
+  /** How long it may take. */
+  readonly forMs: number;
+  /** The probe of another process, as far as is known. */
+  readonly probe: Moment | undefined;
+}
+
+export function verdictOf(right: ProbeRight, { nowMs, forMs, probe }: DueCall): Verdict {
+  switch (right.kind) {
+    case 'held':
+      return nowMs + forMs <= right.untilMs ? 'probe' : 'ask';
+    case 'asked':
+      return nowMs - right.sinceMs < ANSWER_MS ? 'reject' : 'probe';
+    case 'none':
+      if (nowMs < right.askAtMs) return 'reject';
+      // Calls are rare here: the next one is not rejected for the sake of a right that would lapse again.
+      return right.sparse && (probe === undefined || probe.untilMs <= nowMs) ? 'probe-and-ask' : 'ask';
+    default:
+      return right satisfies never;
+  }
+}
+
+/** Something that holds until a time. */
+export interface Moment {
+  readonly untilMs: number;
+}
+
+/** The right, once a call has used it. */
+export function used(right: ProbeRight, nowMs: number, forMs: number): ProbeRight {
+  const untilMs = right.kind === 'held' && nowMs < right.untilMs ? right.untilMs : nowMs + forMs;
+  return { kind: 'held', untilMs, unusedUntilMs: Number.POSITIVE_INFINITY };
+}
+
+/** The right after the answer to one who asked. */
+export function answered(right: ProbeRight, refusal: ProbeRefusal, nowMs: number): ProbeRight {
+  if (right.kind !== 'asked') return right;
+  if (refusal === undefined) {
+    return { kind: 'held', untilMs: nowMs + right.forMs, unusedUntilMs: nowMs + UNUSED_MS };
+  }
+  return { kind: 'none', askAtMs: nowMs + waitAfter(refusal), sparse: false };
+}
+
+/** The right, unless nobody used it for too long. */
+export function lapsed(right: ProbeRight, nowMs: number): ProbeRight {
+  if (right.kind !== 'held' || nowMs < right.unusedUntilMs) return right;
+  return { kind: 'none', askAtMs: 0, sparse: true };
+}
+
+/** A failed probe holds until the next is due; one under way may end at any time. */
+function waitAfter({ forMs, step }: PeersProbe): number {
+  return step > 0 ? forMs : Math.min(forMs, ASK_AGAIN_MS);
+}
