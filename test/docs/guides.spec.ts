@@ -5,7 +5,7 @@ import { type Platform, platforms, startHttpApp } from '../support/http-app.js';
 import { responsesOf, responseTo } from './console-session.js';
 import { RunnableBlocks } from './runnable-blocks.js';
 
-const pages = ['policies', 'keys', 'health', 'backend-service', 'testing'] as const;
+const pages = ['policies', 'keys', 'health', 'backend-service'] as const;
 const blocks = Object.fromEntries(
   await Promise.all(pages.map(async (page) => [page, await RunnableBlocks.of(`docs/${page}.md`)] as const)),
 ) as Record<(typeof pages)[number], RunnableBlocks>;
@@ -133,6 +133,3 @@ describe('the guide to BackendService', () => {
     await expect(answer(1)).rejects.toMatchObject({ status: 429 });
   });
 });
-
-// It has tests of its own.
-await blocks.testing.exportsOf('cats.spec.ts');
