@@ -55,15 +55,22 @@ async function collected() {
 
 /** A page with its links changed to those of the site; what the site does not have is no link there. */
 function linked(/** @type {string} */ text, /** @type {string} */ from) {
-  return text.replaceAll(/(!?)\[([^\]]+)\]\(([^)\s]+)\)/g, (/** @type {string} */ whole, ...parts) => {
-    const [image, label = '', link = ''] = /** @type {string[]} */ (parts);
-    if (/^(\w+:|#)/.test(link)) return whole;
-    const [path = '', anchor] = link.split('#');
-    const place = new URL(path, `file:///${from}`).pathname.slice(1);
-    const page = pageOf(place);
-    if (image === '!') return `![${label}](/${place.replace(/^docs\//, '')})`;
-    return page === undefined ? label : `[${label}](/${page}${anchor === undefined ? '' : `#${anchor}`})`;
-  });
+  return text.replaceAll(
+    /(!?)\[([^\]]+)\]\(([^)\s]+)\)/g,
+    (
+      /** @type {string} */ whole,
+      /** @type {string} */ image,
+      /** @type {string} */ label,
+      /** @type {string} */ link,
+    ) => {
+      if (/^(\w+:|#)/.test(link)) return whole;
+      const [path = '', anchor] = link.split('#');
+      const place = new URL(path, `file:///${from}`).pathname.slice(1);
+      const page = pageOf(place);
+      if (image === '!') return `![${label}](/${place.replace(/^docs\//, '')})`;
+      return page === undefined ? label : `[${label}](/${page}${anchor === undefined ? '' : `#${anchor}`})`;
+    },
+  );
 }
 
 /** The page of a file on the site; `undefined` if it has none. */

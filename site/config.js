@@ -6,7 +6,7 @@ import { sidebar } from './sidebar.js';
 const decisions = fileURLToPath(new URL('../decisions/', import.meta.url));
 
 /** @type {import('vitepress').UserConfig<import('vitepress').DefaultTheme.Config>} */
-export default {
+const config = {
   title: 'nestjs-floodgate',
   description: 'Rate limits and circuit breakers for NestJS that keep working when their store does not.',
   lang: 'en',
@@ -37,3 +37,5 @@ export default {
   // Mermaid is large, and loaded by pages with a diagram alone.
   vite: { build: { chunkSizeWarningLimit: 3_000 } },
 };
+
+export default config;
