@@ -21,6 +21,7 @@ import { DecisionRequests } from './limiter/decision-requests.js';
 import { OutcomeCharges } from './limiter/outcome-charges.js';
 import { OutageLog } from './limiter/outage-log.js';
 import { PolicyStoreSync } from './limiter/policy-store.sync.js';
+import { QuotaComparison } from './limiter/quota-comparison.js';
 import { RateLimitPolicies } from './limiter/rate-limit-policies.js';
 import { RoutePolicies } from './limiter/route-policies.js';
 import { ServicePolicies } from './limiter/service-policies.js';
@@ -109,6 +110,7 @@ const PROVIDERS: Provider[] = [
   WaitingLines,
   BackendService,
   PolicyStoreSync,
+  QuotaComparison,
   RateLimitPolicies,
   FastifyReplies,
   HttpTransport,
@@ -170,6 +172,7 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationB
     @Inject(RateLimitGuard) private readonly guard: RateLimitGuard,
     @Inject(ConnectionGuard) private readonly connections: ConnectionGuard,
     @Inject(PolicyStoreSync) private readonly policyStore: PolicyStoreSync,
+    @Inject(QuotaComparison) private readonly quotas: QuotaComparison,
     @Inject(HttpAdapterHost) host: HttpAdapterHost,
     @Inject(RateLimitEvents) events: RateLimitEvents,
     @Inject(CircuitBreakerRegistry) registry: CircuitBreakerRegistry,
@@ -222,6 +225,7 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationB
     }
     this.routes.prepare();
     this.connections.start();
+    this.quotas.start();
     await this.policyStore.start();
   }
 

@@ -135,6 +135,12 @@ export interface Backend {
   close(): void | Promise<void>;
   /** Tells of a key that was evicted to stay within bounds; set by the module. */
   onEviction?: (listener: (evicted: number) => void) => void;
+  /**
+   * Tells the store by which quotas this process counts its named policies, and answers what is wrong where another process
+   * counts one of the same name by another quota: a message for each, with the mend. The module asks once, when it first
+   * uses the backend, and logs the messages. Default: nothing is compared.
+   */
+  otherQuotas?(policies: readonly Policy[], signal: AbortSignal): Promise<readonly string[]>;
 }
 
 /** A backend and its breaker, seen without asking the store. */

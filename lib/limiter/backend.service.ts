@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { BackendHealth, BackendStatus } from '../contracts/backend.js';
 import type { Decision } from '../contracts/decision.js';
 import { RateLimitConfigurationError } from '../contracts/errors.js';
+import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
 import { onlyKnown } from '../policies/option-checks.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
 import { Admission, asksForSlots } from './admission.js';
@@ -13,7 +14,7 @@ import { BackendLease, type Lease, type LeaseAccount } from './lease.js';
 import { type Limiter, LimiterHandle } from './limiter-handle.js';
 import { PolicyStoreSync } from './policy-store.sync.js';
 import type { Policies } from './service-policies.js';
-import { type ConsumeOptions, ServiceRequests, type SubjectInput } from './service-requests.js';
+import { type ConsumeOptions, NO_OPTIONS, ServiceRequests, type SubjectInput } from './service-requests.js';
 import { type WaitOptions, WaitingLines } from './waiting-lines.js';
 import { untilAborted } from './until-aborted.js';
 
@@ -54,14 +55,13 @@ export class BackendService {
   consume(key: string, policies: Policies, options?: ConsumeOptions): Promise<Decision>;
   consume(subjects: Subjects, options?: ConsumeOptions): Promise<Decision>;
   async consume(who: string | Subjects, what?: Policies | ConsumeOptions, terms?: ConsumeOptions): Promise<Decision> {
+    if (typeof who === 'string') {
+      const options = terms ?? NO_OPTIONS;
+      return this.decided(this.requests.charging(who, what as Policies, options), options);
+    }
     const [subjects, options] = argumentsOf(who, what, terms);
     const request = this.requests.of(subjects, options, 'charges');
-    refuseSlots(request);
-    const { signal } = options;
-    signal?.throwIfAborted();
-    const charging = this.charged(request);
-    const { decision } = await (signal === undefined ? charging : untilAborted(charging, signal));
-    return told(who, request, decision);
+    return told(who, request, await this.decided(request, options));
   }
 
   /** What `consume` with cost 0 would answer; nothing is charged. Fails as `consume` does. */
@@ -166,7 +166,7 @@ export class BackendService {
    * private readonly exports = this.backend.limiter('exports');
    * const decision = await this.exports.consume(`tenant:${id}`, { cost: rows });
    */
-  limiter(policies: Policies, options: ConsumeOptions = {}): Limiter {
+  limiter(policies: Policies, options: ConsumeOptions = NO_OPTIONS): Limiter {
     return new LimiterHandle(this, this.requests.prepare(policies, options), options);
   }
 
@@ -220,6 +220,15 @@ export class BackendService {
     for (const { breaker } of this.decider.guards) breaker?.reset();
   }
 
+  /** At once where the backend answers at once. */
+  private decided(request: PolicyDecisionRequest, { signal }: ConsumeOptions): MaybePromise<Decision> {
+    refuseSlots(request);
+    signal?.throwIfAborted();
+    const charging = this.charged(request);
+    if (!isPromise(charging)) return charging.decision;
+    return (signal === undefined ? charging : untilAborted(charging, signal)).then(decisionIn);
+  }
+
   /** @throws RateLimitExceededException when the call is limited */
   private async granted(request: PolicyDecisionRequest, signal: AbortSignal | undefined): Promise<Lease> {
     const slotted = this.settings.enabled && asksForSlots(request);
@@ -234,10 +243,12 @@ export class BackendService {
     return new BackendLease(outcome, request.charges, account, slots);
   }
 
-  private async charged(request: DecisionRequest): Promise<Outcome> {
+  private charged(request: DecisionRequest): MaybePromise<Outcome> {
     return this.settings.enabled ? this.decider.decide(request) : this.decider.disabled();
   }
 }
+
+const decisionIn = ({ decision }: Outcome): Decision => decision;
 
 /** @throws RateLimitConfigurationError for a slot that nobody would give back */
 function refuseSlots({ charges }: PolicyDecisionRequest): void {

@@ -14,6 +14,7 @@ import type { CarriedCharge } from './carry-over.js';
 import type { PolicyDecisionRequest } from './decision-request.js';
 import { allowListed, denyListed, notCounted } from './decisions.js';
 import { failureModeOf } from './failure-mode.js';
+import type { PreparedPolicies } from './prepared-policies.js';
 
 /** A policy of a call, the key that it counts, and the units that the call costs. */
 export interface PolicyUse {
@@ -56,6 +57,38 @@ export class DecisionRequests {
     const listed = this.lists.isEmpty ? undefined : this.listed(uses, terms.addressKey?.());
     if (listed !== undefined) return { ...this.plain(uses, terms), settled: this.listedDecision(listed, uses) };
     return this.catalog.hasOverrides ? this.ruled(uses, terms) : this.plain(uses, terms);
+  }
+
+  /**
+   * The same request as `of` makes, for one key under policies that were looked up before; `undefined` where something else
+   * may hold for the key, or a policy needs more than its units. Most calls are of this kind, and it allocates nothing but
+   * the request.
+   *
+   * @param cost units for each policy. Default: each policy's own cost
+   */
+  simple(
+    prepared: PreparedPolicies,
+    key: string,
+    cost: number | undefined,
+    terms: CallTerms,
+  ): PolicyDecisionRequest | undefined {
+    const policies = prepared.current();
+    if (!prepared.areSimple || !this.lists.isEmpty || this.catalog.hasOverrides) return undefined;
+    const { failureMode, timeoutMs, route, transport } = terms;
+    const storedKey = this.storedKey(key);
+    const charges = new Array<Charge>(policies.length);
+    for (let index = 0; index < policies.length; index += 1) {
+      const { policy, cost: own } = policies[index] as CompiledPolicy;
+      charges[index] = { key: storedKey, policy, cost: cost ?? (own as number) };
+    }
+    return {
+      route,
+      transport,
+      policies,
+      charges,
+      failureMode: failureMode ?? failureModeOf(policies, this.settings.failureMode),
+      timeoutMs: timeoutMs ?? this.settings.timeoutMs,
+    };
   }
 
   /** A request that gives back or forgets: what was counted, whatever lists and overrides say of the key now. */

@@ -64,6 +64,7 @@ export class GuardedBackend implements Backend {
   private calls: BackendCalls | undefined;
   private outage: Outage | undefined;
   private readonly use: BackendUse;
+  private opening = (): void => undefined;
 
   /** @param overrides options that stand above those of the backend and of the application */
   constructor(
@@ -103,7 +104,14 @@ export class GuardedBackend implements Backend {
 
   /** The application listens; else the first call opens the backend. */
   open(): void {
+    if (this.use.isOpen) return;
     this.use.open();
+    if (this.use.isOpen) this.opening();
+  }
+
+  /** Hears when the application opens the backend. */
+  onOpen(listener: () => void): void {
+    this.opening = listener;
   }
 
   consume(request: ConsumeRequest): MaybePromise<Reply> {
@@ -171,7 +179,7 @@ export class GuardedBackend implements Backend {
   }
 
   private call<T>(verb: BackendVerb, ask: () => MaybePromise<T>, timeoutMs: number): MaybePromise<T> {
-    if (!this.use.isOpen) this.use.open();
+    if (!this.use.isOpen) this.open();
     const permit = this.acquire(timeoutMs);
     return this.calls?.heard === true
       ? this.calls.make(verb, () => this.made(permit, ask, timeoutMs))

@@ -13,6 +13,9 @@ type ServicePolicyInput = PolicyInput | RouteLimits;
 /** What `BackendService` takes for policies: one or several, or those that hold on a route. */
 export type Policies = ServicePolicyInput | readonly ServicePolicyInput[] | PreparedPolicies;
 
+/** Names, rates and lists of them that are kept. */
+const MAX_PREPARED = 1_000;
+
 /** Whether a verb charges a counter, and so makes it, or asks for one that is there. */
 export type Use = 'charges' | 'asks';
 
@@ -22,6 +25,7 @@ export class ServicePolicies {
   private readonly logger = new Logger('RateLimit');
   /** Policies of the service that are written like one in a decorator, and are meant so or were told. */
   private readonly settled = new Set<string>();
+  private readonly prepared = new Map<string, PreparedPolicies>();
 
   constructor(
     @Inject(PolicyCatalog) private readonly catalog: PolicyCatalog,
@@ -38,6 +42,21 @@ export class ServicePolicies {
     const compiled = inputs.flatMap((input) => this.one(input, use)).filter((one) => !isUnlimited(one));
     checkApart('policies', compiled);
     return compiled;
+  }
+
+  /** Names and rates that were charged before, looked up; `undefined` for other inputs. @throws as `compile` does */
+  lookedUp(policies: Policies): PreparedPolicies | undefined {
+    if (policies instanceof PreparedPolicies) return policies;
+    const text = textOf(policies);
+    if (text === undefined) return undefined;
+    let prepared = this.prepared.get(text);
+    if (prepared === undefined) {
+      prepared = this.prepare(policies);
+      // Names and rates are code, not input; should they come from data after all, the memory they take stays bounded.
+      if (this.prepared.size >= MAX_PREPARED) this.prepared.clear();
+      this.prepared.set(text, prepared);
+    }
+    return prepared;
   }
 
   /** Looks policies up once, for many calls. @throws RateLimitConfigurationError for a policy that is wrong */
@@ -80,3 +99,9 @@ const ifMeant = (place: string): string => `If you mean that of @RateLimit(), gi
 
 const isRouteLimits = (input: ServicePolicyInput): input is RouteLimits =>
   typeof input === 'object' && (input as Partial<RouteLimits>).kind === 'route-limits';
+
+/** A list of names has one text, and no name holds a line break. */
+function textOf(policies: Policies): string | undefined {
+  if (typeof policies === 'string') return policies;
+  return Array.isArray(policies) && policies.every((one) => typeof one === 'string') ? policies.join('\n') : undefined;
+}

@@ -21,6 +21,11 @@ export interface ConsumeOptions {
   readonly signal?: AbortSignal;
 }
 
+/** The options of a call that has none. */
+export const NO_OPTIONS: ConsumeOptions = Object.freeze({});
+
+const NO_TERMS: CallTerms = Object.freeze({});
+
 /** One of several subjects of a decision: a user, its tenant, a plan. */
 export interface SubjectInput {
   /** Who is limited, verbatim; not empty. */
@@ -41,6 +46,14 @@ export class ServiceRequests {
   /** A request that charges or asks. @throws RateLimitConfigurationError for a policy or an option that is wrong */
   of(subjects: readonly SubjectInput[], options: ConsumeOptions, use: Use): PolicyDecisionRequest {
     return this.requests.of(this.usesOf(subjects, options.cost, use), termsOf(options));
+  }
+
+  /** A request that charges one key: what most calls are. @throws as `of` does */
+  charging(key: string, policies: Policies, options: ConsumeOptions): PolicyDecisionRequest {
+    const { cost } = options;
+    const prepared = cost === undefined || isCost(cost) ? this.policies.lookedUp(policies) : undefined;
+    const simple = prepared && this.requests.simple(prepared, key, cost, termsOf(options));
+    return simple ?? this.of([{ key, policies }], options, 'charges');
   }
 
   /** Looks policies up once. @throws RateLimitConfigurationError for a policy or an option that is wrong */
@@ -66,6 +79,7 @@ export class ServiceRequests {
 
 /** @throws RateLimitConfigurationError for an option that is unknown or wrong */
 function termsOf(options: ConsumeOptions): CallTerms {
+  if (options === NO_OPTIONS) return NO_TERMS;
   onlyKnown('options', options, ['cost', 'failureMode', 'timeout', 'signal']);
   const { failureMode, timeout } = options;
   if (failureMode !== undefined) oneOf('failureMode', failureMode, ['closed', 'open', 'local']);

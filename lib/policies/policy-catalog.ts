@@ -2,9 +2,9 @@ import type { Type } from '@nestjs/common';
 import type { BackendCapabilities } from '../contracts/backend.js';
 import { RateLimitConfigurationError } from '../contracts/errors.js';
 import type { PolicyDocument } from '../contracts/policy-store.js';
-import type { PolicyFunction, PolicyInput, PolicyOptions, PolicyResolver } from '../contracts/policy.js';
+import type { Policy, PolicyFunction, PolicyInput, PolicyOptions, PolicyResolver } from '../contracts/policy.js';
 import { wallMs } from '../contracts/process-time.js';
-import { checkedShape, checkName, compilePolicy, withId, type CompiledPolicy } from './compiled-policy.js';
+import { checkedShape, checkName, compilePolicy, isUnlimited, withId, type CompiledPolicy } from './compiled-policy.js';
 import { type KeyRule, LivePolicies } from './live-policies.js';
 import { UNCHANGED } from './policy-document.js';
 import type { KeyOverride } from './policy-overrides.js';
@@ -55,6 +55,11 @@ export class PolicyCatalog {
   /** Names of the policies that can be changed at run time. */
   get names(): readonly string[] {
     return [...this.definitions.keys()];
+  }
+
+  /** The policies as the module defines them, whatever was changed at run time. */
+  defined(): readonly Policy[] {
+    return [...this.compiled(UNCHANGED).named.values()].filter((one) => !isUnlimited(one)).map(({ policy }) => policy);
   }
 
   /** Whether a policy is charged by outcome; one that is found by the request may be. */

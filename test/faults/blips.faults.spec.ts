@@ -8,7 +8,8 @@ import type { BlipReply } from './workers/blip.worker.js';
 
 /** Calls go on for so long after it, so that a circuit which stays open is seen. */
 const AFTER_MS = 3_500;
-/** A machine that is busy elsewhere can make calls late at any time; a circuit that stays open does so each time. */
+const PAUSE_MS = 200;
+/** How often a measurement is made when the machine itself made calls late. */
 const ATTEMPTS = 3;
 
 const UNANSWERED: Readonly<Record<string, readonly string[]>> = {
@@ -49,8 +50,12 @@ async function measured(blip: Blip): Promise<BlipRow> {
     }
     const lateMs = (reply: BlipReply): number => Math.max(0, (reply.lastAt ?? 0) - movedAt);
     const row = { blip: blip.name, lateMs: Object.fromEntries(replies.map((reply) => [reply.mode, lateMs(reply)])) };
-    if (replies.every((reply) => isFailover(reply) || lateMs(reply) <= (blip.mostMs ?? 2_000))) return row;
-    if (attempt === ATTEMPTS) throw new Error(`Too long, ${ATTEMPTS} times: ${JSON.stringify(row)}`);
+    const mostMs = blip.mostMs ?? 2_000;
+    if (replies.every((reply) => isFailover(reply) || lateMs(reply) <= mostMs)) return row;
+    // Late answers count unless the loop of this process stood still after the blip: then they say nothing of the code.
+    const machineWasLate = replies.some(({ loopLateAt }) => loopLateAt > movedAt + mostMs / 2);
+    if (!machineWasLate || attempt === ATTEMPTS)
+      throw new Error(`Too long, attempt ${attempt}: ${JSON.stringify(row)}`);
   }
 }
 
@@ -60,7 +65,7 @@ async function happening(blip: Blip): Promise<{ movedAt: number; replies: readon
   const [replies = []] = await spawnWorkers<typeof blipWorker>(
     1,
     new URL('./workers/blip.worker.ts', import.meta.url),
-    { port: redis.port, lastsMs: blip.lastsMs + AFTER_MS },
+    { port: redis.port, lastsMs: blip.lastsMs + AFTER_MS, pauseMs: blip.pauseMs ?? PAUSE_MS },
     {
       timeoutMs: 35_000,
       onMessage: (message) =>

@@ -20,6 +20,8 @@ export interface Blip {
   readonly lastsMs: number;
   /** How long answers may come from elsewhere after everything moves again, in ms. Default 2,000. */
   readonly mostMs?: number;
+  /** How long each caller waits between two calls, in ms. Default 200. */
+  readonly pauseMs?: number;
   /** Whether it troubles whatever runs beside it. Default false. */
   readonly alone?: boolean;
   /** Resolves as soon as everything moves again. */
@@ -89,7 +91,14 @@ export const BLIPS: readonly Blip[] = [
   { name: 'Redis stands still for 1 s (`DEBUG SLEEP`)', lastsMs: 1_000, happen: stall(1) },
   { name: 'Redis stands still for 5 s (`DEBUG SLEEP`)', lastsMs: 5_000, happen: stall(5) },
   { name: 'Redis answers nobody for 2 s (`CLIENT PAUSE`)', lastsMs: 2_000, happen: pause(2_000) },
-  { name: 'the process itself is suspended for 10 s', lastsMs: 10_000, mostMs: 700, happen: suspend(10_000) },
+  {
+    name: 'the process itself is suspended for 10 s',
+    lastsMs: 10_000,
+    mostMs: 700,
+    // Calls without a pause: thousands are in flight or due when the process goes on.
+    pauseMs: 0,
+    happen: suspend(10_000),
+  },
   {
     name: 'the process itself is starved for 4 s (three busy loops on its core)',
     lastsMs: 4_000,

@@ -8,9 +8,11 @@ import type {
   Reply,
 } from '../../contracts/backend.js';
 import type { CircuitBreakerOptions } from '../../contracts/breaker.js';
+import type { Policy } from '../../contracts/policy.js';
 import { onlyKnown } from '../../policies/option-checks.js';
 import { consumeForAll, runForAll, sharesOf } from './cluster-decision.js';
 import { isUnknownScript, LIMITER, limiterCall, timeOutsideBorders, type Verb } from './limiter.script.js';
+import { otherQuotas } from './other-quotas.js';
 import { checkPermissions } from './permissions.js';
 import { driverOf, type RedisConnection } from './redis-connection.js';
 import type { RedisDriver } from './redis-driver.js';
@@ -114,6 +116,10 @@ class RedisBackend implements Backend {
 
   onConnected(listener: () => void): () => void {
     return this.driver.onConnected(listener);
+  }
+
+  otherQuotas(policies: readonly Policy[], signal: AbortSignal): Promise<readonly string[]> {
+    return otherQuotas(this.driver, this.keyPrefix, policies, signal);
   }
 
   open(): void {

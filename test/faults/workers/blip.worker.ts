@@ -8,6 +8,8 @@ export interface BlipInput {
   readonly port: number;
   /** How long calls go on after the blip has begun, in ms. */
   readonly lastsMs: number;
+  /** How long each caller waits between two calls, in ms. */
+  readonly pauseMs: number;
 }
 
 /** What the calls of one application were answered, other than by Redis. */
@@ -18,20 +20,27 @@ export interface BlipReply {
   readonly kinds: readonly string[];
   /** When the last of them came, by the wall clock in ms; `null` if there was none. */
   readonly lastAt: number | null;
+  /** When the event loop of the process last stood still for `LATE_LOOP_MS` or more, by the wall clock in ms; 0 if never. */
+  readonly loopLateAt: number;
 }
 
 export const BLIP_MODES = ['closed', 'open', 'local', 'failover to memory'] as const;
 export type BlipMode = (typeof BLIP_MODES)[number];
 
 const CALLERS = 32;
-const PAUSE_MS = 200;
+const LATE_LOOP_MS = 50;
+const LOOK_EVERY_MS = 10;
 const HEALTHY_CALLS = 3 * CALLERS;
 
 /** Applications with default options, one for each mode, each under 32 callers that call again and again. */
-export default async function blip({ port, lastsMs }: BlipInput, context: WorkerContext): Promise<BlipReply[]> {
+export default async function blip(
+  { port, lastsMs, pauseMs }: BlipInput,
+  context: WorkerContext,
+): Promise<BlipReply[]> {
   const applications = await Promise.all(BLIP_MODES.map((mode) => start(mode, `redis://127.0.0.1:${port}`)));
   const stop = new AbortController();
-  const calling = applications.map((one) => callUntil(one, stop.signal));
+  const calling = applications.map((one) => callUntil(one, pauseMs, stop.signal));
+  const loop = watchLoop();
   while (applications.some(({ fromRedis }) => fromRedis < HEALTHY_CALLS)) await delay(10);
   for (const one of applications) one.forget();
   context.send({ pid: process.pid });
@@ -39,7 +48,24 @@ export default async function blip({ port, lastsMs }: BlipInput, context: Worker
   stop.abort();
   await Promise.all(calling);
   await Promise.all(applications.map((one) => one.close()));
-  return applications.map((one) => one.reply());
+  loop.stop();
+  return applications.map((one) => ({ ...one.reply(), loopLateAt: loop.lateAt }));
+}
+
+/** Tells a late answer of the machine from one of the code. */
+function watchLoop(): { readonly lateAt: number; stop(): void } {
+  let [lookedAt, lateAt] = [Date.now(), 0];
+  const timer = setInterval(() => {
+    const now = Date.now();
+    if (now - lookedAt >= LATE_LOOP_MS + LOOK_EVERY_MS) lateAt = now;
+    lookedAt = now;
+  }, LOOK_EVERY_MS);
+  return {
+    get lateAt() {
+      return lateAt;
+    },
+    stop: () => clearInterval(timer),
+  };
 }
 
 async function start(mode: BlipMode, url: string) {
@@ -71,17 +97,21 @@ async function start(mode: BlipMode, url: string) {
       kinds.clear();
     },
     close: () => application.close(),
-    reply: (): BlipReply => ({ mode, calls, kinds: [...kinds].sort(), lastAt }),
+    reply: (): Omit<BlipReply, 'loopLateAt'> => ({ mode, calls, kinds: [...kinds].sort(), lastAt }),
   };
 }
 
-async function callUntil(application: Awaited<ReturnType<typeof start>>, signal: AbortSignal): Promise<void> {
+async function callUntil(
+  application: Awaited<ReturnType<typeof start>>,
+  pauseMs: number,
+  signal: AbortSignal,
+): Promise<void> {
   const caller = async (key: string, index: number): Promise<void> => {
     // Not all at one moment, which a short blip could miss.
-    await delay((index * PAUSE_MS) / CALLERS);
+    await delay((index * pauseMs) / CALLERS);
     while (!signal.aborted) {
       application.hear(await kindOf(application.service.consume(key, '1000000/h')));
-      await delay(PAUSE_MS);
+      await delay(pauseMs);
     }
   };
   await Promise.all(Array.from({ length: CALLERS }, (_, index) => caller(`caller ${index}`, index)));

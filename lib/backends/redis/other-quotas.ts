@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto';
+import type { Policy } from '../../contracts/policy.js';
+import { untilAborted } from '../until-aborted.js';
+import { isUnknownScript } from './limiter.script.js';
+import type { RedisDriver, Script } from './redis-driver.js';
+import { QUOTAS_SCRIPT } from './scripts/quotas.generated.js';
+
+const SCRIPT: Script = { text: QUOTAS_SCRIPT, hash: createHash('sha1').update(QUOTAS_SCRIPT).digest('hex') };
+
+/** How long a quota is remembered after the last process that counts by it has started. */
+const KEPT_MS = 24 * 60 * 60_000;
+
+/**
+ * Says by which quotas this process counts, and answers where another process said otherwise within the last day: for each
+ * such policy what is wrong, and the mend.
+ */
+export async function otherQuotas(
+  driver: RedisDriver,
+  keyPrefix: string,
+  policies: readonly Policy[],
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  await driver.whenReady(signal);
+  const parameters = [String(KEPT_MS), ...policies.flatMap((policy) => [policy.id, quotaOf(policy)])];
+  const call = { keys: [`${keyPrefix}quotas`], parameters };
+  const asked = driver.runByHash(SCRIPT, call).catch((error: unknown) => {
+    if (!isUnknownScript(error)) throw error;
+    return driver.runByText(SCRIPT, call);
+  });
+  const others = ((await untilAborted(asked, signal)) as readonly unknown[]).map(String);
+  return policies.flatMap((policy, index) => {
+    const other = others[index] ?? '';
+    return other === '' ? [] : [told(policy, other, keyPrefix)];
+  });
+}
+
+const told = (policy: Policy, other: string, keyPrefix: string): string =>
+  `The policy '${policy.name}' counts ${quotaOf(policy)} here, and another process counted ${other} under the same name ` +
+  `and keyPrefix ('${keyPrefix}') within the last day. After a change of the quota this is expected. Else give each ` +
+  'service a keyPrefix of its own, or both the same quota.';
+
+const quotaOf = ({ algorithm, limit, burst, windowMs, calendar }: Policy): string =>
+  `${limit}${burst === limit ? '' : ` (burst ${burst})`} per ${calendar ?? `${windowMs / 1_000} s`} by ${algorithm}`;
