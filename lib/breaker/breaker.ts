@@ -1,5 +1,6 @@
 import type { BreakerSnapshot, BreakerTransitionListener, CircuitBreakerStatus, Permit } from '../contracts/breaker.js';
 import { CircuitOpenError, RateLimitConfigurationError } from '../contracts/errors.js';
+import { wallMs } from '../contracts/process-time.js';
 import {
   close,
   disable,
@@ -143,7 +144,7 @@ export class Breaker extends Circuit {
       failureCount: (state.kind === 'closed' && state.tally?.failures(nowMs)) || 0,
       failureThreshold: settings.failureThreshold,
       tripCount: this.tripCount,
-      nextAttemptAt: state.kind === 'open' ? new Date(Date.now() + Math.ceil(state.untilMs - nowMs)) : null,
+      nextAttemptAt: state.kind === 'open' ? new Date(wallMs() + Math.ceil(state.untilMs - nowMs)) : null,
       retryAfterMs: retryAfterMs(state, nowMs),
       lateOutcomes: this.lateOutcomes,
     };

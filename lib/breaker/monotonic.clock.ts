@@ -1,9 +1,10 @@
 import type { Clock } from '../contracts/breaker.js';
+import { monotonicMs } from '../contracts/process-time.js';
 
 const wrapped = new WeakMap<Clock, Clock>();
 
 /** The process's own monotonic clock, in ms. */
-export const processClock: Clock = () => performance.now();
+export const processClock: Clock = monotonicMs;
 
 /**
  * Reads any clock as one that never steps back: while it is behind, time goes on from the latest reading at the clock's

@@ -3,6 +3,7 @@ import { MemoryBackend } from '../backends/memory/memory.backend.js';
 import { CircuitBreakerRegistry } from '../breaker/breaker.registry.js';
 import type { Backend, BackendHealth, BackendStatus, Reply } from '../contracts/backend.js';
 import type { Decision, DecisionSource } from '../contracts/decision.js';
+import { CLEAR, type Clearable } from '../contracts/clearable.js';
 import { isUnavailable } from '../contracts/errors.js';
 import { isPromise, type MaybePromise, when } from '../contracts/maybe-promise.js';
 import { decisionEvent } from '../observe/decision-event.js';
@@ -140,6 +141,17 @@ export class Decider {
   memoryKeys(): number {
     const sizes = this.guards.map(({ inner }) => (inner instanceof MemoryBackend ? inner.size : 0));
     return sizes.reduce((sum, size) => sum + size, this.local.size);
+  }
+
+  /**
+   * Forgets all counters of this process, in its backends and in failure mode `local`; for tests.
+   *
+   * @returns names of the backends that keep theirs elsewhere
+   */
+  clear(): readonly string[] {
+    this.local.clear();
+    const kept = this.guards.filter(({ inner }) => (inner as Partial<Clearable>)[CLEAR]?.() !== true);
+    return kept.map(({ name }) => name);
   }
 
   async close(): Promise<void> {

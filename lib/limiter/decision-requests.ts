@@ -3,6 +3,7 @@ import type { Charge } from '../contracts/backend.js';
 import type { Decision, PolicyStatus } from '../contracts/decision.js';
 import type { CallOrigin } from '../contracts/events.js';
 import type { FailureMode } from '../contracts/policy.js';
+import { wallMs } from '../contracts/process-time.js';
 import { AccessLists, type AccessVerdict } from '../policies/access-lists.js';
 import type { CompiledPolicy } from '../policies/compiled-policy.js';
 import { PolicyCatalog } from '../policies/policy-catalog.js';
@@ -138,7 +139,7 @@ export class DecisionRequests {
 
   private blocked(use: PolicyUse, untilMs: number | undefined): BlockedUse {
     const { name, limit, windowMs, mode } = use.policy.policy;
-    const leftMs = untilMs === undefined ? null : Math.max(0, untilMs - Date.now());
+    const leftMs = untilMs === undefined ? null : Math.max(0, untilMs - wallMs());
     const status: PolicyStatus = {
       name,
       limit,

@@ -11,6 +11,7 @@ import type { Clock } from '../contracts/breaker.js';
 import { BackendUnavailableError, isUnavailable, RateLimitConfigurationError } from '../contracts/errors.js';
 import { isPromise, whenAll, type MaybePromise } from '../contracts/maybe-promise.js';
 import { ALGORITHM_NAMES, type Duration } from '../contracts/policy.js';
+import { monotonicMs } from '../contracts/process-time.js';
 import { parseDuration } from '../policies/duration.js';
 import { oneOf, onlyKnown } from '../policies/option-checks.js';
 import { FailoverMember } from './failover-member.js';
@@ -83,7 +84,7 @@ export class FailoverBackend implements Backend {
     const failback = {
       probes: failbackProbes,
       intervalMs: parseDuration('failoverBackend.failbackInterval', failbackInterval),
-      clock: clock ?? (() => performance.now()),
+      clock: clock ?? monotonicMs,
     };
     this.all = backends.map((backend) => new FailoverMember(backend, failback));
   }

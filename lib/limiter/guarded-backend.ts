@@ -12,6 +12,7 @@ import type { BreakerState, CircuitBreakerOptions, Permit } from '../contracts/b
 import { BackendUnavailableError, isBackendUnavailable, isConfigurationError } from '../contracts/errors.js';
 import type { BackendVerb, RateLimitListener } from '../contracts/events.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
+import { monotonicMs } from '../contracts/process-time.js';
 import { BackendCalls } from '../observe/backend-calls.js';
 import type { RateLimitEvents } from '../observe/rate-limit-events.js';
 import { parseDuration } from '../policies/duration.js';
@@ -260,7 +261,7 @@ export class GuardedBackend implements Backend {
     this.notify({
       kind: 'outage-ended',
       backend: this.name,
-      durationMs: Math.round(performance.now() - sinceMs),
+      durationMs: Math.round(monotonicMs() - sinceMs),
       failures,
     });
   }
@@ -284,7 +285,7 @@ export class GuardedBackend implements Backend {
   private reportFailure(error: Error): void {
     const cause = isBackendUnavailable(error) && error.cause instanceof Error ? error.cause : error;
     if (this.outage === undefined) {
-      this.outage = { sinceMs: performance.now(), failures: 0 };
+      this.outage = { sinceMs: monotonicMs(), failures: 0 };
       this.notify({ kind: 'outage-started', backend: this.name, error: cause });
     }
     this.outage.failures += 1;

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Charge } from '../contracts/backend.js';
+import { afterIfAlive } from '../contracts/process-time.js';
 import { MAX_TIMER_MS } from '../policies/duration.js';
 import type { Decider, Outcome, Receipt } from './decider.js';
 import type { DecisionRequest } from './decision-request.js';
@@ -23,7 +24,7 @@ export function withSlots<R extends DecisionRequest>(request: R): R {
 
 /** The slots that a call holds: renewed while it lives, and given back once. */
 export class HeldSlots {
-  private timer: NodeJS.Timeout | undefined;
+  private cancelRenewal: (() => void) | undefined;
   private freeing: Promise<void> | undefined;
   private lapsing = false;
 
@@ -68,14 +69,14 @@ export class HeldSlots {
    * @throws what the backend throws; the slots are then free when their leases are over
    */
   free(): Promise<void> {
-    clearTimeout(this.timer);
+    this.cancelRenewal?.();
     this.freeing ??= this.decider.refund(this.request, this.receipt).finally(() => this.onFree(this.request.charges));
     return this.freeing;
   }
 
   /** Renews them no more: for a call whose end nobody sees. They are free when their leases are over. */
   lapse(): void {
-    clearTimeout(this.timer);
+    this.cancelRenewal?.();
     this.lapsing = true;
   }
 
@@ -88,8 +89,8 @@ export class HeldSlots {
   private renewLater(): void {
     const leaseMs = Math.min(...this.request.charges.map(({ policy }) => policy.windowMs));
     const periodMs = Math.min(Math.max(1, Math.floor(leaseMs / RENEWALS)), MAX_TIMER_MS);
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => void this.renew(), periodMs).unref();
+    this.cancelRenewal?.();
+    this.cancelRenewal = afterIfAlive(periodMs, () => void this.renew());
   }
 
   private async renew(): Promise<void> {

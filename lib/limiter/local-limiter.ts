@@ -10,6 +10,7 @@ import type {
   Reply,
 } from '../contracts/backend.js';
 import type { Clock } from '../contracts/breaker.js';
+import { CLEAR } from '../contracts/clearable.js';
 import type { Policy } from '../contracts/policy.js';
 import { MemoryBackend } from '../backends/memory/memory.backend.js';
 
@@ -63,6 +64,11 @@ export class LocalLimiter {
 
   reset(request: BackendRequest): void {
     this.memory.reset(this.shared(request));
+  }
+
+  /** Forgets all counters. */
+  clear(): void {
+    this.memory[CLEAR]();
   }
 
   /** What can never pass by a share may pass by the whole limit: such a call is to come back when the backend may be. */

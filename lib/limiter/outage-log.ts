@@ -5,6 +5,7 @@ import { failureReason } from './failure-reason.js';
 import type { BreakerTransition } from '../contracts/breaker.js';
 import type { RateLimitEvent } from '../contracts/events.js';
 import type { FailureMode } from '../contracts/policy.js';
+import { monotonicMs } from '../contracts/process-time.js';
 import { RateLimitEvents } from '../observe/rate-limit-events.js';
 
 const CONSEQUENCE: Readonly<Record<FailureMode, string>> = {
@@ -58,7 +59,7 @@ export class OutageLog {
 
   private warn(backend: string, error: Error): void {
     const last = this.written.get(backend);
-    const nowMs = performance.now();
+    const nowMs = monotonicMs();
     if (last !== undefined && (last.away || nowMs - last.warnedMs < QUIET_MS)) return;
     this.written.set(backend, { warnedMs: nowMs, away: true });
     this.logger.warn(`Backend '${backend}' is unavailable (${failureReason(error)}). ${this.consequence()}.`);

@@ -2,6 +2,7 @@ import { Inject, Optional } from '@nestjs/common';
 import { statusOf } from '../breaker/error.status.js';
 import { RateLimitConfigurationError } from '../contracts/errors.js';
 import type { Duration, PolicyInput } from '../contracts/policy.js';
+import { wallMs } from '../contracts/process-time.js';
 import { MAX_TIMER_MS, parseDuration } from '../policies/duration.js';
 import { BackendService } from './backend.service.js';
 import { retryAfterOf } from './retry-after.js';
@@ -56,7 +57,7 @@ export function Paced(policy: PolicyInput, options: PacedOptions): MethodDecorat
       try {
         return await (method as (...given: unknown[]) => unknown).apply(this, args);
       } catch (error) {
-        const pauseMs = statusOf(error) === 429 ? retryAfterOf(error, Date.now()) : 0;
+        const pauseMs = statusOf(error) === 429 ? retryAfterOf(error, wallMs()) : 0;
         if (pauseMs > 0) await limiter.pause(key, policy, pauseMs);
         throw error;
       }

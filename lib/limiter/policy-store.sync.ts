@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { BackendUnavailableError, FloodgateError, RateLimitConfigurationError } from '../contracts/errors.js';
 import type { PolicyChangeNote, PolicyDocument, PolicyStore } from '../contracts/policy-store.js';
+import { wallMs } from '../contracts/process-time.js';
 import { RateLimitEvents } from '../observe/rate-limit-events.js';
 import { PolicyCatalog } from '../policies/policy-catalog.js';
 import { changesBetween, checkedDocument, withoutEnded } from '../policies/policy-document.js';
@@ -62,7 +63,7 @@ export class PolicyStoreSync {
    */
   async change(update: (document: PolicyDocument) => PolicyDocument): Promise<void> {
     const validated = (present: PolicyDocument | undefined): PolicyDocument => {
-      const changed = update(withoutEnded(checkedDocument('policyStore', present), Date.now()));
+      const changed = update(withoutEnded(checkedDocument('policyStore', present), wallMs()));
       this.catalog.compiled(changed);
       return changed;
     };
@@ -114,7 +115,7 @@ export class PolicyStoreSync {
     const changes = changesBetween(before, document, this.catalog.names);
     if (changes.length === 0) return;
     this.catalog.adopt(this.catalog.compiled(document));
-    const at = Date.now();
+    const at = wallMs();
     // Of several changes since the last look, the document tells who made the last one only.
     const told = note ?? (changes.length === 1 ? document.last : undefined);
     for (const change of changes) this.events.emit({ kind: 'policy-change', ...change, ...told, at });

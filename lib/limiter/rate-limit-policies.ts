@@ -8,6 +8,7 @@ import type {
   PolicyOverride,
 } from '../contracts/policy-store.js';
 import { RateLimitConfigurationError } from '../contracts/errors.js';
+import { wallMs } from '../contracts/process-time.js';
 import { PolicyCatalog } from '../policies/policy-catalog.js';
 import {
   type CarryOver,
@@ -75,7 +76,7 @@ export class RateLimitPolicies {
 
   /** The overrides that hold now. */
   overrides(): readonly PolicyOverride[] {
-    return this.catalog.document.overrides.filter(({ until }) => until === undefined || Date.parse(until) > Date.now());
+    return this.catalog.document.overrides.filter(({ until }) => until === undefined || Date.parse(until) > wallMs());
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { QueueSettings } from '../policies/slot-options.js';
+import { after } from '../contracts/process-time.js';
 
 /** How often the next in line asks again where no slot is freed in this process, ms. */
 const POLL_MS = 250;
@@ -25,7 +26,7 @@ export class SlotQueue<T> {
   private readonly waiters: Waiter<T>[] = [];
   private asking = false;
   private freed = false;
-  private poll: NodeJS.Timeout | undefined;
+  private cancelPoll: (() => void) | undefined;
 
   /** @param onEmpty is told when nobody waits any more */
   constructor(
@@ -46,12 +47,12 @@ export class SlotQueue<T> {
   wait(waiting: Waiting<T>, signal: AbortSignal | undefined): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const abort = (): void => void waiter.leave(() => reject(signal?.reason as Error));
-      const timer = setTimeout(() => void waiter.leave(() => resolve(waiting.giveUp())), this.settings.maxWaitMs);
+      const cancel = after(this.settings.maxWaitMs, () => void waiter.leave(() => resolve(waiting.giveUp())));
       const leave = (how: () => void): boolean => {
         const place = this.waiters.indexOf(waiter);
         if (place < 0) return false;
         this.waiters.splice(place, 1);
-        clearTimeout(timer);
+        cancel();
         signal?.removeEventListener('abort', abort);
         if (this.waiters.length === 0) this.end();
         how();
@@ -92,16 +93,16 @@ export class SlotQueue<T> {
   }
 
   private pollLater(): void {
-    if (this.poll !== undefined || this.waiters.length === 0) return;
-    this.poll = setTimeout(() => {
-      this.poll = undefined;
+    if (this.cancelPoll !== undefined || this.waiters.length === 0) return;
+    this.cancelPoll = after(POLL_MS, () => {
+      this.cancelPoll = undefined;
       void this.next();
-    }, POLL_MS);
+    });
   }
 
   private end(): void {
-    clearTimeout(this.poll);
-    this.poll = undefined;
+    this.cancelPoll?.();
+    this.cancelPoll = undefined;
     this.onEmpty();
   }
 }

@@ -1,5 +1,6 @@
 import type { Decision } from '../contracts/decision.js';
 import type { RateLimitExceededException } from '../contracts/rate-limit-exceeded.exception.js';
+import { after, monotonicMs } from '../contracts/process-time.js';
 import { MAX_TIMER_MS } from '../policies/duration.js';
 
 /** One call that waits to be admitted. */
@@ -51,7 +52,7 @@ export class WaitingLine {
   private async serve(): Promise<void> {
     this.running = true;
     for (let head = this.waiters[0]; head !== undefined; head = this.waiters[0]) {
-      const waitMs = this.nextAttemptMs - performance.now();
+      const waitMs = this.nextAttemptMs - monotonicMs();
       if (waitMs > 0) await this.pause(waitMs);
       else await this.attempt(head);
     }
@@ -62,7 +63,7 @@ export class WaitingLine {
   private async attempt(head: Waiter): Promise<void> {
     try {
       const decision = await head.attempt();
-      const nowMs = performance.now();
+      const nowMs = monotonicMs();
       if (decision.kind !== 'limited') {
         this.nextAttemptMs = nowMs + untilNext(decision, this.waiters[1]?.cost ?? head.cost);
         this.settle(head, () => head.admitted(decision));
@@ -88,11 +89,11 @@ export class WaitingLine {
   private pause(waitMs: number): Promise<void> {
     return new Promise((resolve) => {
       const end = (): void => {
-        clearTimeout(timer);
+        cancel();
         this.wake = undefined;
         resolve();
       };
-      const timer = setTimeout(end, Math.min(Math.ceil(waitMs), MAX_TIMER_MS));
+      const cancel = after(Math.min(Math.ceil(waitMs), MAX_TIMER_MS), end);
       this.wake = end;
     });
   }

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Decision } from '../contracts/decision.js';
 import type { Duration } from '../contracts/policy.js';
+import { after, monotonicMs } from '../contracts/process-time.js';
 import { MAX_TIMER_MS, parseDuration } from '../policies/duration.js';
 import { Decider } from './decider.js';
 import { exceeded, type PolicyDecisionRequest } from './decision-request.js';
@@ -26,12 +27,12 @@ export class WaitingLines {
 
   /** @throws RateLimitExceededException, the signal's reason, or what the backend's failure mode says */
   wait(request: PolicyDecisionRequest, { maxWait, signal }: WaitOptions): Promise<Decision> {
-    const deadlineMs = performance.now() + parseDuration('maxWait', maxWait, MAX_TIMER_MS);
+    const deadlineMs = monotonicMs() + parseDuration('maxWait', maxWait, MAX_TIMER_MS);
     signal?.throwIfAborted();
     const line = this.lineOf(request);
     return new Promise<Decision>((resolve, reject) => {
       const done = (): void => {
-        clearTimeout(timer);
+        cancel();
         signal?.removeEventListener('abort', abort);
       };
       let latest: (Decision & { readonly kind: 'limited' }) | undefined;
@@ -58,10 +59,7 @@ export class WaitingLines {
         waiter.rejected(error);
       };
       const abort = (): void => leave(signal?.reason);
-      const timer = setTimeout(
-        () => leave(exceeded(request, latest ?? stillWaiting())),
-        deadlineMs - performance.now(),
-      );
+      const cancel = after(deadlineMs - monotonicMs(), () => leave(exceeded(request, latest ?? stillWaiting())));
       signal?.addEventListener('abort', abort, { once: true });
       line.join(waiter);
     });

@@ -3,6 +3,7 @@ import type { BackendCapabilities } from '../contracts/backend.js';
 import { RateLimitConfigurationError } from '../contracts/errors.js';
 import type { PolicyDocument } from '../contracts/policy-store.js';
 import type { Policy, PolicyFunction, PolicyInput, PolicyOptions, PolicyResolver } from '../contracts/policy.js';
+import { wallMs } from '../contracts/process-time.js';
 import { checkedShape, checkName, compilePolicy, isUnlimited, withId, type CompiledPolicy } from './compiled-policy.js';
 import { type KeyRule, LivePolicies } from './live-policies.js';
 import { UNCHANGED } from './policy-document.js';
@@ -98,7 +99,7 @@ export class PolicyCatalog {
 
   /** What holds for a key instead of a policy; `undefined`: the policy. */
   ruleFor(compiled: CompiledPolicy, key: string): KeyOverride<KeyRule> | undefined {
-    return this.live.ruleFor(compiled, key, Date.now());
+    return this.live.ruleFor(compiled, key, wallMs());
   }
 
   /** What the module's policy of this name asks for on each call; `undefined` if it is none of that kind. */

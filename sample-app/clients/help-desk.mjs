@@ -1,6 +1,5 @@
 // A client of the help desk, over socket.io: `node sample-app/clients/help-desk.mjs ask|tell|connect <times>`.
 // `ask` wants an acknowledgement of each question, `tell` wants none, and `connect` opens so many connections.
-import { once } from 'node:events';
 import { io } from 'socket.io-client';
 
 const [verb = 'ask', times = '1'] = process.argv.slice(2);
@@ -10,7 +9,7 @@ async function open() {
   const socket = io(url, { transports: ['websocket'], reconnection: false, forceNew: true });
   // A refusal that no acknowledgement carries.
   if (verb !== 'ask') socket.on('exception', (refusal) => console.log('exception', JSON.stringify(refusal)));
-  await once(socket, 'connect');
+  await new Promise((resolve) => socket.once('connect', () => resolve(undefined)));
   return socket;
 }
 

@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http';
+import { blocksOf } from './markdown.js';
 
 /** A command of a walk-through, and what the page says that it prints. */
 export interface Step {
@@ -93,3 +94,16 @@ export const timeless = (text: string): string =>
     .replaceAll(/^Retry-After: \d+$/gm, 'Retry-After: T')
     .replaceAll(/"(latencyMs|retryAfterMs|resetAfterMs|nextUnitAfterMs)":\d+/g, '"$1":T')
     .replaceAll(/"\d{4}-\d\d-\d\dT[\d:.]+Z"/g, '"T"');
+
+/** The whole responses that the `http` blocks of a page show, in its order. */
+export const responsesOf = (page: string): readonly string[] =>
+  blocksOf(page)
+    .filter(({ language, text }) => language === 'http' && text.startsWith('HTTP/'))
+    .map(({ text }) => timeless(text.trim()));
+
+/** The response to the last of some calls, as a page shows it. */
+export async function responseTo(url: string, calls: number, headers: readonly string[]): Promise<string> {
+  for (let call = 1; call < calls; call += 1) await fetch(url);
+  const response = await fetch(url);
+  return timeless(`${headOf(response, headers)}\n\n${await response.text()}`);
+}

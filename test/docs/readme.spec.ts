@@ -1,154 +1,19 @@
-import type { INestApplication, Type } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import { type Backend, memoryBackend, RateLimitModule } from 'nestjs-floodgate';
-import { type HttpApp, type Platform, platforms, startHttpApp } from '../support/http-app.js';
-import { headOf, timeless } from './console-session.js';
-import { blocksOf } from './markdown.js';
+import type { Type } from '@nestjs/common';
+import { platforms, startHttpApp } from '../support/http-app.js';
+import { responseTo, responsesOf } from './console-session.js';
+import { textOf } from './markdown.js';
 import { RunnableBlocks } from './runnable-blocks.js';
 
 const blocks = await RunnableBlocks.of('README.md');
 afterAll(() => blocks[Symbol.asyncDispose]());
 
-const { CatsController, CatsModule } = await blocks.exportsOf<Record<'CatsController' | 'CatsModule', Type>>('cats.ts');
-
-/** The responses that the page shows, in its order. */
-const SHOWN = blocksOf('README.md')
-  .filter(({ language }) => language === 'http')
-  .map(({ text }) => timeless(text.trim()));
-
-const HEADERS = ['Content-Type', 'RateLimit-Policy', 'RateLimit', 'Retry-After'];
-
-/** The response to the last of some calls, as the page would show it. */
-async function responseTo(app: HttpApp, path: string, calls = 1, headers = HEADERS): Promise<string> {
-  for (let call = 1; call < calls; call += 1) await fetch(`${app.url}${path}`);
-  const response = await fetch(`${app.url}${path}`);
-  return timeless(`${headOf(response, headers)}\n\n${await response.text()}`);
-}
-
-async function statuses(url: string, requests: readonly RequestInit[]): Promise<number[]> {
-  const found: number[] = [];
-  for (const request of requests) found.push((await fetch(url, request)).status);
-  return found;
-}
-
-describe.each(platforms)('the README on %s', (platform: Platform) => {
-  const withCats = (options: Parameters<typeof RateLimitModule.forRoot>[0]): Promise<HttpApp> =>
-    startHttpApp(platform, { imports: [RateLimitModule.forRoot(options)], controllers: [CatsController] });
-
-  it('shows what the fourth call to the cats is answered', async () => {
-    await using app = await startHttpApp(platform, CatsModule);
-    expect(await responseTo(app, '/cats', 4, HEADERS.slice(1))).toBe(SHOWN[0]);
-  });
-
-  it('shows the same with problem details', async () => {
-    await using app = await withCats({ problemDetails: true });
-    expect(await responseTo(app, '/cats', 4)).toBe(SHOWN[1]);
-  });
-
-  it('shows what is answered when no backend can decide', async () => {
-    const down = (): never => {
-      throw Object.assign(new Error('down'), { code: 'ECONNREFUSED' });
-    };
-    const backend: Backend = {
-      ...memoryBackend(),
-      name: 'down',
-      consume: down,
-      peek: down,
-      refund: down,
-      reset: down,
-      ping: down,
-      close: () => undefined,
-    };
-    await using app = await withCats({ backend });
-    expect(await responseTo(app, '/cats', 1, HEADERS.slice(1))).toBe(SHOWN[2]);
-    expect(SHOWN).toHaveLength(3);
-  });
-
-  it('has a shop whose limits are as its comments say', async () => {
-    const { ShopModule } = await blocks.exportsOf<{ ShopModule: Type }>('shop.ts');
-    await using app = await startHttpApp(platform, ShopModule);
-    const policiesOf = async (path: string): Promise<string | undefined> =>
-      (await fetch(`${app.url}/shop/${path}`)).headers.get('ratelimit-policy')?.replaceAll(/;[^,]*/g, '');
-    const search = (await (await fetch(`${app.url}/shop/search?pages=9`)).json()) as unknown;
-    expect(search).toContainEqual({ name: '30/m', remaining: 21 });
-    expect(await policiesOf('search')).toBe('"api", "shop", "30/m"');
-    expect(await policiesOf('books')).toBe('"api", "shop"');
-    expect(await policiesOf('offers')).toBe('"api", "shop"');
-    expect(await policiesOf('terms')).toBeUndefined();
-    const logins = new Array<RequestInit>(6).fill({ method: 'POST' });
-    expect(await statuses(`${app.url}/shop/login/ann`, logins)).toEqual([201, 201, 201, 201, 201, 429]);
-    expect(await statuses(`${app.url}/shop/login/bob`, logins.slice(5))).toEqual([201]);
-  });
-
-  it('has a limiter behind the guard that authenticates, so that it limits users', async () => {
-    const { OrdersModule } = await blocks.exportsOf<{ OrdersModule: Type }>('guards.ts');
-    await using app = await startHttpApp(platform, OrdersModule);
-    const as = (user: string): RequestInit => ({ headers: { authorization: user } });
-    expect(await statuses(`${app.url}/orders`, [as('ann'), as('ann'), as('ann'), as('bob'), {}])).toEqual([
-      200, 200, 429, 200, 403,
-    ]);
-  });
-
-  it('has a health check', async () => {
-    const { HealthModule } = await blocks.exportsOf<{ HealthModule: Type }>('health.ts');
-    await using app = await startHttpApp(platform, { imports: [RateLimitModule.forRoot(), HealthModule] });
-    expect(await (await fetch(`${app.url}/health`)).json()).toMatchObject({
-      status: 'ok',
-      details: { 'rate-limit': { status: 'up', backends: { memory: { state: 'closed' } } } },
-    });
-  });
-
-  it('has a way to believe proxies, and nobody but them', async () => {
-    const start = await blocks.exportsOf<Record<'onExpress' | 'onFastify', () => Promise<INestApplication>>>('main.ts');
-    const app = await start[platform === 'express' ? 'onExpress' : 'onFastify']();
-    try {
-      await app.listen(0, '127.0.0.1');
-      const from = (addresses: string): RequestInit => ({ headers: { 'x-forwarded-for': addresses } });
-      const ann = ['198.51.100.1', 'forged, 198.51.100.1', '192.0.2.9, 198.51.100.1, 10.1.2.3', '198.51.100.1'];
-      const calls = [...ann, '198.51.100.2'].map(from);
-      expect(await statuses(`${await app.getUrl()}/cats`, calls)).toEqual([200, 200, 200, 429, 200]);
-    } finally {
-      await app.close();
-    }
-  });
+test('the README has at most 200 lines', () => {
+  expect(textOf('README.md').split('\n').length).toBeLessThanOrEqual(201);
 });
 
-describe('the README beyond routes', () => {
-  interface Mailer {
-    send(tenant: string, recipients: readonly string[]): Promise<string>;
-  }
-
-  interface Assistant {
-    answer(user: string, ask: () => Promise<{ text: string; tokens: number }>): Promise<string>;
-  }
-
-  async function provided<T>(fileName: string, name: string): Promise<{ service: T } & AsyncDisposable> {
-    const type = (await blocks.exportsOf<Record<string, Type<T & object>>>(fileName))[name]!;
-    const context = await NestFactory.createApplicationContext(
-      { module: class {}, imports: [RateLimitModule.forRoot()], providers: [type] },
-      { logger: false },
-    );
-    return { service: context.get<T & object>(type), [Symbol.asyncDispose]: () => context.close() };
-  }
-
-  it('has a mailer that is limited by the recipients of a day', async () => {
-    await using mailer = await provided<Mailer>('mailer.ts', 'Mailer');
-    const many = new Array<string>(300).fill('someone');
-    expect(await mailer.service.send('acme', many)).toBe('Sent 300');
-    expect(await mailer.service.send('acme', many)).toMatch(/^Try again in \d+ ms$/);
-  });
-
-  it('has an assistant that charges what an answer took, and nothing for one that failed', async () => {
-    await using assistant = await provided<Assistant>('assistant.ts', 'Assistant');
-    const { service } = assistant;
-    const answer = (tokens: number): Promise<string> => service.answer('ann', async () => ({ text: 'yes', tokens }));
-    for (let call = 0; call < 60; call += 1) {
-      await expect(service.answer('ann', () => Promise.reject(new Error('no model')))).rejects.toThrow('no model');
-    }
-    expect(await answer(99_000)).toBe('yes');
-    await expect(answer(1)).rejects.toMatchObject({ status: 429 });
-  });
+test.each(platforms)('the README shows the response to the fourth call on %s', async (platform) => {
+  const { AppModule } = await blocks.exportsOf<{ AppModule: Type }>('app.module.ts');
+  await using app = await startHttpApp(platform, AppModule);
+  const headers = ['RateLimit-Policy', 'RateLimit', 'Retry-After'];
+  expect(responsesOf('README.md')).toEqual([await responseTo(`${app.url}/cats`, 4, headers)]);
 });
-
-// It has tests of its own.
-await blocks.exportsOf('cats.spec.ts');

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { type ClientProxy, ClientProxyFactory, Transport } from '@nestjs/microservices';
 import { firstValueFrom } from 'rxjs';
 import { io, type Socket } from 'socket.io-client';
@@ -85,7 +84,7 @@ describe('the sample over WebSocket', () => {
   async function connect(): Promise<Socket> {
     const socket = io(sample.url, { transports: ['websocket'], reconnection: false, forceNew: true });
     sockets.push(socket);
-    await once(socket, 'connect');
+    await heard(socket, 'connect');
     return socket;
   }
   afterEach(() => {
@@ -114,8 +113,8 @@ describe('the sample over WebSocket', () => {
       for (let count = 0; count < 10; count += 1) await connect();
       const socket = io(sample.url, { transports: ['websocket'], reconnection: false, forceNew: true });
       sockets.push(socket);
-      const told = once(socket, 'exception');
-      const closed = once(socket, 'disconnect');
+      const told = heard(socket, 'exception');
+      const closed = heard(socket, 'disconnect');
       expect(await told).toEqual([A_REFUSAL]);
       expect(await closed).toEqual(['io server disconnect', undefined]);
     }));
@@ -153,3 +152,7 @@ describe('the sample over TCP', () => {
       expect(await reserve(1)).toEqual({ reserved: 'The Water-Babies' });
     }));
 });
+
+/** What comes with the next event of this name. */
+const heard = (socket: Socket, event: string): Promise<unknown[]> =>
+  new Promise((resolve) => socket.once(event, (...args: unknown[]) => resolve(args)));

@@ -1,3 +1,5 @@
+import { replacedTime } from '../../contracts/process-time.js';
+
 const { timeOrigin } = performance;
 // Bound, for fake timers may replace the method on the object itself.
 const monotonicNow = performance.now.bind(performance);
@@ -14,4 +16,8 @@ const realDate = /^function Date\(\) \{ \[native code\] \}$/.test(Function.proto
  * test has replaced `Date`, as fake timers do, it follows that, wherever it is set: a faked `performance` begins at 0
  * with most of them, and some fake `Date` alone.
  */
-export const epochClock = (): number => (Date === realDate ? timeOrigin + monotonicNow() : Date.now());
+export function epochClock(): number {
+  const replaced = replacedTime();
+  if (replaced !== undefined) return replaced.wallMs();
+  return Date === realDate ? timeOrigin + monotonicNow() : Date.now();
+}

@@ -10,6 +10,7 @@ import type {
   Reply,
 } from '../../contracts/backend.js';
 import type { Clock } from '../../contracts/breaker.js';
+import { CLEAR, type Clearable } from '../../contracts/clearable.js';
 import type { PolicyStatus } from '../../contracts/decision.js';
 import { RateLimitConfigurationError } from '../../contracts/errors.js';
 import { onlyKnown } from '../../policies/option-checks.js';
@@ -39,7 +40,7 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
 const passes = ({ status }: Outcome): boolean => status.allowed || status.mode === 'shadow';
 
 /** The backend behind `memoryBackend()`; every verb answers at once. */
-export class MemoryBackend implements Backend {
+export class MemoryBackend implements Backend, Clearable {
   readonly name: string;
   private readonly clock: Clock;
   private readonly counters: CounterStore;
@@ -108,6 +109,11 @@ export class MemoryBackend implements Backend {
 
   close(): void {
     this.counters.clear();
+  }
+
+  [CLEAR](): boolean {
+    this.counters.clear();
+    return true;
   }
 
   onEviction(listener: (count: number) => void): void {

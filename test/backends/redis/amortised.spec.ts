@@ -8,7 +8,7 @@ import { testPolicy } from '../../../lib/testing/test-policy.js';
 import { CLOCK_START_MS, manualClock } from '../../support/manual-clock.js';
 import { RedisCluster } from '../../support/redis-cluster.js';
 import { RedisServer } from '../../support/redis-server.js';
-import { ReferenceLimiter } from './reference-limiter.js';
+import { ReferenceLimiter } from '../reference-limiter.js';
 import { loadTimedScript, timedLimiter } from './timed-limiter.js';
 
 /** Calls of each comparison; `npm run prove:amortised` makes 100,000. */

@@ -1,5 +1,5 @@
 import { setTimeout as after } from 'node:timers/promises';
-import type { INestApplicationContext } from '@nestjs/common';
+import { ConsoleLogger, type INestApplicationContext } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import {
   BackendUnavailableError,
@@ -32,7 +32,7 @@ it('four processes under load take changes, each whole, and keep them while the 
       }),
     ],
   })
-    .setLogger(false)
+    .setLogger(new ConsoleLogger({ logLevels: [] }))
     .compile();
   await app.init();
   const policies = app.get(RateLimitPolicies);
