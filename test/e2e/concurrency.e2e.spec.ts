@@ -3,7 +3,7 @@ import { get, type IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { setTimeout as after } from 'node:timers/promises';
 import { Controller, Get, HttpException, Param, RequestTimeoutException, Sse, StreamableFile } from '@nestjs/common';
-import { BackendService, RateLimit, RateLimitModule, type PolicyOptions } from 'nestjs-floodgate';
+import { BackendService, RateLimit, RateLimitEvents, RateLimitModule, type PolicyOptions } from 'nestjs-floodgate';
 import { NEVER, of } from 'rxjs';
 import { eventually } from '../support/eventually.js';
 import { platforms, startHttpApp, type HttpApp, type Platform } from '../support/http-app.js';
@@ -104,6 +104,15 @@ const free = async ({ app }: HttpApp): Promise<number> => {
   const { policies } = await app.get(BackendService).peek('global', 'slots');
   return policies[0]!.remaining;
 };
+
+/** How many calls wait in a queue. */
+function watchQueue({ app }: HttpApp): () => number {
+  let length = 0;
+  app.get(RateLimitEvents).on((event) => {
+    if (event.kind === 'queue') ({ length } = event);
+  });
+  return () => length;
+}
 
 const statusOf = async (app: HttpApp, path: string, signal?: AbortSignal): Promise<number> => {
   const response = await fetch(`${app.url}/${path}`, signal === undefined ? {} : { signal });
@@ -210,6 +219,34 @@ describe.each(platforms)('a limit of calls at a time on %s', (platform) => {
     }
     await Promise.all(calls);
     expect(done).toEqual(['first 200', 'second 200', 'third 200']);
+  });
+
+  it('serves who came last first, in a queue of order lifo, and forgets who hangs up', async () => {
+    const queue = { size: 5, maxWait: '30s', order: 'lifo' } as const;
+    const { app, running } = await start(platform, { limit: 1, queue });
+    await using _app = app;
+    const waitingNow = watchQueue(app);
+    const done: string[] = [];
+    const call = async (name: string, signal?: AbortSignal): Promise<void> => {
+      const status = await statusOf(app, 'held', signal).catch(() => 0);
+      done.push(`${name} ${status}`);
+    };
+    const hangUp = new AbortController();
+    const calls = [call('first')];
+    await eventually(() => running.waiting.length === 1);
+    for (const [index, name] of ['second', 'third', 'gone', 'fourth'].entries()) {
+      calls.push(call(name, name === 'gone' ? hangUp.signal : undefined));
+      await eventually(() => waitingNow() === index + 1);
+    }
+    hangUp.abort();
+    await eventually(() => waitingNow() === 3);
+    for (let ended = 2; ended <= 5; ended += 1) {
+      await eventually(() => running.waiting.length === 1);
+      running.letGo();
+      await eventually(() => done.length === ended);
+    }
+    await Promise.all(calls);
+    expect(done).toEqual(['gone 0', 'first 200', 'fourth 200', 'third 200', 'second 200']);
   });
 
   it('refuses a call that has waited for too long, and forgets one whose client has gone', async () => {
