@@ -43,7 +43,7 @@ const turnOfTheLoop = setImmediate;
  */
 export function fakeClock({ now = Date.now() }: FakeClockOptions = {}): FakeClock {
   if (replacedTime() !== undefined) throw new Error('A fake clock is in use already. Call its restore() first.');
-  const time = new FakeTime(Number(now), performance.now());
+  const time = new FakeTime(Number(now), Math.ceil(performance.now()));
   replaceTime(time);
   const restore = (): void => {
     if (replacedTime() === time) replaceTime(undefined);

@@ -8,6 +8,7 @@ import { AppModule as Partner, Quotes } from '../../examples/partner.js';
 import { AppModule as Plans } from '../../examples/plans.js';
 import { AppModule as Tokens } from '../../examples/tokens.js';
 import { platforms, startHttpApp } from '../support/http-app.js';
+import { RedisServer } from '../support/redis-server.js';
 import { textOf } from './markdown.js';
 
 const post = (body: object): RequestInit => ({
@@ -65,4 +66,20 @@ describe.each(platforms)('the examples on %s', (platform) => {
       server.close();
     }
   });
+});
+
+test('outage: limits hold with Redis and without', async () => {
+  await using redis = await RedisServer.start();
+  const before = process.env['REDIS_URL'];
+  process.env['REDIS_URL'] = redis.url;
+  try {
+    const { AppModule } = await import('../../examples/outage.js');
+    await using app = await startHttpApp('express', AppModule);
+    await expectLimited(() => fetch(`${app.url}/cats`), { after: 3 });
+    await redis.kill();
+    await expectLimited(() => fetch(`${app.url}/cats`), { after: 3 });
+  } finally {
+    if (before === undefined) delete process.env['REDIS_URL'];
+    else process.env['REDIS_URL'] = before;
+  }
 });
