@@ -1,6 +1,8 @@
-// What the clients of Redis make of the same decisions: of ioredis, node-redis and valkey-glide a bare EVALSHA, and a
-// decision by one policy through that client, all in one run. Rounds are interleaved, and medians are shown. A client
-// is as fast as it is: what counts for the adapter is its decisions beside the bare EVALSHA of the same client.
+// What the clients of Redis make of the same decisions: of ioredis, node-redis and valkey-glide a bare EVALSHA of a
+// script that does nothing, a bare EVALSHA of the limiter's script, a decision by one policy where calls share script
+// calls, and one where each call has its own, all in one run. Rounds are interleaved, and medians are shown; processor
+// time is the least of all rounds. A client is as fast as it is: what counts for the adapter is its decisions beside the
+// bare calls of the same client. `BENCH_CLIENTS=ioredis,node-redis` and `BENCH_CALLERS=1024` measure only these.
 //   npm run bench -- redis-clients
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,12 +11,19 @@ import { GlideClient } from '@valkey/valkey-glide';
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
 import { redisBackend } from '../dist/esm/backends/redis/index.js';
+import { LIMITER, limiterCall } from '../dist/esm/backends/redis/limiter.script.js';
 import { testPolicy } from '../dist/esm/testing/index.js';
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 11);
 const WARM_UP = 2;
-const TURN_MS = 300;
+const TURN_MS = 200;
 const KEYS = 5_000;
+const CLIENTS = (process.env.BENCH_CLIENTS ?? 'ioredis,node-redis,valkey-glide').split(',');
+const CALLERS = (process.env.BENCH_CALLERS ?? '64,1024').split(',').map(Number);
+
+/** Decisions of each client: with the defaults, and where each call has a script call of its own. */
+const DECISIONS = { shared: {}, alone: { coalesce: false, batch: false, refusalCache: false } };
+const RUNS_EACH = 2 + Object.keys(DECISIONS).length;
 
 const key = (index) => `ip:10.0.${index >> 8}.${index & 255}`;
 
@@ -26,18 +35,21 @@ process.on('exit', () => server.kill('SIGKILL'));
 const admin = new Redis({ port, retryStrategy: () => 50 });
 admin.on('error', () => undefined);
 await new Promise((resolve) => admin.on('ready', resolve));
+await admin.script('LOAD', LIMITER.text);
 // As long as what a decision sends and gets: 40 bytes.
-const sha = await admin.script('LOAD', "return '0123456789012345678901234567890123456789'");
+const nothing = await admin.script('LOAD', "return '0123456789012345678901234567890123456789'");
 const PARAMETERS = ['consume', 'x'.repeat(25)];
 
-/** Clients by name: each makes a client, tells its bare EVALSHA, and how to end it. */
+const policy = testPolicy({ name: 'quota', algorithm: 'sliding-window', limit: 1e9, windowMs: 3_600_000 });
+
+/** Clients by name: each makes a client, tells how it calls a script, and how to end it. */
 const clients = {
   ioredis: async () => {
     const client = new Redis({ port });
     await once(client, 'ready');
     return {
       client,
-      bare: (subject) => client.evalshaBuffer(sha, 1, subject, ...PARAMETERS),
+      bare: (sha, subject, parameters) => client.evalshaBuffer(sha, 1, subject, ...parameters),
       end: () => client.disconnect(),
     };
   },
@@ -46,7 +58,7 @@ const clients = {
     await client.connect();
     return {
       client,
-      bare: (subject) => client.sendCommand(['EVALSHA', sha, '1', subject, ...PARAMETERS]),
+      bare: (sha, subject, parameters) => client.sendCommand(['EVALSHA', sha, '1', subject, ...parameters]),
       end: () => client.destroy(),
     };
   },
@@ -58,7 +70,8 @@ const clients = {
     });
     return {
       client,
-      bare: (subject) => client.customCommand(['EVALSHA', sha, '1', subject, ...PARAMETERS], { decoder: 0 }),
+      bare: (sha, subject, parameters) =>
+        client.customCommand(['EVALSHA', sha, '1', subject, ...parameters], { decoder: 0 }),
       end: () => client.close(),
     };
   },
@@ -67,7 +80,7 @@ const clients = {
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
 try {
-  for (const callers of [64, 1024]) await compare(callers);
+  for (const callers of CALLERS) await compare(callers);
 } finally {
   admin.disconnect();
   server.kill();
@@ -76,18 +89,32 @@ try {
 async function compare(callers) {
   const runs = [];
   const ends = [];
-  for (const [name, make] of Object.entries(clients)) {
-    const { client, bare, end } = await make();
+  for (const name of CLIENTS) {
+    const { client, bare, end } = await clients[name]();
     ends.push(end);
-    const backend = redisBackend({ client, keyPrefix: `${name}:` });
-    const policy = testPolicy({ name: 'quota', algorithm: 'sliding-window', limit: 1e9, windowMs: 3_600_000 });
-    runs.push({ name: `${name}, bare EVALSHA`, decide: bare, rates: [], cpu: [] });
+    const { parameters } = limiterCall(
+      '',
+      { kind: 'consume', overdraw: false },
+      [{ key: '', policy, cost: 1 }],
+      Date.now,
+    );
     runs.push({
-      name: `${name}, a decision`,
-      decide: (subject) => backend.consume({ charges: [{ key: subject, policy, cost: 1 }], timeoutMs: 5_000 }),
+      name: `${name}, bare EVALSHA`,
+      decide: (subject) => bare(nothing, subject, PARAMETERS),
       rates: [],
       cpu: [],
     });
+    runs.push({
+      name: `${name}, bare limiter`,
+      decide: (subject) => bare(LIMITER.hash, `${name}:bare:{${subject}}`, parameters),
+      rates: [],
+      cpu: [],
+    });
+    for (const [kind, options] of Object.entries(DECISIONS)) {
+      const backend = redisBackend({ client, keyPrefix: `${name}:${kind}:`, ...options });
+      const decide = (subject) => backend.consume({ charges: [{ key: subject, policy, cost: 1 }], timeoutMs: 5_000 });
+      runs.push({ name: `${name}, ${kind}`, decide, rates: [], cpu: [] });
+    }
   }
   for (let round = -WARM_UP; round < ROUNDS; round += 1) {
     for (const run of runs) {
@@ -100,14 +127,16 @@ async function compare(callers) {
     }
   }
   console.log(`${callers} callers`);
-  console.log(`${' '.repeat(32)}calls      of bare  of ioredis' decisions  µs of client`);
+  console.log(`${' '.repeat(32)}calls     of bare  of its limiter  of ioredis' same  µs of client`);
   runs.forEach(({ name, rates, cpu }, index) => {
-    const bare = runs[index - (index % 2)].rates;
-    const first = runs[1].rates;
+    const own = index % RUNS_EACH;
+    const bare = runs[index - own].rates;
+    const script = runs[index - own + 1].rates;
+    const first = runs[own].rates;
     const ratio = (to) => median(rates.map((rate, round) => rate / to[round])).toFixed(2);
     const rate = Math.round(median(rates)).toLocaleString('en');
     console.log(
-      `  ${name.padEnd(28)}${rate.padStart(8)}/s ${ratio(bare).padStart(8)} ${ratio(first).padStart(22)} ${Math.min(
+      `  ${name.padEnd(28)}${rate.padStart(8)}/s ${ratio(bare).padStart(8)} ${ratio(script).padStart(15)} ${ratio(first).padStart(17)} ${Math.min(
         ...cpu,
       )
         .toFixed(2)

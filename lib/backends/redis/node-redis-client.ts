@@ -17,6 +17,7 @@ export interface NodeRedisClient {
 interface CommandOptions {
   readonly typeMapping: Readonly<Record<number, unknown>>;
   readonly abortSignal: UnsentCommands;
+  readonly timeout: undefined;
 }
 
 type Arguments = readonly string[];
@@ -49,9 +50,14 @@ const BULK_STRING = '$'.charCodeAt(0);
 
 const BYTES = { [BULK_STRING]: Buffer };
 
-/** Sends a command whose reply is bytes; one that is not sent before the signal aborts is dropped. */
+/**
+ * Sends a command whose reply is bytes. `abortSignal` drops it if it waits too long to be sent, or if the connection is
+ * lost before.
+ */
 export function send(client: CommandingClient, args: Arguments, key: string | undefined, abortSignal: UnsentCommands) {
-  const options: CommandOptions = { typeMapping: BYTES, abortSignal };
+  // node-redis 6 makes a timer and a signal for each command that has a timeout, as all have by default: that costs more
+  // than all else that the client does. `abortSignal` has one timer for all commands instead.
+  const options: CommandOptions = { typeMapping: BYTES, abortSignal, timeout: undefined };
   if (isClusterClient(client)) return client.sendCommand(key, false, args, options);
   if (typeof client.getSentinelNode === 'function') return client.sendCommand(false, args, options);
   return client.sendCommand(args, options);

@@ -1,24 +1,52 @@
+/** How long a command may wait to be sent, in ms. One that waits longer is dropped, up to as much later. */
+const PATIENCE_MS = 5_000;
+
 /**
- * What node-redis needs of an `AbortSignal`: each command that waits to be sent listens to it. One of Node's looks
- * through all listeners to add or remove one, which a thousand callers at a time would feel.
+ * Commands of node-redis that wait to be sent. It is what node-redis needs of an `AbortSignal`, and has one timer for all
+ * commands.
+ *
+ * A signal of Node looks through all listeners to add or remove one, which a thousand callers at a time would feel; so
+ * would they a timer for each command.
  */
 export class UnsentCommands {
   aborted = false;
-  private readonly listeners = new Set<() => void>();
+  private recent = new Set<() => void>();
+  /** Those that waited already when the timer was set. */
+  private older = new Set<() => void>();
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly patienceMs = PATIENCE_MS) {}
 
   addEventListener(_type: 'abort', listener: () => void): void {
-    this.listeners.add(listener);
+    this.recent.add(listener);
+    this.timer ??= this.nextCheck();
   }
 
   removeEventListener(_type: 'abort', listener: () => void): void {
-    this.listeners.delete(listener);
+    if (!this.recent.delete(listener)) this.older.delete(listener);
   }
 
   /** Drops them all. */
   abort(): void {
     this.aborted = true;
-    const dropped = [...this.listeners];
-    this.listeners.clear();
-    dropped.forEach((drop) => drop());
+    clearTimeout(this.timer);
+    drop(this.older);
+    drop(this.recent);
   }
+
+  private nextCheck(): NodeJS.Timeout {
+    return setTimeout(() => {
+      const late = this.older;
+      this.older = this.recent;
+      this.recent = new Set();
+      this.timer = this.older.size > 0 ? this.nextCheck() : undefined;
+      drop(late);
+    }, this.patienceMs).unref();
+  }
+}
+
+function drop(listeners: Set<() => void>): void {
+  const dropped = [...listeners];
+  listeners.clear();
+  dropped.forEach((tell) => tell());
 }

@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises';
+import { jest } from '@jest/globals';
 import * as redis5 from 'redis5';
 import * as redis6 from 'redis';
 import { BackendUnavailableError } from '../../../lib/contracts/errors.js';
@@ -13,6 +15,11 @@ import { expectNoUnhandled } from '../../support/unhandled.js';
 
 const LIMIT = 20;
 const policy = testPolicy({ algorithm: 'sliding-window', limit: LIMIT, windowMs: 366 * 86_400_000 });
+
+const ALL_BUT_TIMEOUTS = [
+  ...(['Date', 'hrtime', 'nextTick', 'performance', 'queueMicrotask'] as const),
+  ...(['setImmediate', 'clearImmediate', 'setInterval', 'clearInterval'] as const),
+];
 
 const asking = (...keys: readonly string[]) => ({
   charges: keys.map((key) => ({ key, policy, cost: 1 })),
@@ -98,6 +105,34 @@ describe.each(NODE_REDIS)('a client of node-redis %s', (_version, clientOf) => {
     const late = backend.consume(asking('k'));
     client.emit('error', new Error('lost'));
     await expect(late).rejects.toThrow(BackendUnavailableError);
+    expect(await backend.peek(asking('k'))).toMatchObject({ policies: [{ remaining: LIMIT - 1 }] });
+    client.destroy();
+  });
+});
+
+describe.each(NODE_REDIS)('a call that a client of node-redis %s cannot send', (_version, clientOf) => {
+  afterEach(() => jest.useRealTimers());
+
+  it('is dropped in time, and is not sent later', async () => {
+    await using server = await RedisServer.start();
+    const client = clientOf(server);
+    const backend = redisBackend({ client });
+    jest.useFakeTimers({ doNotFake: ALL_BUT_TIMEOUTS });
+    await backend.consume(asking('k'));
+    server.freeze();
+    // More than the buffers between here and the server take.
+    const large = client.sendCommand(['SET', 'large', 'x'.repeat(32 * 2 ** 20)]);
+    await setImmediate();
+    // In each turn of the event loop it sends one command all the same.
+    const sent = client.ping();
+    const late = Promise.resolve(backend.consume(asking('k')));
+    const dropped = expect(late).rejects.toThrow(BackendUnavailableError);
+    await setImmediate();
+    jest.advanceTimersByTime(10_000);
+    await dropped;
+    jest.useRealTimers();
+    server.thaw();
+    await Promise.all([large, sent]);
     expect(await backend.peek(asking('k'))).toMatchObject({ policies: [{ remaining: LIMIT - 1 }] });
     client.destroy();
   });
