@@ -61,6 +61,17 @@ it('serves the callers of one key in order of arrival, whatever policies they na
   expect(replies.slice(refused + 1).every(({ allowed }) => !allowed)).toBe(true);
 });
 
+it('callers of one key by a policy with a block: the first that is refused begins it, all are told', async () => {
+  const blocking = testPolicy({ algorithm: 'sliding-window', limit: 5, windowMs: 1_000, blockForMs: DAY_MS });
+  const backend = await ready({ refusalCache: false });
+  const replies = await Promise.all(Array.from({ length: 60 }, () => backend.consume(call('k', blocking))));
+  const refused = replies.slice(5).map(({ policies: [status] }) => status?.retryAfterMs ?? 0);
+  expect(replies.map(({ allowed }) => allowed)).toEqual(Array.from({ length: 60 }, (_, index) => index < 5));
+  expect(Math.min(...refused)).toBeGreaterThan(DAY_MS / 2);
+  const { policies } = await backend.peek(call('k', blocking));
+  expect(policies[0]?.resetAfterMs).toBeGreaterThan(DAY_MS / 2);
+});
+
 it('a reset has its turn, too', async () => {
   const backend = await ready();
   const before = Array.from({ length: LIMIT + 5 }, () => backend.consume(call('k')));
