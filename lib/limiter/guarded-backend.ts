@@ -12,7 +12,6 @@ import type { BreakerState, CircuitBreakerOptions, Permit } from '../contracts/b
 import { BackendUnavailableError, isBackendUnavailable, isConfigurationError } from '../contracts/errors.js';
 import type { BackendVerb, RateLimitListener } from '../contracts/events.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
-import { monotonicMs } from '../contracts/process-time.js';
 import { BackendCalls } from '../observe/backend-calls.js';
 import type { RateLimitEvents } from '../observe/rate-limit-events.js';
 import { parseDuration } from '../policies/duration.js';
@@ -21,6 +20,7 @@ import { ConnectionWatch } from './connection-watch.js';
 import { withDeadline } from './deadline.js';
 import { failureReason } from './failure-reason.js';
 import { isInfrastructureError } from './infrastructure.js';
+import { OutageRecord } from './outage-record.js';
 
 /** What an application gives to the guards of its backends. */
 export interface GuardSettings {
@@ -31,12 +31,6 @@ export interface GuardSettings {
   readonly notify: RateLimitListener;
   /** Hears of every call, if anybody listens. Default: nobody does. */
   readonly events?: RateLimitEvents;
-}
-
-/** Since when, and how often, a backend has failed. */
-interface Outage {
-  readonly sinceMs: number;
-  failures: number;
 }
 
 /** Name under which a backend's breaker stands in the registry. */
@@ -60,9 +54,8 @@ export class GuardedBackend implements Backend {
   private readonly connection: ConnectionWatch;
   /** The backend's own deadline; it holds where it is shorter than the call's. */
   private callTimeoutMs = Number.POSITIVE_INFINITY;
-  private notify: RateLimitListener = () => undefined;
   private calls: BackendCalls | undefined;
-  private outage: Outage | undefined;
+  private outage: OutageRecord;
   private readonly use: BackendUse;
   private opening = (): void => undefined;
 
@@ -73,6 +66,7 @@ export class GuardedBackend implements Backend {
   ) {
     this.name = inner.name;
     this.connection = new ConnectionWatch(inner);
+    this.outage = new OutageRecord(inner.name, () => undefined);
     this.use = new BackendUse(inner, () => this.connection.connected(this.opened));
     this.guard = this.breakerWith(inner.circuitBreaker ?? {});
   }
@@ -89,7 +83,7 @@ export class GuardedBackend implements Backend {
 
   /** Joins an application: takes its defaults and tells it of outages. Before the first call; opens nothing. */
   connect({ circuitBreaker, timeoutMs, notify, events }: GuardSettings): void {
-    this.notify = notify;
+    this.outage = new OutageRecord(this.name, notify);
     if (events !== undefined) this.calls = new BackendCalls(events, this.name);
     const options = this.inner.circuitBreaker ?? circuitBreaker;
     this.guard = this.breakerWith(options && { callTimeout: timeoutMs, ...options });
@@ -204,7 +198,7 @@ export class GuardedBackend implements Backend {
   }
 
   private get isUntroubled(): boolean {
-    return this.outage === undefined && this.guard?.isUntroubled === true;
+    return !this.outage.isOn && this.guard?.isUntroubled === true;
   }
 
   private made<T>(permit: Permit | null, ask: () => MaybePromise<T>, timeoutMs: number): MaybePromise<T> {
@@ -255,15 +249,7 @@ export class GuardedBackend implements Backend {
     const { opened } = this;
     if (opened === null) this.connection.forget();
     else this.connection.look(opened);
-    if (this.outage === undefined) return;
-    const { sinceMs, failures } = this.outage;
-    this.outage = undefined;
-    this.notify({
-      kind: 'outage-ended',
-      backend: this.name,
-      durationMs: Math.round(monotonicMs() - sinceMs),
-      failures,
-    });
+    this.outage.answered();
   }
 
   /** Passes judgement on a failed call, and returns the error that the caller gets. */
@@ -274,22 +260,12 @@ export class GuardedBackend implements Backend {
     }
     permit?.failure(error);
     this.connection.look(this.opened);
-    this.reportFailure(error);
+    this.outage.failed(error);
     const unavailable = isBackendUnavailable(error);
     const cause = unavailable ? (error.cause ?? error) : error;
     const told = unavailable ? error.retryAfterMs : 0;
     const retryAfterMs = Math.max(told, this.guard?.status().retryAfterMs ?? 0);
     return BackendUnavailableError.of({ backend: this.name, retryAfterMs, cause });
-  }
-
-  private reportFailure(error: Error): void {
-    const cause = isBackendUnavailable(error) && error.cause instanceof Error ? error.cause : error;
-    if (this.outage === undefined) {
-      this.outage = { sinceMs: monotonicMs(), failures: 0 };
-      this.notify({ kind: 'outage-started', backend: this.name, error: cause });
-    }
-    this.outage.failures += 1;
-    this.notify({ kind: 'backend-failure', backend: this.name, error: cause });
   }
 
   private breakerWith(options: CircuitBreakerOptions | false): Breaker | null {
