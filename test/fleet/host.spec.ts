@@ -98,7 +98,7 @@ it('workers that have no connection send no probe, and close one after another w
     timeoutMs: 10_000,
   });
   const { length } = await probesOf(workers);
-  await delay(2_500);
+  await delay(4_000);
   // One may have been under way.
   expect((await probesOf(workers)).length).toBeLessThanOrEqual(length + 1);
   expect(await areAll(workers, 'open')).toBe(true);
