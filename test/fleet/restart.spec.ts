@@ -71,6 +71,8 @@ it.each([
     const openedMs = (opened?.atMs ?? 0) - (waitMs - (opened?.retryAfterMs ?? 0));
     await eventually(async () => (await readFile(path, 'utf8').catch(() => '')).includes('backend:redis'));
     await end(first);
+    // Part of the wait passes while no process is there.
+    await delay(openedMs + 0.3 * waitMs - Date.now());
     const next = await start(waitMs);
     await delay(openedMs + waitMs / 2 - Date.now());
     const [half] = await statuses([next]);
