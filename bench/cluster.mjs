@@ -1,6 +1,7 @@
 // What a decision costs in a Redis Cluster of three masters as the number of keys grows from 10^3 to 10^6: time of the
-// servers for each call, decisions a second with 64 callers, and bytes for each key. Of five rounds the best is shown: a busy machine shows in the others. CLUSTER_KEYS=10000000 goes on to
-// 10^7, which takes about two gigabytes of memory and, on two cores, a quarter of an hour.
+// servers for each call, decisions a second with 64 callers, and bytes for each key. Of five rounds the best is shown: a
+// busy machine shows in the others. CLUSTER_KEYS=10000000 goes on to 10^7, which takes about two gigabytes of memory and,
+// on two cores, a quarter of an hour.
 //   npm run bench -- cluster
 //   CLUSTER_KEYS=10000000 npm run bench -- cluster
 import { spawn } from 'node:child_process';

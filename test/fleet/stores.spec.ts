@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 import { fileBreakerState } from 'nestjs-floodgate';
 import { postgresBreakerState } from 'nestjs-floodgate/postgres';
 import { redisBreakerState } from 'nestjs-floodgate/redis';
@@ -15,6 +16,7 @@ const OPEN: CircuitReport = { circuit: 'Shop.pay', state: 'open', step: 2, tripC
 
 let redis: RedisServer;
 let postgres: PostgresServer;
+let pool: pg.Pool;
 let folder: string;
 /** Of the tests' own, so that none meets what another left. */
 let scope: string;
@@ -22,9 +24,11 @@ const opened: BreakerStateStore[] = [];
 
 beforeAll(async () => {
   [redis, postgres] = await Promise.all([RedisServer.start(), PostgresServer.start()]);
+  pool = new pg.Pool({ connectionString: postgres.url, max: 3 });
 });
 
 afterAll(async () => {
+  await pool.end();
   await Promise.all([redis.stop(), postgres.stop()]);
 });
 
@@ -44,6 +48,10 @@ const STORES = {
   postgres: async () => {
     await postgres.exec(`CREATE SCHEMA IF NOT EXISTS ${scope}`);
     return postgresBreakerState({ connectionString: postgres.url, schema: scope });
+  },
+  'postgres with a pool of the application': async () => {
+    await postgres.exec(`CREATE SCHEMA IF NOT EXISTS ${scope}`);
+    return postgresBreakerState({ pool, schema: scope });
   },
 };
 
@@ -123,6 +131,20 @@ describe.each(Object.keys(STORES) as (keyof typeof STORES)[])('%s', (name) => {
     const [, another] = await open();
     expect(another.resumes).toEqual([]);
   });
+});
+
+it('a pool that is given stays open, and the application can go on with it', async () => {
+  await postgres.exec(`CREATE SCHEMA ${scope}`);
+  const store = postgresBreakerState({ pool, schema: scope });
+  const listener = new RecordingListener();
+  await store.open(listener);
+  store.tell([OPEN]);
+  const stored = `SELECT count(*)::int AS circuits FROM ${scope}.floodgate_breakers`;
+  await holds(async () => expect((await pool.query(stored)).rows).toEqual([{ circuits: 1 }]));
+  await store.close();
+  expect(pool.ended || pool.ending).toBe(false);
+  expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+  expect(listener.outages).toEqual([]);
 });
 
 it.each(['redis', 'postgres'] as const)('%s that dies is told of once, and rejoined when it is back', async (name) => {

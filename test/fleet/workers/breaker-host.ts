@@ -23,6 +23,8 @@ export interface HostInput {
   readonly stateUrl?: string;
   readonly failureThreshold?: number;
   readonly recoveryTimeout?: number;
+  /** Silence after which the connection is given up, in ms. Default: the backend's. */
+  readonly socketTimeout?: number;
 }
 
 /** What it can be asked for. */
@@ -35,6 +37,8 @@ export type Command =
   | { readonly kind: 'acquire' }
   /** Calls all the time, so many ms apart, until it is told otherwise. */
   | { readonly kind: 'traffic'; readonly everyMs: number }
+  /** Opens and closes three hundred other circuits all the time, so that the file is written over and over. */
+  | { readonly kind: 'churn' }
   | { readonly kind: 'close' };
 
 export interface Answer {
@@ -45,6 +49,7 @@ export interface Answer {
   readonly state?: string;
   readonly retryAfterMs?: number;
   readonly failures?: number;
+  readonly connected?: boolean;
   /** When this was answered, epoch ms. */
   readonly atMs?: number;
   /** Times of transitions to half-open, epoch ms. */
@@ -63,6 +68,8 @@ function storeOf({ path, stateUrl }: HostInput): BreakerStateStore {
 /** A process with a limiter on Redis, and a breaker of its own around the same calls. */
 export async function host(input: HostInput): Promise<(command: Command) => Promise<Answer>> {
   const warnings: string[] = [];
+  const { url, socketTimeout } = input;
+  const backend = redisBackend({ url, connection: socketTimeout === undefined ? {} : { socketTimeout } });
   class Warnings extends ConsoleLogger {
     override warn(message: unknown): void {
       const text = String(message);
@@ -72,7 +79,7 @@ export async function host(input: HostInput): Promise<(command: Command) => Prom
   @Module({
     imports: [
       RateLimitModule.forRoot({
-        backend: redisBackend({ url: input.url }),
+        backend,
         timeout: 250,
         circuitBreaker: {
           failureThreshold: input.failureThreshold ?? 5,
@@ -115,6 +122,7 @@ export async function host(input: HostInput): Promise<(command: Command) => Prom
           state: status?.state,
           retryAfterMs: status?.retryAfterMs,
           failures,
+          connected: backend.isConnected?.(),
           probes,
           warnings,
         } as Answer;
@@ -135,6 +143,19 @@ export async function host(input: HostInput): Promise<(command: Command) => Prom
         clearInterval(timer);
         if (command.everyMs > 0) timer = setInterval(() => void call(), command.everyMs);
         return base;
+      case 'churn': {
+        const others = Array.from({ length: 300 }, (_, index) =>
+          registry.create(`Shop.pay-${index}`, { failureThreshold: 1 }),
+        );
+        let next = 0;
+        timer = setInterval(() => {
+          const other = others[next % others.length];
+          if (other?.status().state === 'closed') other.tryAcquire()?.failure(new Error('down'));
+          else other?.reset();
+          next += 1;
+        }, 1);
+        return base;
+      }
       case 'close':
         clearInterval(timer);
         await app.close();

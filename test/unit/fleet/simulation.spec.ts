@@ -53,6 +53,8 @@ it(`one process whose own network is down opens no other, in ${SCHEDULES} random
       outage: { fromMs: 1_000_000, untilMs: 1_000_000 },
       untilMs: 8_000 + random() * 8_000,
       broken: [Math.floor(random() * processes)],
+      // In half of them processes are killed and replaced, the broken one among them.
+      ...(random() < 0.5 && { killsPerSecond: random() }),
     });
     wrongOpenings += result.wrongOpenings;
   }
