@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { type INestApplicationContext, Injectable } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import {
@@ -125,6 +126,7 @@ it('waiters that are aborted leave no timer', async () => {
   const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
   const before = timers();
   const client = new AbortController();
+  setMaxListeners(50, client.signal);
   const waiters = Array.from({ length: 50 }, () =>
     service.waitFor('partner', policy, { maxWait: '20d', signal: client.signal }).catch(() => 'gone'),
   );
