@@ -1,4 +1,5 @@
 // Generates the reference of the public types as Markdown, from the docstrings of every entry point.
+import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { Application } from 'typedoc';
 
@@ -10,8 +11,8 @@ export async function reference(/** @type {string} */ out) {
       return names.map((name) => `lib/${kind}/${name}/index.ts`);
     }),
   );
-  const without = ['lib/backends/memory/index.ts', 'lib/backends/file/index.ts'];
-  const entryPoints = folders.flat().filter((path) => !without.includes(path) && /\/[\w-]+\/index\.ts$/.test(path));
+  // A folder without an index is no entry point, such as the command line.
+  const entryPoints = folders.flat().filter((path) => existsSync(new URL(`../${path}`, import.meta.url)));
   const options = {
     plugin: ['typedoc-plugin-markdown'],
     entryPoints: ['lib/index.ts', 'lib/testing/index.ts', ...entryPoints],

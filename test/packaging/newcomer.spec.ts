@@ -81,7 +81,8 @@ test('the README leads from an empty folder to an application that is limited, o
     await write('app.module.ts', blockOf('app.module.ts, with Redis and the live page'));
     await using redis = await RedisServer.start();
     await using app = await started(project, { REDIS_URL: redis.url });
-    expect(await statuses(`${app.url}/cats`, 4)).toEqual([200, 200, 200, 429]);
+    // No fourth call: a refusal of Redis would hold in the outage, too, until its time is over.
+    expect(await statuses(`${app.url}/cats`, 3)).toEqual([200, 200, 200]);
     expect(await redis.exec('DBSIZE')).not.toBe(0);
     expect((await fetch(`${app.url}/floodgate`)).status).toBe(200);
     const state = (await (await fetch(`${app.url}/floodgate/api/state`)).json()) as object;

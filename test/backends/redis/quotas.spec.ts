@@ -30,9 +30,12 @@ describe('processes that count one policy by different quotas', () => {
   /** One process: it charges a policy `api` as often as it is told. */
   async function processWith(api: PolicyOptions, { calls = 1, keyPrefix = 'floodgate:' } = {}): Promise<void> {
     const backend = redisBackend({ url: server.url, keyPrefix });
-    const app = await NestFactory.createApplicationContext(RateLimitModule.forRoot({ backend, policies: { api } }), {
-      logger: ['warn'],
-    });
+    const app = await NestFactory.createApplicationContext(
+      RateLimitModule.forRoot({ backend, policies: { api }, timeout: '5s' }),
+      {
+        logger: ['warn'],
+      },
+    );
     for (let call = 0; call < calls; call += 1) await app.get(BackendService).consume(`user:${call}`, 'api');
     await app.close();
   }

@@ -36,7 +36,7 @@ describe('the script', () => {
       }),
       { numRuns: Number(process.env['REPLAY_RUNS'] ?? 3_000) },
     );
-  }, 120_000);
+  }, 300_000);
 
   it('counts the window before no more than in full when the clock steps back over a border', async () => {
     const quota: Shape = { limit: 10, windowMs: 1_000, burst: 10, blockForMs: 0, mode: 'enforce' };
