@@ -1,74 +1,83 @@
-import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { INestApplicationContext } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { type Backend, BackendService, RateLimitModule, RateLimitPolicies } from 'nestjs-floodgate';
-import { dynamodbBackend } from 'nestjs-floodgate/dynamodb';
-import { redisBackend, redisPolicyStore } from 'nestjs-floodgate/redis';
-import { dynamoClient, DynamoServer } from '../support/dynamo-server.js';
+import { BackendService, RateLimitPolicies } from 'nestjs-floodgate';
+import { spawnWorkers } from '../support/child-process.js';
+import { DynamoServer } from '../support/dynamo-server.js';
 import { eventually } from '../support/eventually.js';
+import { PostgresServer } from '../support/postgres-server.js';
 import { RedisServer } from '../support/redis-server.js';
+import type carryOver from './workers/carry-over.worker.js';
+import { type CarryOverInput, type CounterStore, countersOf, limitsOf } from './workers/carry-over.worker.js';
+
+const PROCESSES = 2;
+const KEYS = Array.from({ length: 10 }, (_, user) => `user:${user}`);
 
 let redis: RedisServer;
+let postgres: PostgresServer;
 let dynamo: DynamoServer;
-let client: DynamoDBClient;
 let tests = 0;
-const started: INestApplicationContext[] = [];
+const closing: (() => Promise<void>)[] = [];
 
 beforeAll(async () => {
-  [redis, dynamo] = await Promise.all([RedisServer.start(), DynamoServer.start()]);
-  client = dynamoClient(dynamo.port);
+  [redis, postgres, dynamo] = await Promise.all([RedisServer.start(), PostgresServer.start(), DynamoServer.start()]);
 });
 
 beforeEach(() => (tests += 1));
 
 afterEach(async () => {
-  await Promise.all(started.splice(0).map((app) => app.close()));
+  for (const close of closing.splice(0)) await close();
 });
 
-afterAll(async () => {
-  client.destroy();
-  await Promise.all([redis.stop(), dynamo.stop()]);
-});
+afterAll(() => Promise.all([redis.stop(), postgres.stop(), dynamo.stop()]));
 
-const backends: readonly (readonly [string, () => Backend])[] = [
-  ['Redis', () => redisBackend({ url: redis.url, keyPrefix: `counters-${tests}:` })],
-  ['DynamoDB', () => dynamodbBackend({ client, table: `counters-${tests}`, createTable: true })],
+const stores: readonly (readonly [string, () => CounterStore])[] = [
+  ['Redis', () => ({ kind: 'redis', url: redis.url, keyPrefix: `counters-${tests}:` })],
+  ['PostgreSQL', () => ({ kind: 'postgres', url: postgres.url, schema: `counters_${tests}` })],
+  ['DynamoDB', () => ({ kind: 'dynamodb', port: dynamo.port, table: `counters-${tests}` })],
 ];
 
-/** An application of its own, as in a process of its own: it shares the counters and the policy store alone. */
-async function join(backend: Backend) {
-  const app = await Test.createTestingModule({
-    imports: [
-      RateLimitModule.forRoot({
-        backend,
-        policies: { api: { rate: '10/h', algorithm: 'fixed-window' } },
-        policyStore: redisPolicyStore({ url: redis.url, keyPrefix: `policies-${tests}:` }),
-        timeout: '20s',
-      }),
-    ],
-  }).compile();
-  await app.init();
-  started.push(app);
-  return { policies: app.get(RateLimitPolicies), service: app.get(BackendService) };
+const policiesOf = (): CarryOverInput['policies'] => ({ url: redis.url, keyPrefix: `policies-${tests}:` });
+
+/** An application that shares the counters and the policy store alone. */
+async function join(counters: CounterStore) {
+  const { backend, close } = countersOf(counters);
+  const module = await Test.createTestingModule({ imports: [limitsOf(backend, policiesOf())] }).compile();
+  const app: INestApplicationContext = await module.init();
+  closing.push(async () => {
+    await app.close();
+    await close();
+  });
+  const service = app.get(BackendService);
+  const left = async (key: string): Promise<unknown> => (await service.peek(key, 'api')).policies[0]?.remaining;
+  return { policies: app.get(RateLimitPolicies), service, left };
 }
 
-describe.each(backends)('counters on %s after a change of their policy', (_name, backendOf) => {
-  it('keep the share that was used, which several processes carry over once', async () => {
-    const processes = await Promise.all([1, 2, 3].map(() => join(backendOf())));
-    const [one] = processes;
-    const left = async (key: string): Promise<unknown> => (await one!.service.peek(key, 'api')).policies[0]!.remaining;
-    const keys = ['user:1', 'user:2', 'user:3', 'user:4'];
-    for (const key of keys) await one!.service.consume(key, 'api', { cost: 3 });
-    await one!.policies.set('api', '40/h', { carryOver: 'proportional' });
-    await eventually(() => processes.every(({ policies }) => policies.list()[0]?.limit === 40), { timeoutMs: 20_000 });
-    await Promise.all(keys.flatMap((key) => processes.map(({ service }) => service.consume(key, 'api'))));
+describe.each(stores)('counters on %s after a change of their policy', (_name, storeOf) => {
+  it('keep the share that was used, which processes carry over once, whoever is first', async () => {
+    const counters = storeOf();
+    const { policies, service, left } = await join(counters);
+    for (const key of KEYS) await service.consume(key, 'api', { cost: 3 });
+    let joined = 0;
+    const passed = spawnWorkers<typeof carryOver>(
+      PROCESSES,
+      new URL('./workers/carry-over.worker.ts', import.meta.url),
+      { counters, policies: policiesOf(), limit: 40, keys: KEYS },
+      { timeoutMs: 120_000, onMessage: () => (joined += 1) },
+    );
+    const change = async (): Promise<void> => {
+      await eventually(() => joined === PROCESSES, { timeoutMs: 100_000, what: 'the processes have joined' });
+      await policies.set('api', '40/h', { carryOver: 'proportional' });
+    };
+    const [replies] = await Promise.all([passed, change()]);
+    expect(replies.flat()).toEqual(KEYS.flatMap(() => [true, true]));
     // 3 of 10 are 12 of 40, and each process has made one call.
-    for (const key of keys) expect([key, await left(key)]).toEqual([key, 25]);
-    expect(await left('user:5')).toBe(40);
-  });
+    for (const key of KEYS) expect([key, await left(key)]).toEqual([key, 40 - 12 - PROCESSES]);
+    expect(await left('user:new')).toBe(40);
+  }, 130_000);
 
   it('begin anew with carryOver reset, in every process', async () => {
-    const [one, other] = [await join(backendOf()), await join(backendOf())];
+    const counters = storeOf();
+    const [one, other] = [await join(counters), await join(counters)];
     expect((await one.service.consume('user:1', 'api', { cost: 10 })).allowed).toBe(true);
     await one.policies.set('api', '12/h', { carryOver: 'reset' });
     await eventually(() => other.policies.list()[0]?.limit === 12, { timeoutMs: 20_000 });

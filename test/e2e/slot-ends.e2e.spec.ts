@@ -9,8 +9,8 @@ import { randomNumbers } from '../support/random-numbers.js';
 
 /** Calls over real sockets. `npm run prove:slots` makes more. */
 const CALLS = process.env['ENDS'] === undefined ? 400 : 10_000;
-const CLIENTS = 20;
-const LIMIT = 8;
+const CLIENTS = 30;
+const LIMIT = 4;
 const WAYS = ['answer', 'throw', 'refuse', 'timeout', 'stream', 'broken', 'events'] as const;
 
 @RateLimit('slots')
@@ -18,7 +18,7 @@ const WAYS = ['answer', 'throw', 'refuse', 'timeout', 'stream', 'broken', 'event
 class EndsController {
   @Get('ends/:how')
   async ends(@Param('how') how: string): Promise<unknown> {
-    await after(2);
+    await after(10);
     switch (how) {
       case 'throw':
         throw new Error('broken');
@@ -56,7 +56,7 @@ it.each(platforms)(
       imports: [
         RateLimitModule.forRoot({
           backend: memoryBackend(),
-          policies: { slots: { ...slots, queue: { size: 6, maxWait: '30ms' } } },
+          policies: { slots: { ...slots, queue: { size: 4, maxWait: '30ms' } } },
         }),
       ],
       controllers: [EndsController],
