@@ -82,6 +82,18 @@ async function startAll(scene: StoreScene) {
 
 const admitted = (answers: readonly Answer[]): number => answers.filter(({ status }) => status === 200).length;
 
+/** Answers that the store did not give in time: they may have been charged all the same. */
+const late = (answers: readonly Answer[]): number =>
+  answers.filter(({ status, body }) => status === 503 || (body.source ?? 'primary') !== 'primary').length;
+
+/** The store admits so many; on a busy machine an answer or two may come too late to count. */
+function expectAdmitted(answers: readonly Answer[], count: number): void {
+  const found = admitted(answers.filter(({ body }) => (body.source ?? 'primary') === 'primary'));
+  expect(late(answers)).toBeLessThanOrEqual(2);
+  expect(found).toBeLessThanOrEqual(count);
+  expect(found).toBeGreaterThanOrEqual(count - late(answers));
+}
+
 /** Asks until the circuit is open. */
 async function untilOpen(app: FaultyApp): Promise<Answer[]> {
   const answers: Answer[] = [];
@@ -151,7 +163,7 @@ export function describeStoreFaults(store: string, faults: readonly StoreFault[]
         const { running } = started;
         for (const { app } of running) {
           await whenPrimary(app);
-          expect(admitted(await app.askTimes(LIMIT / 2, 'steady'))).toBe(LIMIT / 2);
+          expectAdmitted(await app.askTimes(LIMIT / 2, 'steady'), LIMIT / 2);
           expect(await app.health()).toEqual([200, 'ok']);
         }
 
@@ -166,10 +178,10 @@ export function describeStoreFaults(store: string, faults: readonly StoreFault[]
         await Promise.all(
           running.map(async ({ app }) => {
             await whenPrimary(app);
-            expect(admitted(await app.askTimes(LIMIT + 2, 'fresh'))).toBe(LIMIT);
+            expectAdmitted(await app.askTimes(LIMIT + 2, 'fresh'), LIMIT);
             // A crash may forget what came within its last moments, and a table that was dropped all.
             const left = admitted(await app.askTimes(LIMIT + 2, 'steady'));
-            expect(left).toBeGreaterThanOrEqual(LIMIT / 2);
+            expect(left).toBeGreaterThanOrEqual(LIMIT / 2 - 2);
             expect(left).toBeLessThanOrEqual(LIMIT);
             expect(await app.health()).toEqual([200, 'ok']);
           }),
