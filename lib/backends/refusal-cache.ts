@@ -82,8 +82,8 @@ export class RefusalCache {
   }
 
   /** The refusal that a store would answer, if that is known. */
-  find({ charges, overdraw }: ConsumeRequest): Reply | undefined {
-    if (this.refusals.size === 0 || overdraw === true) return undefined;
+  find({ charges, overdraw, isProvisional }: ConsumeRequest): Reply | undefined {
+    if (this.refusals.size === 0 || overdraw === true || isProvisional === true) return undefined;
     const { key } = charges[0] as Charge;
     const ofKey = this.refusals.get(key);
     if (ofKey === undefined) return undefined;
@@ -98,7 +98,8 @@ export class RefusalCache {
   }
 
   /** Keeps a refusal, if it is one that other calls can be answered by. */
-  keep({ charges }: ConsumeRequest, refused: Refused): void {
+  keep({ charges, isProvisional }: ConsumeRequest, refused: Refused): void {
+    if (isProvisional === true) return;
     const { sentMs } = refused;
     const untilMs = sentMs + validForMs(charges, refused);
     if (untilMs <= this.clock() || sentMs <= this.droppedAllMs) return;

@@ -27,6 +27,11 @@ export interface BackendRequest {
 export interface ConsumeRequest extends BackendRequest {
   /** Charge even where the quota does not suffice: the key goes into debt, and the call is allowed. */
   readonly overdraw?: boolean;
+  /**
+   * What others have charged here may be given back at any moment (`chargeOn`): a refusal says nothing of the next call, and
+   * is not to be remembered. Default false.
+   */
+  readonly isProvisional?: boolean;
   /** Aborts when the caller stops waiting: a call that a backend has not sent by then need not be. */
   readonly signal?: AbortSignal;
 }

@@ -13,6 +13,8 @@ export interface DecisionRequest extends CallOrigin {
   readonly failureMode: FailureMode;
   readonly timeoutMs: number;
   readonly overdraw?: boolean;
+  /** A policy is charged by outcome: see `ConsumeRequest`. */
+  readonly isProvisional?: boolean;
   /** Aborts when the caller stops waiting. */
   readonly signal?: AbortSignal;
   /** What is decided already, so that no backend is asked: by the lists, an override, or for want of a limit. */

@@ -105,6 +105,7 @@ export class DecisionRequests {
       failureMode: failureMode ?? failureModeOf(policies, this.settings.failureMode),
       timeoutMs: timeoutMs ?? this.settings.timeoutMs,
       ...(carried !== undefined && { carried }),
+      ...(policies.some(({ chargeOn }) => chargeOn !== undefined) && { isProvisional: true }),
       ...(charges.length === 0 && { settled: notCounted('skipped') }),
     };
   }

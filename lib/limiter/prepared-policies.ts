@@ -55,4 +55,7 @@ function factsOf(policies: readonly CompiledPolicy[]): LookedUp {
 const areSimple = (policies: readonly CompiledPolicy[]): boolean =>
   policies.length > 0 &&
   new Set(policies.map(({ policy }) => policy.id)).size === policies.length &&
-  policies.every(({ cost, carriedFrom }) => typeof cost === 'number' && carriedFrom === undefined);
+  policies.every(
+    ({ cost, carriedFrom, chargeOn }) =>
+      typeof cost === 'number' && carriedFrom === undefined && chargeOn === undefined,
+  );

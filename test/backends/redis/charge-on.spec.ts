@@ -60,6 +60,22 @@ const leftOf = async ({ app }: HttpApp): Promise<number> => {
 };
 
 describe.each(platforms)('logins that are counted in Redis, on %s', (platform) => {
+  it('refuses nobody for units that another process only reserved and gave back', async () => {
+    await using one = await start(platform);
+    await using other = await start(platform);
+    // The right passwords of one process reserve the whole limit, while the other one asks once.
+    const refused = async (): Promise<boolean> => {
+      const reserving = Array.from({ length: 2 * LIMIT }, () => login(one, 'right'));
+      await after(2);
+      const status = await login(other, 'right');
+      await Promise.all(reserving);
+      return status === 429;
+    };
+    await eventually(refused, { what: 'a login meets reserved units', timeoutMs: 20_000 });
+    await eventually(async () => (await leftOf(one)) === LIMIT, { timeoutMs: 20_000 });
+    expect(await login(other, 'right')).toBe(201);
+  });
+
   it('lets exactly 5 of 50 parallel wrong passwords be tried, by two processes, and right ones are free', async () => {
     await using one = await start(platform);
     await using other = await start(platform);

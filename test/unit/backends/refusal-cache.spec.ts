@@ -174,6 +174,14 @@ it('forgets a refusal when a cheaper call was charged, and answers no overdraft'
   expect(cache.find(call('k'))).toBeUndefined();
 });
 
+it('neither keeps nor answers calls that are charged by outcome: what is reserved may come back at any moment', () => {
+  keep({ ...call('k'), isProvisional: true } as Request, [500]);
+  expect(cache.size).toBe(0);
+  keep(call('k'), [500]);
+  expect(cache.find({ ...call('k'), isProvisional: true })).toBeUndefined();
+  expect(cache.find(call('k'))).toBeDefined();
+});
+
 it('forgets what a reset or a refund may have changed, and what was under way meanwhile', () => {
   keep(call('k'), [500]);
   const sentMs = cache.now();
