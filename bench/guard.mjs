@@ -25,8 +25,9 @@ else await serve(contender);
 
 /** One application: a route under two policies, as most have. */
 async function serve(name) {
-  const { Controller, Get, Module } = await import('@nestjs/common');
-  const { NestFactory } = await import('@nestjs/core');
+  // The Nest that the package under test loads, not the one beside the peers.
+  const { Controller, Get, Module } = await import('../node_modules/@nestjs/common/index.js');
+  const { NestFactory } = await import('../node_modules/@nestjs/core/index.js');
   const { RateLimit, RateLimitModule } = await import('../dist/esm/index.js');
   const { Decider } = await import('../dist/esm/limiter/decider.js');
   const { RateLimitDashboardModule } = await import('../dist/esm/integrations/dashboard/index.js');
