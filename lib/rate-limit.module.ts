@@ -30,12 +30,8 @@ import { FastifyReplies } from './transports/graphql/fastify-replies.js';
 import { hideOutages } from './transports/graphql/resolver-methods.js';
 import { isDecorated, RouteCatalog } from './guard/route-catalog.js';
 import { RateLimitEvents } from './observe/rate-limit-events.js';
-import {
-  RATE_LIMIT_OPTIONS,
-  RATE_LIMIT_SETTINGS,
-  type RateLimitModuleOptions,
-  type RateLimitSettings,
-} from './rate-limit.options.js';
+import { RATE_LIMIT_OPTIONS, type RateLimitModuleOptions } from './rate-limit.options.js';
+import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from './rate-limit.settings.js';
 import { EXPORTS, PROVIDERS } from './rate-limit.providers.js';
 
 /** Makes the options of the module; for `useClass` and `useExisting`. */

@@ -34,7 +34,9 @@ import { RouteCatalog } from './guard/route-catalog.js';
 import { RouteCounters } from './guard/route-counters.js';
 import { RateLimitEvents } from './observe/rate-limit-events.js';
 import { PolicyCatalog } from './policies/policy-catalog.js';
-import { RATE_LIMIT_OPTIONS, RATE_LIMIT_SETTINGS, type RateLimitSettings, settingsOf } from './rate-limit.options.js';
+import { RATE_LIMIT_OPTIONS } from './rate-limit.options.js';
+import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from './rate-limit.settings.js';
+import { settingsOf } from './rate-limit.validation.js';
 
 /** What the guard is made of, for modules that bind it themselves. */
 const GUARD_PARTS = [RATE_LIMIT_SETTINGS, ChargeResolver, Decider, Admission, OutcomeCharges, Transports];

@@ -6,7 +6,7 @@ import type {
   CircuitReport,
   PeersReport,
 } from '../contracts/breaker-state.js';
-import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
+import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.settings.js';
 import { BreakerSharing } from './breaker-sharing.js';
 import { outageReason } from './outage-reason.js';
 

@@ -5,7 +5,7 @@ import { DecisionRequests, type PolicyUse } from '../limiter/decision-requests.j
 import { askAll, type MaybePromise, when, whenAll } from '../contracts/maybe-promise.js';
 import type { KeyInput } from '../contracts/policy.js';
 import { type CompiledPolicy, isCost } from '../policies/compiled-policy.js';
-import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
+import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.settings.js';
 import { Transports } from '../transports/transports.js';
 import { Injection, isResolverClass } from './injection.js';
 import { KeyReaders } from './keys/key-reader.js';

@@ -6,7 +6,7 @@ import { RateLimitExceededException } from '../contracts/rate-limit-exceeded.exc
 import { Admission, asksForSlots } from '../limiter/admission.js';
 import { Decider, type Outcome } from '../limiter/decider.js';
 import { exceeded, type PolicyDecisionRequest } from '../limiter/decision-request.js';
-import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
+import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.settings.js';
 import { refusalOf } from '../transports/refusal.js';
 import { disconnect, whenGone } from '../transports/websockets/client.js';
 import { claim, guardConnections } from '../transports/websockets/connections.js';

@@ -10,7 +10,7 @@ import { isPromise, type MaybePromise, when } from '../contracts/maybe-promise.j
 import { decisionEvent } from '../observe/decision-event.js';
 import { RateLimitEvents } from '../observe/rate-limit-events.js';
 import { isObserved } from '../observe/unobserved.decorator.js';
-import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
+import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.settings.js';
 import { Transports } from '../transports/transports.js';
 import { HeldCall } from './held-call.js';
 import { JudgedCall } from './judged-call.js';

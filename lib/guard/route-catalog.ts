@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger, type Type } from '@nestjs/common';
 import { MetadataScanner, ModulesContainer } from '@nestjs/core';
 import type { PolicyInput } from '../contracts/policy.js';
 import { PolicyCatalog, watchesEnd } from '../policies/policy-catalog.js';
-import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
+import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.settings.js';
 import { namesApart, sharedNames } from './class-names.js';
 import { type Class, limitsOf, skippedNames } from './route-metadata.js';
 import { counterOf, type PlanReach, type Route, type RoutePlan, RoutePlanner } from './route-plan.js';

@@ -4,7 +4,7 @@ import type { Decision } from '../contracts/decision.js';
 import { RateLimitConfigurationError } from '../contracts/errors.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
 import { onlyKnown } from '../policies/option-checks.js';
-import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
+import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.settings.js';
 import { Admission, asksForSlots } from './admission.js';
 import { Decider, type Outcome } from './decider.js';
 import { type DecisionRequest, exceeded, type PolicyDecisionRequest } from './decision-request.js';

@@ -8,7 +8,7 @@ import { isUnavailable } from '../contracts/errors.js';
 import { isPromise, type MaybePromise, when } from '../contracts/maybe-promise.js';
 import { decisionEvent } from '../observe/decision-event.js';
 import { RateLimitEvents } from '../observe/rate-limit-events.js';
-import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
+import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.settings.js';
 import { CarryOver } from './carry-over.js';
 import type { DecisionRequest } from './decision-request.js';
 import { decisionOf, failedOpen, notCounted } from './decisions.js';

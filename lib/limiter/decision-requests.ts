@@ -7,7 +7,7 @@ import { wallMs } from '../contracts/process-time.js';
 import { AccessLists, type AccessVerdict } from '../policies/access-lists.js';
 import type { CompiledPolicy } from '../policies/compiled-policy.js';
 import { PolicyCatalog } from '../policies/policy-catalog.js';
-import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
+import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.settings.js';
 import { type StoredKey, storedKeys } from './bounded-key.js';
 import { distinct } from './charges.js';
 import type { CarriedCharge } from './carry-over.js';

@@ -5,7 +5,7 @@ import { wallMs } from '../contracts/process-time.js';
 import { RateLimitEvents } from '../observe/rate-limit-events.js';
 import { PolicyCatalog } from '../policies/policy-catalog.js';
 import { changesBetween, checkedDocument, withoutEnded } from '../policies/policy-document.js';
-import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
+import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.settings.js';
 import { withDeadline } from './deadline.js';
 import { failureReason } from './failure-reason.js';
 

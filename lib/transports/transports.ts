@@ -1,5 +1,5 @@
 import { type ArgumentsHost, Inject, Injectable } from '@nestjs/common';
-import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.options.js';
+import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.settings.js';
 import { GraphqlTransport } from './graphql/graphql.transport.js';
 import { HttpTransport } from './http/http.transport.js';
 import { RpcTransport } from './rpc/rpc.transport.js';

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 import { DEFAULT_SETTINGS } from '../../lib/breaker/breaker.options.js';
-import { settingsOf } from '../../lib/rate-limit.options.js';
+import { settingsOf } from '../../lib/rate-limit.validation.js';
 import { PAGES, ROOT, textOf } from './markdown.js';
 import { COMPILER_OPTIONS } from './type-checker.js';
 

@@ -1,5 +1,5 @@
 import { filePolicyStore, memoryBackend, type RateLimitModuleOptions } from 'nestjs-floodgate';
-import { settingsOf } from '../../lib/rate-limit.options.js';
+import { settingsOf } from '../../lib/rate-limit.validation.js';
 import { thrownBy } from './policies/thrown.js';
 
 describe('the options of the module', () => {

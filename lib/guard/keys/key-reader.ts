@@ -2,7 +2,7 @@ import { type ExecutionContext, Inject, Injectable, Logger, type Type } from '@n
 import type { KeyFunction, KeyInput, KeyResolver } from '../../contracts/policy.js';
 import { askAll, type MaybePromise, when, whenAll } from '../../contracts/maybe-promise.js';
 import { type ValueKey, valueKey } from '../../policies/key-input.js';
-import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../../rate-limit.options.js';
+import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../../rate-limit.settings.js';
 import { Injection, isResolverClass } from '../injection.js';
 import type { Caller } from '../../transports/transport.js';
 import { Transports } from '../../transports/transports.js';

@@ -3,7 +3,7 @@ import { ModuleRef } from '@nestjs/core';
 import { Injection } from '../../guard/injection.js';
 import { type StoredKey, storedKeys } from '../../limiter/bounded-key.js';
 import { RateLimitPolicies } from '../../limiter/rate-limit-policies.js';
-import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../../rate-limit.options.js';
+import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../../rate-limit.settings.js';
 import { type ObservedApplication, observedApplication } from '../observed-application.js';
 import { DASHBOARD_SETTINGS, type DashboardSettings } from './dashboard.options.js';
 import type { DashboardState } from './dashboard.schema.js';

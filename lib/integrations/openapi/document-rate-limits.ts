@@ -7,7 +7,7 @@ import { RouteCatalog } from '../../guard/route-catalog.js';
 import type { RoutePlan } from '../../guard/route-plan.js';
 import { failureModeOf } from '../../limiter/failure-mode.js';
 import type { CompiledPolicy } from '../../policies/compiled-policy.js';
-import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../../rate-limit.options.js';
+import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../../rate-limit.settings.js';
 import { documentedRoutes } from './documented-routes.js';
 import {
   type Operation,

@@ -8,7 +8,7 @@ import type { Duration, FailureMode, PolicyOptions } from '../../contracts/polic
 import { BackendService } from '../../limiter/backend.service.js';
 import type { ConsumeOptions } from '../../limiter/service-requests.js';
 import { anObject, onlyKnown } from '../../policies/option-checks.js';
-import { settingsOf } from '../../rate-limit.options.js';
+import { settingsOf } from '../../rate-limit.validation.js';
 import { OwnLimiter } from './own-limiter.js';
 import { policiesOf, type QuotaPolicies, type ThrottlerQuota } from './throttler-quota.js';
 import { recordOf, type ThrottlerRecord } from './throttler-record.js';

@@ -7,7 +7,7 @@ import { failureModeOf } from '../../limiter/failure-mode.js';
 import { OutageLog } from '../../limiter/outage-log.js';
 import { RateLimitEvents } from '../../observe/rate-limit-events.js';
 import { PolicyCatalog } from '../../policies/policy-catalog.js';
-import type { RateLimitSettings } from '../../rate-limit.options.js';
+import type { RateLimitSettings } from '../../rate-limit.settings.js';
 
 /**
  * A limiter without a module: its backend connects with the first call, and is closed with the last application that

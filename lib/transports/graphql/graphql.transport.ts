@@ -1,7 +1,7 @@
 import { type ArgumentsHost, Inject, Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Decision } from '../../contracts/decision.js';
-import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../../rate-limit.options.js';
+import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../../rate-limit.settings.js';
 import { whenOver } from '../http/call-end.js';
 import { rateLimitHeaders } from '../http/headers.js';
 import { setHeaders, takesHeaders } from '../http/response.js';

@@ -3,7 +3,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { Decision } from '../../contracts/decision.js';
 import { isUnavailable } from '../../contracts/errors.js';
 import type { RateLimitExceededException } from '../../contracts/rate-limit-exceeded.exception.js';
-import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../../rate-limit.options.js';
+import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../../rate-limit.settings.js';
 import { isObject } from '../structure.js';
 import type { Caller, LimitReach, RateLimitTransport, Refusal } from '../transport.js';
 import { statusOf, whenOver } from './call-end.js';
