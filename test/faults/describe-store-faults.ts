@@ -82,16 +82,19 @@ async function startAll(scene: StoreScene) {
 
 const admitted = (answers: readonly Answer[]): number => answers.filter(({ status }) => status === 200).length;
 
-/** Answers that the store did not give in time: they may have been charged all the same. */
-const late = (answers: readonly Answer[]): number =>
-  answers.filter(({ status, body }) => status === 503 || (body.source ?? 'primary') !== 'primary').length;
+const isOfStore = ({ status, body }: Answer): boolean => status !== 503 && (body.source ?? 'primary') === 'primary';
 
-/** The store admits so many; on a busy machine an answer or two may come too late to count. */
-function expectAdmitted(answers: readonly Answer[], count: number): void {
-  const found = admitted(answers.filter(({ body }) => (body.source ?? 'primary') === 'primary'));
-  expect(late(answers)).toBeLessThanOrEqual(2);
-  expect(found).toBeLessThanOrEqual(count);
-  expect(found).toBeGreaterThanOrEqual(count - late(answers));
+/** So often calls are made anew, with another key, when the machine made one of them late. */
+const ATTEMPTS = 3;
+
+/** Calls that the store answered, all of them: one that came too late may have been charged all the same. */
+async function askStore(app: FaultyApp, times: number, name: string): Promise<{ client: string; answers: Answer[] }> {
+  for (let attempt = 1; ; attempt += 1) {
+    const client = `${name} ${attempt}`;
+    const answers = await app.askTimes(times, client);
+    if (answers.every(isOfStore) || attempt === ATTEMPTS) return { client, answers };
+    await whenPrimary(app);
+  }
 }
 
 /** Asks until the circuit is open. */
@@ -161,9 +164,12 @@ export function describeStoreFaults(store: string, faults: readonly StoreFault[]
         await using scene = await fault.start();
         await using started = await startAll(scene);
         const { running } = started;
+        const steady = new Map<FaultyApp, string>();
         for (const { app } of running) {
           await whenPrimary(app);
-          expectAdmitted(await app.askTimes(LIMIT / 2, 'steady'), LIMIT / 2);
+          const { client, answers } = await askStore(app, LIMIT / 2, 'steady');
+          expect(admitted(answers)).toBe(LIMIT / 2);
+          steady.set(app, client);
           expect(await app.health()).toEqual([200, 'ok']);
         }
 
@@ -178,10 +184,11 @@ export function describeStoreFaults(store: string, faults: readonly StoreFault[]
         await Promise.all(
           running.map(async ({ app }) => {
             await whenPrimary(app);
-            expectAdmitted(await app.askTimes(LIMIT + 2, 'fresh'), LIMIT);
+            const fresh = await askStore(app, LIMIT + 2, 'fresh');
+            expect(admitted(fresh.answers)).toBe(LIMIT);
             // A crash may forget what came within its last moments, and a table that was dropped all.
-            const left = admitted(await app.askTimes(LIMIT + 2, 'steady'));
-            expect(left).toBeGreaterThanOrEqual(LIMIT / 2 - 2);
+            const left = admitted(await app.askTimes(LIMIT + 2, steady.get(app)!));
+            expect(left).toBeGreaterThanOrEqual(LIMIT / 2);
             expect(left).toBeLessThanOrEqual(LIMIT);
             expect(await app.health()).toEqual([200, 'ok']);
           }),

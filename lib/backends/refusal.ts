@@ -1,0 +1,126 @@
+import type { CounterState } from '../algorithms/algorithm.js';
+import { decide } from '../algorithms/counter.js';
+import type { Charge, Reply } from '../contracts/backend.js';
+import type { PolicyStatus } from '../contracts/decision.js';
+import type { Policy } from '../contracts/policy.js';
+import { isSameQuota } from '../policies/policy-identity.js';
+
+/** What a store said of a call that it refused. */
+export interface Refused {
+  readonly reply: Reply;
+  /** The counter of each charge at the time of the reply, where the store tells it: of what it does, dearer calls too. */
+  readonly states: readonly (CounterState | undefined)[];
+  /** `now()` of the cache before the call was sent. */
+  readonly sentMs: number;
+}
+
+/** A refusal that is remembered. */
+export interface Refusal extends Refused {
+  readonly charges: readonly Charge[];
+  /** Until when it holds; 0 once it may be wrong. */
+  untilMs: number;
+  /** When it last answered, in whole ms since it was sent. */
+  answeredMs: number;
+  /** What it answers to all who ask the same in that millisecond: kept from the second on, for a key that is hot. */
+  repeated: { readonly answer: Reply; readonly passedMs: number; readonly costs: readonly number[] } | undefined;
+}
+
+/**
+ * For how long the store would refuse such calls, and what its policies say is known; 0 if it is not.
+ */
+export function validForMs(charges: readonly Charge[], { reply, states }: Refused): number {
+  let refusedForMs = 0;
+  let knownForMs = Number.POSITIVE_INFINITY;
+  for (let index = 0; index < charges.length; index += 1) {
+    const { policy } = charges[index] as Charge;
+    const status = reply.policies[index] as PolicyStatus;
+    // A shadow policy counts what the others refuse to, and slots are freed at any time.
+    if (policy.mode === 'shadow' || policy.algorithm === 'concurrency') return 0;
+    if (status.allowed) {
+      // By the time of the next call it may refuse, and block then.
+      if (policy.blockForMs > 0) return 0;
+      continue;
+    }
+    const { nextUnitAfterMs = 0 } = status;
+    const retryAfterMs = status.retryAfterMs ?? Number.POSITIVE_INFINITY;
+    refusedForMs = Math.max(refusedForMs, retryAfterMs);
+    // After a block it may admit what comes first, and block again.
+    if (policy.blockForMs > 0) knownForMs = Math.min(knownForMs, retryAfterMs);
+    // Without its counter, it is not known how many units are left once more of them are.
+    if (states[index] === undefined) knownForMs = Math.min(knownForMs, retryAfterMs, nextUnitAfterMs);
+  }
+  // What can never pass is asked again some day, for the sake of the policies that do not refuse it.
+  if (refusedForMs === Number.POSITIVE_INFINITY)
+    refusedForMs = Math.max(...charges.map(({ policy }) => policy.windowMs));
+  // The store counts whole milliseconds: the one in which it decided may have been over at once.
+  return Math.min(refusedForMs, knownForMs) - 1;
+}
+
+/** Whether a refusal says that calls with these charges are refused, too, and what it is told of them. */
+export function isCovered(refusal: Refusal, charges: readonly Charge[]): boolean {
+  if (refusal.charges.length !== charges.length) return false;
+  for (let index = 0; index < charges.length; index += 1) {
+    const refused = refusal.charges[index] as Charge;
+    const { key, policy, cost } = charges[index] as Charge;
+    if (cost !== refused.cost && (cost < refused.cost || refusal.states[index] === undefined)) return false;
+    if (key !== refused.key || !isSameQuota(policy, refused.policy)) return false;
+  }
+  return true;
+}
+
+/** Whether two calls charge the same counters. */
+export const isSameCall = (some: readonly Charge[], others: readonly Charge[]): boolean =>
+  some.length === others.length &&
+  some.every(({ key, policy }, index) => key === others[index]?.key && policy.id === others[index].policy.id);
+
+/** Whether a policy has changed since it refused: what the store holds is counted anew by it. */
+export const isOfAnotherQuota = (ofKey: readonly Refusal[], charges: readonly Charge[]): boolean =>
+  ofKey.some((refusal) =>
+    refusal.charges.some(({ key, policy }) =>
+      charges.some((one) => one.key === key && one.policy.id === policy.id && !isSameQuota(one.policy, policy)),
+    ),
+  );
+
+/** A refusal as of now. Statuses of policies that do not refuse are the last that is known of them. */
+export function answerOf(refusal: Refusal, charges: readonly Charge[], nowMs: number): Reply {
+  const { repeated } = refusal;
+  const passedMs = Math.floor(nowMs - refusal.sentMs);
+  if (repeated?.passedMs === passedMs && charges.every(({ cost }, index) => cost === repeated.costs[index])) {
+    return repeated.answer;
+  }
+  const answer = answerAt(refusal, charges, passedMs);
+  // What is kept costs the collector more than what is made: a key that is asked for now and then keeps nothing.
+  if (refusal.answeredMs === passedMs) {
+    refusal.repeated = { answer, passedMs, costs: charges.map(({ cost }) => cost) };
+  }
+  refusal.answeredMs = passedMs;
+  return answer;
+}
+
+function answerAt({ reply, states, charges: refused }: Refusal, charges: readonly Charge[], passedMs: number): Reply {
+  const nowMs = reply.nowMs + passedMs;
+  const policies = reply.policies.map((status, index) => {
+    const { policy, cost } = charges[index] as Charge;
+    const state = states[index];
+    if (state !== undefined && (!status.allowed || cost !== refused[index]?.cost))
+      return asOf(state, policy, cost, nowMs);
+    return status.allowed ? status : later(status, passedMs);
+  });
+  return { allowed: false, nowMs, policies, source: 'cache' };
+}
+
+/** What a policy says of a call that is refused: by one that admits it, nothing is charged. */
+function asOf(state: CounterState, policy: Policy, cost: number, atMs: number): PolicyStatus {
+  const { status } = decide(state, policy, cost, false, atMs);
+  return status.allowed ? decide(state, policy, 0, false, atMs).status : status;
+}
+
+function later(status: PolicyStatus, passedMs: number): PolicyStatus {
+  const { resetAfterMs, retryAfterMs, nextUnitAfterMs } = status;
+  return {
+    ...status,
+    resetAfterMs: Math.max(0, resetAfterMs - passedMs),
+    retryAfterMs: retryAfterMs === null ? null : retryAfterMs - passedMs,
+    ...(nextUnitAfterMs !== undefined && { nextUnitAfterMs: Math.max(0, nextUnitAfterMs - passedMs) }),
+  };
+}
