@@ -1,8 +1,9 @@
 import { type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import type { PolicyDecisionRequest } from '../limiter/decision-request.js';
 import type { CallOrigin } from '../contracts/events.js';
-import { DecisionRequests, type PolicyUse } from '../limiter/decision-requests.js';
+import { type CallTerms, DecisionRequests, type PolicyUse } from '../limiter/decision-requests.js';
 import { askAll, type MaybePromise, when, whenAll } from '../contracts/maybe-promise.js';
+import type { LookedUp } from '../limiter/prepared-policies.js';
 import type { KeyInput } from '../contracts/policy.js';
 import { type CompiledPolicy, isCost } from '../policies/compiled-policy.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.settings.js';
@@ -75,15 +76,39 @@ export class ChargeResolver {
   }
 
   private asked(
-    { label: route }: RoutePlan,
+    { label: route, facts }: RoutePlan,
     policies: readonly CompiledPolicy[],
     context: ExecutionContext,
   ): MaybePromise<PolicyDecisionRequest | undefined> {
     if (policies.length === 0) return undefined;
+    if (facts?.policies === policies && facts.areSimple && this.haveOneKey(policies)) {
+      return this.askedByOneKey(route, facts, context);
+    }
     const keys = new Map<KeyInput, MaybePromise<string>>();
     const uses = askAll(policies, (policy) => this.useOf(policy, context, keys));
-    const terms = { route, transport: context.getType<string>(), addressKey: () => this.keys.addressOf(context) };
-    return whenAll(uses, (all) => this.requests.of(all, terms));
+    return whenAll(uses, (all) => this.requests.of(all, this.termsOf(route, context)));
+  }
+
+  /** The same for most calls: all policies go by one key, and cost what they say. */
+  private askedByOneKey(
+    route: string,
+    facts: LookedUp,
+    context: ExecutionContext,
+  ): MaybePromise<PolicyDecisionRequest> {
+    const { policies } = facts;
+    const terms = this.termsOf(route, context);
+    return when(this.keys.of(policies[0]?.key ?? this.settings.key)(context), (key) => {
+      const usesOf = (): PolicyUse[] => policies.map((policy) => ({ policy, key, cost: policy.cost as number }));
+      return this.requests.simple(facts, key, undefined, terms) ?? this.requests.of(usesOf(), terms);
+    });
+  }
+
+  private haveOneKey(policies: readonly CompiledPolicy[]): boolean {
+    return policies.every(({ key }) => key === policies[0]?.key);
+  }
+
+  private termsOf(route: string, context: ExecutionContext): CallTerms {
+    return { route, transport: context.getType<string>(), addressKey: () => this.keys.addressOf(context) };
   }
 
   /** @param keys what has been read for this request: nothing of the application's is asked twice */

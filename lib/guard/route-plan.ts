@@ -1,5 +1,6 @@
 import { RateLimitConfigurationError } from '../contracts/errors.js';
 import type { PolicyInput } from '../contracts/policy.js';
+import { factsOf, type LookedUp } from '../limiter/prepared-policies.js';
 import { type CompiledPolicy, isUnlimited } from '../policies/compiled-policy.js';
 import { type DynamicPolicyInput, isDynamic, type PolicyCatalog, type PolicySite } from '../policies/policy-catalog.js';
 import { checkApart } from '../policies/policy-identity.js';
@@ -45,6 +46,8 @@ export interface RoutePlan {
   readonly generation: number;
   /** The policies of every call; `undefined` where some must be asked for. */
   readonly policies: readonly CompiledPolicy[] | undefined;
+  /** What follows from those policies for every call. */
+  readonly facts: LookedUp | undefined;
 }
 
 /** Which limits count a call; a connection is counted by the module's `connect`, and what its own handler declares. */
@@ -88,7 +91,8 @@ export class RoutePlanner {
     const candidates = written.filter((one) => !isSkipped(one, route) && !isReplaced(one, written));
     const settled = candidates.filter((one) => one.kind === 'static');
     const policies = settled.length === candidates.length ? applicable({ route, label }, settled) : undefined;
-    return { route, label, candidates, generation: this.catalog.generation, policies };
+    const facts = policies && factsOf(policies);
+    return { route, label, candidates, generation: this.catalog.generation, policies, facts };
   }
 
   /** The name of a route in errors, and in the ids of its counters. */

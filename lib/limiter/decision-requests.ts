@@ -14,7 +14,7 @@ import type { CarriedCharge } from './carry-over.js';
 import type { PolicyDecisionRequest } from './decision-request.js';
 import { allowListed, denyListed, notCounted } from './decisions.js';
 import { failureModeOf } from './failure-mode.js';
-import type { PreparedPolicies } from './prepared-policies.js';
+import type { LookedUp } from './prepared-policies.js';
 
 /** A policy of a call, the key that it counts, and the units that the call costs. */
 export interface PolicyUse {
@@ -67,12 +67,11 @@ export class DecisionRequests {
    * @param cost units for each policy. Default: each policy's own cost
    */
   simple(
-    prepared: PreparedPolicies,
+    { policies, areSimple, failureModes }: LookedUp,
     key: string,
     cost: number | undefined,
     terms: CallTerms,
   ): PolicyDecisionRequest | undefined {
-    const { policies, areSimple, failureModes } = prepared.current();
     if (!areSimple || !this.lists.isEmpty || this.catalog.hasOverrides) return undefined;
     const { failureMode, timeoutMs, route, transport } = terms;
     const storedKey = this.storedKey(key);

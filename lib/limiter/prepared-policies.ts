@@ -40,7 +40,8 @@ export class PreparedPolicies {
   }
 }
 
-function factsOf(policies: readonly CompiledPolicy[]): LookedUp {
+/** What follows from policies for every call by them. */
+export function factsOf(policies: readonly CompiledPolicy[]): LookedUp {
   return {
     policies,
     areSimple: areSimple(policies),

@@ -52,7 +52,7 @@ export class ServiceRequests {
   charging(key: string, policies: Policies, options: ConsumeOptions): PolicyDecisionRequest {
     const { cost } = options;
     const prepared = cost === undefined || isCost(cost) ? this.policies.lookedUp(policies) : undefined;
-    const simple = prepared && this.requests.simple(prepared, key, cost, termsOf(options));
+    const simple = prepared && this.requests.simple(prepared.current(), key, cost, termsOf(options));
     return simple ?? this.of([{ key, policies }], options, 'charges');
   }
 
