@@ -108,7 +108,7 @@ function checkSettings(settings: RateLimitSettings): void {
     throw new RateLimitConfigurationError(
       'breakerState',
       breakerState,
-      'Give fileBreakerState({ path }), processBreakerState(), redisBreakerState({ url }) or another BreakerStateStore.',
+      'Give fileBreakerState({ path }), processBreakerState(), redisBreakerState({ url }), postgresBreakerState({ pool }) or another BreakerStateStore.',
     );
   }
   new AccessLists(settings.lists);

@@ -22,8 +22,12 @@ const MAX_OF_A_KEY = 8;
 
 const DEFAULT_MAX_KEYS = 10_000;
 
+/** Longest time that a refusal is remembered, in ms: so soon a reset in another process is noticed, of a block of days too. */
+const LONGEST_MS = 60_000;
+
 /**
- * Refusals of a store, each good until the store's own retry time, counted from when the call was sent.
+ * Refusals of a store, each good until the store's own retry time, counted from when the call was sent, and for a minute
+ * at most.
  *
  * Exact: within that time only a reset, a refund or another policy can let the call pass, and `drop` is told of those of
  * this process. A refusal answers calls of its cost or more by the same policies.
@@ -86,7 +90,7 @@ export class RefusalCache {
   keep({ charges, isProvisional }: ConsumeRequest, refused: Refused): void {
     if (isProvisional === true) return;
     const { sentMs } = refused;
-    const untilMs = sentMs + validForMs(charges, refused);
+    const untilMs = sentMs + Math.min(LONGEST_MS, validForMs(charges, refused));
     if (untilMs <= this.clock() || sentMs <= this.droppedAllMs) return;
     // A reset may have come to the store after a call that was sent before it was over.
     if (charges.some(({ key }) => sentMs <= (this.dropped.get(key) ?? Number.NEGATIVE_INFINITY))) return;

@@ -8,7 +8,8 @@ export function oneOf<T extends string>(option: string, value: T, allowed: reado
 }
 
 /** @throws RateLimitConfigurationError if an object has a property that is not listed: most likely a slip of the pen */
-export function onlyKnown(option: string, value: object, known: readonly string[]): void {
+export function onlyKnown(option: string, value: unknown, known: readonly string[]): asserts value is object {
+  anObject(option, value, `Give an object with ${known.join(', ')}.`);
   const unknown = Object.keys(value).find((key) => !known.includes(key));
   if (unknown === undefined) return;
   throw new RateLimitConfigurationError(
@@ -19,7 +20,7 @@ export function onlyKnown(option: string, value: object, known: readonly string[
 }
 
 /** @throws RateLimitConfigurationError if the value is no object, or an array */
-export function anObject(option: string, value: unknown, mend: string): void {
+export function anObject(option: string, value: unknown, mend: string): asserts value is object {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new RateLimitConfigurationError(option, value, mend);
   }

@@ -32,8 +32,8 @@ export type RedisBackendOptions = RedisConnection & {
   /** Options of the breaker around this backend, before the module's. `false`: none. */
   readonly circuitBreaker?: CircuitBreakerOptions | false;
   /**
-   * Answers calls that Redis would refuse in the process, until the retry time that Redis gave. Default `true`: the
-   * refusals of 10,000 keys. What other processes reset or give back meanwhile is noticed at that time.
+   * Answers calls that Redis would refuse in the process, until the retry time that Redis gave, and for a minute at
+   * most. Default `true`: the refusals of 10,000 keys. What other processes reset or give back is noticed at that time.
    */
   readonly refusalCache?: boolean | { readonly maxKeys?: number };
   /** Lets calls of one key that wait share a script call, in order of arrival. Default `true`. */

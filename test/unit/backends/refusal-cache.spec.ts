@@ -8,6 +8,8 @@ import { testPolicy } from '../../../lib/testing/test-policy.js';
 const policy = testPolicy({ algorithm: 'sliding-window', limit: 10, windowMs: 60_000 });
 const other = testPolicy({ name: 'other', algorithm: 'sliding-window', limit: 10, windowMs: 60_000 });
 
+const WEEK = 7 * 86_400_000;
+
 let nowMs = 1_000;
 let cache: RefusalCache;
 beforeEach(() => {
@@ -250,4 +252,12 @@ it('can be switched off, and refuses what is no option', () => {
   expect(RefusalCache.of('cache', true)).toBeInstanceOf(RefusalCache);
   expect(() => RefusalCache.of('cache', null as never)).toThrow('cache');
   expect(() => RefusalCache.of('cache', { size: 3 } as never)).toThrow('maxKeys');
+});
+
+it('answers for a minute at most, so that a reset by another process is noticed', () => {
+  keep(call('k'), [WEEK], WEEK);
+  nowMs += 59_998;
+  expect(cache.find(call('k'))).toMatchObject({ source: 'cache' });
+  nowMs += 2;
+  expect(cache.find(call('k'))).toBeUndefined();
 });
