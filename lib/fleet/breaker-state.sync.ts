@@ -6,9 +6,9 @@ import type {
   CircuitReport,
   PeersReport,
 } from '../contracts/breaker-state.js';
+import { failureReason } from '../contracts/failure-reason.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.settings.js';
 import { BreakerSharing } from './breaker-sharing.js';
-import { outageReason } from './outage-reason.js';
 
 /** Time between two reports, in ms. */
 const TICK_MS = 500;
@@ -64,7 +64,7 @@ export class BreakerStateSync implements BreakerStateListener {
     this.sharing?.forget();
     if (this.warned) return;
     this.warned = true;
-    this.warn(`out of reach (${outageReason(error)}), each process goes on by itself`);
+    this.warn(`out of reach (${failureReason(error)}), each process goes on by itself`);
   }
 
   back(): void {

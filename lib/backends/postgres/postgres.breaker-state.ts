@@ -7,9 +7,8 @@ import {
   type PeersReport,
   type ProbeRefusal,
 } from '../../contracts/breaker-state.js';
-import { onlyKnown } from '../../policies/option-checks.js';
-import { checkQuorum } from '../../policies/quorum.js';
-import { PolledBreakerState, type Exchange, type StateTable } from '../polled-breaker-state.js';
+import { aQuorum, onlyKnown } from '../../policies/option-checks.js';
+import { PolledBreakerState, type Exchange, type StateTable } from '../polled.breaker-state.js';
 import { BREAKER_MIGRATION, breakerStatements, type BreakerStatements } from './breaker-state.sql.js';
 import { onConnection, Patience } from './patient-query.js';
 import { poolSourceOf, type PoolSource } from './pool-source.js';
@@ -44,7 +43,7 @@ const SILENT_MS = 3_000;
 export function postgresBreakerState(options: PostgresBreakerStateOptions): BreakerStateStore {
   onlyKnown('postgresBreakerState', options, ['pool', 'connectionString', 'quorum', 'schema']);
   const { quorum, schema = 'public' } = options;
-  checkQuorum('postgresBreakerState', quorum);
+  aQuorum('postgresBreakerState.quorum', quorum);
   const source = poolSourceOf('postgresBreakerState', options);
   const table = new PostgresStateTable(source, breakerStatements('postgresBreakerState', schema));
   return new PolledBreakerState('postgres', quorum, table);

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type {
   BreakerStateListener,
@@ -13,10 +12,11 @@ import type { MaybePromise } from '../../contracts/maybe-promise.js';
 import { Hub, type HubMember } from '../hub.js';
 import { HubConnection } from './hub.connection.js';
 import { HubServer } from './hub.server.js';
+import { inodeOf } from './inode.js';
 import { StateFile } from './state.file.js';
 
 /** What a store of this host is made of. */
-export interface HostStoreOptions {
+interface HostStoreOptions {
   readonly name: string;
   readonly quorum: number | undefined;
   /** The path of the socket where the processes meet. */
@@ -235,14 +235,6 @@ export class HostStore implements BreakerStateStore, HubMember {
       },
     });
     return hub;
-  }
-}
-
-function inodeOf(path: string): number | undefined {
-  try {
-    return statSync(path).ino;
-  } catch {
-    return undefined;
   }
 }
 
