@@ -23,5 +23,5 @@ export function processBreakerState(options: ProcessBreakerStateOptions = {}): B
   anObject('processBreakerState', options, 'Give { quorum: 3 }, or nothing.');
   onlyKnown('processBreakerState', options, ['quorum']);
   aQuorum('processBreakerState.quorum', options.quorum);
-  return new HostStore({ name: 'process', quorum: options.quorum, meetingPlace: ofThisProcess });
+  return new HostStore({ name: 'process', quorum: options.quorum, meetingPlace: () => ofThisProcess() });
 }

@@ -6,6 +6,10 @@ export const BREAKER_MIGRATION = "SELECT pg_advisory_xact_lock(hashtext('nestjs-
 /** What the store asks of the database. Each answers rows of one column: JSON as text. */
 export interface BreakerStatements {
   readonly migrations: readonly string[];
+  /** What a role needs that makes the tables. */
+  readonly grantsToCreate: string;
+  /** What a role needs that uses them. */
+  readonly grants: string;
   /** $1 process, $2 its reports, $3 how long a hint outlives its due time, $4 how long reports are kept; ms. */
   readonly exchange: string;
   /** $1 process, $2 who has said nothing for so long has ended, $3 how long reports are kept; ms. */
@@ -35,6 +39,10 @@ export function breakerStatements(caller: string, schema: string): BreakerStatem
       `CREATE TABLE IF NOT EXISTS ${probes} (circuit text PRIMARY KEY, owner text NOT NULL, step integer NOT NULL,
         until timestamptz NOT NULL)`,
     ],
+    grantsToCreate: `GRANT USAGE, CREATE ON SCHEMA ${quoted(schema)} TO <role>;`,
+    grants:
+      `GRANT USAGE ON SCHEMA ${quoted(schema)} TO <role>; ` +
+      `GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE ${said}, ${probes} TO <role>;`,
     // A statement does not see its own writes, so its own rows are left out of what it reads.
     exchange: `WITH told AS (
         SELECT * FROM jsonb_to_recordset($2::jsonb)
