@@ -36,7 +36,7 @@ export function after(delayMs: number, callback: () => void): () => void {
 }
 
 /** The same, but the process may end before. */
-export function afterIfAlive(delayMs: number, callback: () => void): () => void {
+export function afterUnref(delayMs: number, callback: () => void): () => void {
   if (replacement !== undefined) return replacement.after(delayMs, callback);
   const timer = setTimeout(callback, delayMs).unref();
   return () => clearTimeout(timer);

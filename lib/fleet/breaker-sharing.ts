@@ -8,15 +8,15 @@ import { SharedCircuit } from './shared-circuit.js';
 /** Circuits that are kept for breakers which do not exist yet, at most. */
 const MAX_KEPT = 10_000;
 
-/** A circuit of before a restart, whose breaker is not made yet. */
+/** A circuit from before a restart. Its breaker does not exist yet. */
 interface Kept {
   readonly report: CircuitReport;
   readonly sinceMs: number;
 }
 
 /**
- * The breakers of one registry among those of other processes: tells the store of what is open here, and the breakers of
- * what is open there. It has no timer: `tick` is called every half second.
+ * Reports open circuits to the store, and passes other processes' reports to the breakers. It has no timer: `tick` is
+ * called every half second.
  */
 export class BreakerSharing implements BreakerCensus {
   private readonly circuits = new Map<string, SharedCircuit>();
@@ -73,7 +73,7 @@ export class BreakerSharing implements BreakerCensus {
     for (const circuit of this.circuits.values()) circuit.heard(this.peers.get(circuit.name), this.quorum);
   }
 
-  /** Goes on from what a process knew that has ended. */
+  /** Goes on from what an ended process knew. */
   resumed(reports: readonly CircuitReport[]): void {
     const sinceMs = this.clock();
     for (const report of reports.slice(0, MAX_KEPT)) this.kept.set(report.circuit, { report, sinceMs });

@@ -6,9 +6,11 @@ import type {
   CircuitReport,
   PeersReport,
 } from '../contracts/breaker-state.js';
+import { RateLimitConfigurationError } from '../contracts/errors.js';
+import { failureReason } from '../contracts/failure-reason.js';
+import { monotonicMs } from '../contracts/process-time.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.settings.js';
 import { BreakerSharing } from './breaker-sharing.js';
-import { outageReason } from './outage-reason.js';
 
 /** Time between two reports, in ms. */
 const TICK_MS = 500;
@@ -21,14 +23,14 @@ export class BreakerStateSync implements BreakerStateListener {
   private readonly sharing: BreakerSharing | undefined;
   private timer: NodeJS.Timeout | undefined;
   private starting = true;
-  private warned = false;
+  private isAway = false;
 
   constructor(
     @Inject(RATE_LIMIT_SETTINGS) { breakerState }: RateLimitSettings,
     @Inject(CircuitBreakerRegistry) registry: CircuitBreakerRegistry,
   ) {
     this.store = breakerState;
-    this.sharing = breakerState && new BreakerSharing(registry, breakerState, () => performance.now());
+    this.sharing = breakerState && new BreakerSharing(registry, breakerState, monotonicMs);
   }
 
   /** Takes up what the store holds; with one that is away the application starts without it. */
@@ -62,12 +64,15 @@ export class BreakerStateSync implements BreakerStateListener {
 
   away(error: unknown): void {
     this.sharing?.forget();
-    if (this.warned) return;
-    this.warned = true;
-    this.warn(`out of reach (${outageReason(error)}), each process goes on by itself`);
+    if (this.isAway) return;
+    this.isAway = true;
+    const why = error instanceof RateLimitConfigurationError ? error.message : failureReason(error);
+    this.warn(`out of reach (${why}), each process goes on by itself`);
   }
 
   back(): void {
-    if (this.warned) this.logger.log(`Breaker state '${this.store?.name}' is within reach again.`);
+    if (!this.isAway) return;
+    this.isAway = false;
+    this.logger.log(`Breaker state '${this.store?.name}' is within reach again.`);
   }
 }

@@ -1,8 +1,7 @@
 import type { BreakerStateStore } from '../contracts/breaker-state.js';
-import { anObject, aText, onlyKnown } from '../policies/option-checks.js';
+import { anObject, aQuorum, aText, onlyKnown } from '../policies/option-checks.js';
 import { HostStore } from './host/host.store.js';
 import { besideFile } from './host/meeting-place.js';
-import { checkQuorum } from '../policies/quorum.js';
 
 /** Options of `fileBreakerState()`. */
 export interface FileBreakerStateOptions {
@@ -28,6 +27,6 @@ export function fileBreakerState(options: FileBreakerStateOptions): BreakerState
   onlyKnown('fileBreakerState', options, ['path', 'quorum']);
   const { path, quorum } = options;
   aText('fileBreakerState.path', path);
-  checkQuorum('fileBreakerState', quorum);
+  aQuorum('fileBreakerState.quorum', quorum);
   return new HostStore({ name: 'file', quorum, meetingPlace: () => besideFile(path), filePath: path });
 }

@@ -19,7 +19,7 @@ interface Told {
   readonly atMs: number;
 }
 
-/** What a process knew that has ended. */
+/** What an ended process knew. */
 interface Ended {
   readonly id: string;
   readonly told: readonly Told[];
@@ -41,7 +41,7 @@ interface Probe {
 export class Gathering {
   private readonly processes = new Map<string, readonly Told[]>();
   private readonly probes = new Map<string, Probe>();
-  /** What processes knew that have ended: each is for one that starts. */
+  /** What ended processes knew: each is for one that starts. */
   private ended: Ended[] = [];
 
   /** A process is there: it has not ended. */
@@ -70,7 +70,7 @@ export class Gathering {
     for (const [circuit, { owner }] of this.probes) if (owner === id) this.probes.delete(circuit);
   }
 
-  /** What a process knew that ended before, aged. It is given once. */
+  /** What an ended process knew, aged. It is given once. */
   resume(nowMs: number): CircuitReport[] {
     this.forgetOld(nowMs);
     const next = this.ended.findIndex(({ fromMs }) => fromMs <= nowMs);

@@ -2,10 +2,10 @@ import type { CircuitReport, PeersProbe, PeersReport, ProbeRefusal } from '../co
 import type { Clock } from '../contracts/breaker.js';
 import { Gathering, type ProcessReport } from './gathering.js';
 
-/** Hints that are renewed are told on so often, in ms. */
+/** Shortest time between two broadcasts of renewed hints, in ms. */
 const RENEW_MS = 400;
 
-/** How long a probe holds whose hub has ended, in ms; it is over sooner if it ends. */
+/** How long a probe is still respected after its hub ended, in ms. */
 const PROBE_OF_BEFORE_MS = 1_000;
 
 /** A process, or a thread, of the host. */
@@ -15,7 +15,7 @@ export interface HubMember {
 }
 
 /** What a hub is made of. */
-export interface HubParts {
+interface HubParts {
   readonly clock: Clock;
   /** Runs something soon, once what happens now is over. */
   readonly soon: (work: () => void) => void;
@@ -43,8 +43,8 @@ export class Hub {
   }
 
   /**
-   * @param starts whether the process starts just now, and not the hub
-   * @returns what a process knew that has ended: this one goes on from there
+   * @param starts true: the process has just started; false: it only lost its old hub
+   * @returns what an ended process knew: this one goes on from there
    */
   enter(member: HubMember, reports: readonly CircuitReport[], starts: boolean): CircuitReport[] {
     const nowMs = this.parts.clock();

@@ -8,7 +8,7 @@ export type ProbeRight =
   | { readonly kind: 'held'; readonly untilMs: number; readonly unusedUntilMs: number };
 
 /** Longest wait for an answer before the process goes on as if it were alone, in ms. */
-export const ANSWER_MS = 2_000;
+const ANSWER_MS = 2_000;
 
 /** A right that no call uses for so long is given back, in ms: another process may have calls to make. */
 export const UNUSED_MS = 1_000;
@@ -19,10 +19,10 @@ const ASK_AGAIN_MS = 250;
 export const NO_RIGHT: ProbeRight = { kind: 'none', askAtMs: 0, sparse: false };
 
 /** What a call that is due finds: it probes, it is rejected, or it is rejected and the right is asked for. */
-export type Verdict = 'probe' | 'probe-and-ask' | 'reject' | 'ask';
+type Verdict = 'probe' | 'probe-and-ask' | 'reject' | 'ask';
 
 /** What a call finds that is due. */
-export interface DueCall {
+interface DueCall {
   readonly nowMs: number;
   /** How long it may take. */
   readonly forMs: number;
@@ -38,7 +38,7 @@ export function verdictOf(right: ProbeRight, { nowMs, forMs, probe }: DueCall): 
       return nowMs - right.sinceMs < ANSWER_MS ? 'reject' : 'probe';
     case 'none':
       if (nowMs < right.askAtMs) return 'reject';
-      // Calls are rare here: the next one is not rejected for the sake of a right that would lapse again.
+      // Calls are rare: asking first would let the right lapse again, so this call probes at once.
       return right.sparse && (probe === undefined || probe.untilMs <= nowMs) ? 'probe-and-ask' : 'ask';
     default:
       return right satisfies never;

@@ -1,8 +1,7 @@
 import type { BreakerStateStore } from '../contracts/breaker-state.js';
-import { anObject, onlyKnown } from '../policies/option-checks.js';
+import { anObject, aQuorum, onlyKnown } from '../policies/option-checks.js';
 import { HostStore } from './host/host.store.js';
 import { ofThisProcess } from './host/meeting-place.js';
-import { checkQuorum } from '../policies/quorum.js';
 
 /** Options of `processBreakerState()`. */
 export interface ProcessBreakerStateOptions {
@@ -23,6 +22,6 @@ export interface ProcessBreakerStateOptions {
 export function processBreakerState(options: ProcessBreakerStateOptions = {}): BreakerStateStore {
   anObject('processBreakerState', options, 'Give { quorum: 3 }, or nothing.');
   onlyKnown('processBreakerState', options, ['quorum']);
-  checkQuorum('processBreakerState', options.quorum);
-  return new HostStore({ name: 'process', quorum: options.quorum, meetingPlace: ofThisProcess });
+  aQuorum('processBreakerState.quorum', options.quorum);
+  return new HostStore({ name: 'process', quorum: options.quorum, meetingPlace: () => ofThisProcess() });
 }

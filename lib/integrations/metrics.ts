@@ -2,7 +2,7 @@ import type { BreakerState } from '../contracts/breaker.js';
 import type { DecisionSource } from '../contracts/decision.js';
 import type { BackendCallOutcome, BackendVerb } from '../contracts/events.js';
 import type { ObservedEvent } from '../observe/decision-event.js';
-import { failureReason } from '../limiter/failure-reason.js';
+import { failureReason } from '../contracts/failure-reason.js';
 import { eachResult, isNearLimit, type RequestResult } from './decision-results.js';
 import { CappedNames, seriesOf, worstStates } from './metric-labels.js';
 import type { ObservedApplication } from './observed-application.js';

@@ -11,6 +11,7 @@ import type {
 import type { BreakerState, CircuitBreakerOptions, Permit } from '../contracts/breaker.js';
 import { BackendUnavailableError, isBackendUnavailable, isConfigurationError } from '../contracts/errors.js';
 import type { BackendVerb, RateLimitListener } from '../contracts/events.js';
+import { failureReason } from '../contracts/failure-reason.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
 import { BackendCalls } from '../observe/backend-calls.js';
 import type { RateLimitEvents } from '../observe/rate-limit-events.js';
@@ -18,7 +19,6 @@ import { asForBackends, breakerName, ownDeadlineMs } from './backend-breaker.js'
 import { BackendUse } from './backend-use.js';
 import { ConnectionWatch } from './connection-watch.js';
 import { withDeadline } from './deadline.js';
-import { failureReason } from './failure-reason.js';
 import { isInfrastructureError } from './infrastructure.js';
 import { OutageRecord } from './outage-record.js';
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Charge } from '../contracts/backend.js';
-import { afterIfAlive } from '../contracts/process-time.js';
+import { afterUnref } from '../contracts/process-time.js';
 import { MAX_TIMER_MS } from '../policies/duration.js';
 import type { Decider, Outcome, Receipt } from './decider.js';
 import type { DecisionRequest } from './decision-request.js';
@@ -90,7 +90,7 @@ export class HeldSlots {
     const leaseMs = Math.min(...this.request.charges.map(({ policy }) => policy.windowMs));
     const periodMs = Math.min(Math.max(1, Math.floor(leaseMs / RENEWALS)), MAX_TIMER_MS);
     this.cancelRenewal?.();
-    this.cancelRenewal = afterIfAlive(periodMs, () => void this.renew());
+    this.cancelRenewal = afterUnref(periodMs, () => void this.renew());
   }
 
   private async renew(): Promise<void> {

@@ -1,9 +1,9 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Decider } from './decider.js';
 import { breakerName } from './backend-breaker.js';
-import { failureReason } from './failure-reason.js';
 import type { BreakerTransition } from '../contracts/breaker.js';
 import type { RateLimitEvent } from '../contracts/events.js';
+import { failureReason } from '../contracts/failure-reason.js';
 import type { FailureMode } from '../contracts/policy.js';
 import { monotonicMs } from '../contracts/process-time.js';
 import { RateLimitEvents } from '../observe/rate-limit-events.js';

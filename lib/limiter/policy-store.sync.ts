@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { BackendUnavailableError, FloodgateError, RateLimitConfigurationError } from '../contracts/errors.js';
+import { failureReason } from '../contracts/failure-reason.js';
 import type { PolicyChangeNote, PolicyDocument, PolicyStore } from '../contracts/policy-store.js';
 import { wallMs } from '../contracts/process-time.js';
 import { RateLimitEvents } from '../observe/rate-limit-events.js';
@@ -7,7 +8,6 @@ import { PolicyCatalog } from '../policies/policy-catalog.js';
 import { changesBetween, checkedDocument, withoutEnded } from '../policies/policy-document.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.settings.js';
 import { withDeadline } from './deadline.js';
-import { failureReason } from './failure-reason.js';
 
 /** Time between two looks at the store, in ms: a change holds everywhere within a second. */
 const POLL_MS = 400;

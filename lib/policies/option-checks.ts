@@ -42,3 +42,13 @@ export function aFunction(option: string, value: unknown): void {
 export function aBoolean(option: string, value: unknown): void {
   if (typeof value !== 'boolean') throw new RateLimitConfigurationError(option, value, 'Give true or false.');
 }
+
+/** @throws RateLimitConfigurationError unless it is a whole number of at least 1, or left out */
+export function aQuorum(option: string, quorum: unknown): void {
+  if (quorum === undefined || (Number.isSafeInteger(quorum) && (quorum as number) >= 1)) return;
+  throw new RateLimitConfigurationError(
+    option,
+    quorum,
+    'Give a whole number of at least 1, or leave it out: then no circuit opens without a failure of its own.',
+  );
+}

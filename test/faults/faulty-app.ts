@@ -12,7 +12,7 @@ import {
   type RateLimitModuleOptions,
 } from 'nestjs-floodgate';
 import { RateLimitHealthIndicator } from 'nestjs-floodgate/terminus';
-import { failureReason } from '../../lib/limiter/failure-reason.js';
+import { failureReason } from '../../lib/contracts/failure-reason.js';
 import { startHttpApp, type HttpApp, type Platform } from '../support/http-app.js';
 
 /** Units for each key, in a bucket so slow that none comes back during a test. */

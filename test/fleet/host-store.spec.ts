@@ -1,8 +1,11 @@
+import { once } from 'node:events';
+import { realpathSync } from 'node:fs';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BreakerStateStore, CircuitReport } from '../../lib/contracts/breaker-state.js';
-import { fileBreakerState } from '../../lib/index.js';
+import { fileBreakerState, RateLimitConfigurationError } from '../../lib/index.js';
 import { eventually } from '../support/eventually.js';
 import { RecordingListener } from './recording-listener.js';
 
@@ -12,6 +15,7 @@ const HALF_OPEN: CircuitReport = { ...OPEN, state: 'half-open', dueInMs: 0 };
 let folder: string;
 let path: string;
 const opened: BreakerStateStore[] = [];
+let foreign: Server | undefined;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'floodgate-state-'));
@@ -20,8 +24,16 @@ beforeEach(async () => {
 
 afterEach(async () => {
   for (const store of opened.splice(0)) await store.close();
+  foreign?.close();
+  foreign = undefined;
   await rm(folder, { recursive: true, force: true });
 });
+
+/** Takes the place where processes meet, and answers nobody. */
+async function listenInstead(): Promise<void> {
+  foreign = createServer((socket) => socket.destroy()).listen(`${path}.sock`);
+  await once(foreign, 'listening');
+}
 
 /** Polls until nothing throws. */
 const holds = (check: () => unknown): Promise<boolean> =>
@@ -158,6 +170,29 @@ it('warns once, and goes on alone, where the folder is missing', async () => {
   await one.close();
   expect(heard.outages).toHaveLength(1);
   expect(heard.warnings).toEqual([]);
+});
+
+it('tells what to do about a socket where no process of ours answers, and that the file is damaged, too', async () => {
+  await writeFile(path, '{"format":');
+  await listenInstead();
+  const [, heard] = await open();
+  await holds(() => expect(heard.warnings).toEqual([expect.stringContaining('damaged')]));
+  expect(heard.outages).toHaveLength(1);
+  const [outage] = heard.outages as [RateLimitConfigurationError];
+  expect(outage).toBeInstanceOf(RateLimitConfigurationError);
+  expect(outage.received).toBe(`${realpathSync(path)}.sock`);
+  expect(outage.mend).toContain('Remove this file if no process uses it');
+});
+
+it('tells of an outage that comes after a warning of the file', async () => {
+  await writeFile(path, '# Notes\n');
+  const [one, heard] = await open();
+  expect(heard.warnings).toHaveLength(1);
+  await one.close();
+  await listenInstead();
+  await one.open(heard);
+  await holds(() => expect(heard.outages).toHaveLength(1));
+  expect(heard.warnings).toHaveLength(1);
 });
 
 it('takes over the socket of a host that was killed', async () => {

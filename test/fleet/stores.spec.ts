@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { fileBreakerState } from 'nestjs-floodgate';
+import { fileBreakerState, RateLimitConfigurationError } from 'nestjs-floodgate';
 import { postgresBreakerState } from 'nestjs-floodgate/postgres';
 import { redisBreakerState } from 'nestjs-floodgate/redis';
 import type { BreakerStateStore, CircuitReport } from '../../lib/contracts/breaker-state.js';
@@ -144,6 +144,34 @@ it('a pool that is given stays open, and the application can go on with it', asy
   await store.close();
   expect(pool.ended || pool.ending).toBe(false);
   expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+  expect(listener.outages).toEqual([]);
+});
+
+it('a role that may not make the tables, or not use them, is told the GRANT', async () => {
+  const role = `r${scope}`;
+  await postgres.exec(`CREATE SCHEMA ${scope}`);
+  await postgres.exec(`CREATE ROLE ${role} LOGIN`);
+  const outageOf = async (): Promise<RateLimitConfigurationError> => {
+    const store = postgresBreakerState({ connectionString: postgres.urlOf(role), schema: scope });
+    const listener = new RecordingListener();
+    await store.open(listener);
+    await store.close();
+    expect(listener.outages).toEqual([expect.any(RateLimitConfigurationError)]);
+    return listener.outages[0] as RateLimitConfigurationError;
+  };
+  await postgres.exec(`GRANT USAGE ON SCHEMA ${scope} TO ${role}`);
+  expect((await outageOf()).message).toContain(`GRANT USAGE, CREATE ON SCHEMA "${scope}" TO <role>;`);
+  const owner = postgresBreakerState({ connectionString: postgres.url, schema: scope });
+  await owner.open(new RecordingListener());
+  await owner.close();
+  const { mend } = await outageOf();
+  expect(mend).toContain('GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE');
+  // The mend is enough.
+  await postgres.exec(mend.slice(mend.indexOf('GRANT')).replaceAll('<role>', role));
+  const listener = new RecordingListener();
+  const store = postgresBreakerState({ connectionString: postgres.urlOf(role), schema: scope });
+  await store.open(listener);
+  await store.close();
   expect(listener.outages).toEqual([]);
 });
 

@@ -1,5 +1,4 @@
-import { RateLimitConfigurationError } from '../../contracts/errors.js';
-import { aText } from '../../policies/option-checks.js';
+import { checkName, quoted } from './table-names.js';
 
 /** Processes that start at once migrate one after another. */
 export const BREAKER_MIGRATION = "SELECT pg_advisory_xact_lock(hashtext('nestjs-floodgate breakers'))";
@@ -7,6 +6,10 @@ export const BREAKER_MIGRATION = "SELECT pg_advisory_xact_lock(hashtext('nestjs-
 /** What the store asks of the database. Each answers rows of one column: JSON as text. */
 export interface BreakerStatements {
   readonly migrations: readonly string[];
+  /** What a role needs that makes the tables. */
+  readonly grantsToCreate: string;
+  /** What a role needs that uses them. */
+  readonly grants: string;
   /** $1 process, $2 its reports, $3 how long a hint outlives its due time, $4 how long reports are kept; ms. */
   readonly exchange: string;
   /** $1 process, $2 who has said nothing for so long has ended, $3 how long reports are kept; ms. */
@@ -21,11 +24,8 @@ export interface BreakerStatements {
 
 /** @throws RateLimitConfigurationError for a schema that cannot be quoted */
 export function breakerStatements(caller: string, schema: string): BreakerStatements {
-  aText(`${caller}.schema`, schema);
-  if (Buffer.byteLength(schema) > 63 || schema.includes('\0')) {
-    throw new RateLimitConfigurationError(`${caller}.schema`, schema, 'Give a name of at most 63 bytes.');
-  }
-  const within = (name: string): string => `"${schema.replaceAll('"', '""')}"."${name}"`;
+  checkName(`${caller}.schema`, schema);
+  const within = (name: string): string => `${quoted(schema)}.${quoted(name)}`;
   const said = within('floodgate_breakers');
   const probes = within('floodgate_probes');
   const ms = (expression: string): string => `(${expression}) * interval '1 millisecond'`;
@@ -39,7 +39,11 @@ export function breakerStatements(caller: string, schema: string): BreakerStatem
       `CREATE TABLE IF NOT EXISTS ${probes} (circuit text PRIMARY KEY, owner text NOT NULL, step integer NOT NULL,
         until timestamptz NOT NULL)`,
     ],
-    // What this statement writes it does not see; and of what it reads its own rows are left out.
+    grantsToCreate: `GRANT USAGE, CREATE ON SCHEMA ${quoted(schema)} TO <role>;`,
+    grants:
+      `GRANT USAGE ON SCHEMA ${quoted(schema)} TO <role>; ` +
+      `GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE ${said}, ${probes} TO <role>;`,
+    // A statement does not see its own writes, so its own rows are left out of what it reads.
     exchange: `WITH told AS (
         SELECT * FROM jsonb_to_recordset($2::jsonb)
           AS r(circuit text, state text, step integer, "tripCount" integer, "dueInMs" double precision)

@@ -7,14 +7,14 @@ import {
   type PeersReport,
   type ProbeRefusal,
 } from '../../contracts/breaker-state.js';
-import { onlyKnown } from '../../policies/option-checks.js';
-import { checkQuorum } from '../../policies/quorum.js';
-import { PolledBreakerState, type Exchange, type StateTable } from '../polled-breaker-state.js';
+import { RateLimitConfigurationError } from '../../contracts/errors.js';
+import { aQuorum, onlyKnown } from '../../policies/option-checks.js';
+import { PolledBreakerState, type Exchange, type StateTable } from '../polled.breaker-state.js';
 import { BREAKER_MIGRATION, breakerStatements, type BreakerStatements } from './breaker-state.sql.js';
 import { onConnection, Patience } from './patient-query.js';
 import { poolSourceOf, type PoolSource } from './pool-source.js';
 import { statement, type PostgresConnection } from './postgres-client.js';
-import { isMissing } from './sql-state.js';
+import { isForbidden, isMissing } from './sql-state.js';
 
 /** Options of `postgresBreakerState()`. */
 export type PostgresBreakerStateOptions = PostgresConnection & {
@@ -44,7 +44,7 @@ const SILENT_MS = 3_000;
 export function postgresBreakerState(options: PostgresBreakerStateOptions): BreakerStateStore {
   onlyKnown('postgresBreakerState', options, ['pool', 'connectionString', 'quorum', 'schema']);
   const { quorum, schema = 'public' } = options;
-  checkQuorum('postgresBreakerState', quorum);
+  aQuorum('postgresBreakerState.quorum', quorum);
   const source = poolSourceOf('postgresBreakerState', options);
   const table = new PostgresStateTable(source, breakerStatements('postgresBreakerState', schema));
   return new PolledBreakerState('postgres', quorum, table);
@@ -85,6 +85,7 @@ class PostgresStateTable implements StateTable {
     try {
       return await this.attempt(text, values);
     } catch (error) {
+      if (isForbidden(error)) throw mended(error, `Run as the owner of the tables: ${this.sql.grants}`);
       if (!isMissing(error)) throw error;
       await this.migrate();
       return this.attempt(text, values);
@@ -107,8 +108,13 @@ class PostgresStateTable implements StateTable {
         await client.query(statement('COMMIT'));
       } catch (error) {
         await client.query(statement('ROLLBACK')).catch(() => undefined);
-        throw error;
+        if (!isForbidden(error)) throw error;
+        const { grantsToCreate } = this.sql;
+        throw mended(error, `This role may not make the two tables. Run as the owner of the schema: ${grantsToCreate}`);
       }
     });
   }
 }
+
+const mended = (error: unknown, mend: string): RateLimitConfigurationError =>
+  new RateLimitConfigurationError('postgresBreakerState', (error as Error).message, mend);

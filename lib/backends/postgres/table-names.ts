@@ -29,7 +29,7 @@ export interface TableNames {
 
 /** @throws RateLimitConfigurationError for a name that PostgreSQL would cut or that cannot be quoted */
 export function tableNames(caller: string, schema: string, table: string): TableNames {
-  checkName(`${caller}.schema`, schema, MAX_BYTES);
+  checkName(`${caller}.schema`, schema);
   checkName(`${caller}.table`, table, MAX_BYTES - ENDING_BYTES);
   const within = (name: string): string => `${quoted(schema)}.${quoted(name)}`;
   return {
@@ -45,11 +45,13 @@ export function tableNames(caller: string, schema: string, table: string): Table
   };
 }
 
-function checkName(option: string, name: string, maxBytes: number): void {
+/** @throws RateLimitConfigurationError for a name that PostgreSQL would cut or that cannot be quoted */
+export function checkName(option: string, name: string, maxBytes = MAX_BYTES): void {
   aText(option, name);
   if (Buffer.byteLength(name) > maxBytes || /[\0$]/.test(name)) {
     throw new RateLimitConfigurationError(option, name, `Give a name of at most ${maxBytes} bytes, without '$'.`);
   }
 }
 
-const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+/** A name as SQL takes it. */
+export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;

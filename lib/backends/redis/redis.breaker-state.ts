@@ -7,9 +7,8 @@ import {
   type PeersProbe,
   type ProbeRefusal,
 } from '../../contracts/breaker-state.js';
-import { onlyKnown } from '../../policies/option-checks.js';
-import { checkQuorum } from '../../policies/quorum.js';
-import { PolledBreakerState, type Exchange, type StateTable } from '../polled-breaker-state.js';
+import { aQuorum, onlyKnown } from '../../policies/option-checks.js';
+import { PolledBreakerState, type Exchange, type StateTable } from '../polled.breaker-state.js';
 import { isUnknownScript } from './limiter.script.js';
 import { driverOf, type RedisConnection } from './redis-connection.js';
 import type { RedisDriver, Script, ScriptCall } from './redis-driver.js';
@@ -42,7 +41,7 @@ const CONNECT_MS = 900;
 export function redisBreakerState(options: RedisBreakerStateOptions): BreakerStateStore {
   onlyKnown('redisBreakerState', options, ['client', 'url', 'connection', 'credentials', 'quorum', 'keyPrefix']);
   const { quorum, keyPrefix = 'floodgate:' } = options;
-  checkQuorum('redisBreakerState', quorum);
+  aQuorum('redisBreakerState.quorum', quorum);
   const driver = driverOf('redisBreakerState', options);
   return new PolledBreakerState('redis', quorum, new RedisStateTable(driver, `${keyPrefix}{breakers}`));
 }

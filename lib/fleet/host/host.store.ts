@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type {
   BreakerStateListener,
@@ -13,10 +12,12 @@ import type { MaybePromise } from '../../contracts/maybe-promise.js';
 import { Hub, type HubMember } from '../hub.js';
 import { HubConnection } from './hub.connection.js';
 import { HubServer } from './hub.server.js';
-import { StateFile } from './state.file.js';
+import { inodeOf } from './inode.js';
+import { nobodyAt } from './meeting-place.js';
+import { StateFile, type FileListener } from './state.file.js';
 
 /** What a store of this host is made of. */
-export interface HostStoreOptions {
+interface HostStoreOptions {
   readonly name: string;
   readonly quorum: number | undefined;
   /** The path of the socket where the processes meet. */
@@ -53,7 +54,7 @@ type Place =
  * Lets the processes and threads of a host meet at a socket: the first is the hub, which also writes the file; when it
  * ends, the next one is. Nothing of it keeps a process alive.
  */
-export class HostStore implements BreakerStateStore, HubMember {
+export class HostStore implements BreakerStateStore, HubMember, FileListener {
   readonly name: string;
   readonly quorum: number | undefined;
   readonly id = randomUUID();
@@ -63,7 +64,8 @@ export class HostStore implements BreakerStateStore, HubMember {
   private starts = true;
   private timer: NodeJS.Timeout | undefined;
   private joining: Promise<void> | undefined;
-  private warned = false;
+  /** Warnings that were told: each is told once. */
+  private readonly told = new Set<string>();
   private isAway = false;
   private triedMs = 0;
 
@@ -144,8 +146,7 @@ export class HostStore implements BreakerStateStore, HubMember {
       this.triedMs = performance.now();
       if (this.isAway || this.listener === undefined) return;
       this.isAway = true;
-      if (!this.warned) this.listener.away(error);
-      this.warned = true;
+      this.listener.away(error);
       // Alone, with the file as far as it can be used.
       await this.becomeHub(undefined);
     }
@@ -156,7 +157,7 @@ export class HostStore implements BreakerStateStore, HubMember {
       if ((await this.lead(path)) || (await this.follow(path))) return;
       await pause(Math.random() * 10 * attempt);
     }
-    if (this.listener !== undefined) throw Object.assign(new Error('No hub'), { code: 'EADDRINUSE' });
+    if (this.listener !== undefined) throw nobodyAt(path);
   }
 
   /** Becomes the hub, unless there is one. */
@@ -176,7 +177,7 @@ export class HostStore implements BreakerStateStore, HubMember {
   private async becomeHub(ready: { readonly hub: Hub; readonly server: HubServer } | undefined): Promise<void> {
     const hub = ready?.hub ?? this.newHub();
     const { filePath } = this.options;
-    const file = filePath === undefined ? undefined : new StateFile(filePath, (what) => this.warn(what));
+    const file = filePath === undefined ? undefined : new StateFile(filePath, this);
     hub.remember((await file?.load()) ?? [], this.starts ? 0 : COMING_MS);
     this.place = { kind: 'hub', hub, server: ready?.server, ...(file !== undefined && { file }) };
     this.resume(hub.enter(this, this.reports, this.starts));
@@ -221,9 +222,15 @@ export class HostStore implements BreakerStateStore, HubMember {
     }
   }
 
-  private warn(what: string): void {
-    if (!this.warned) this.listener?.warn(what);
-    this.warned = true;
+  warn(what: string): void {
+    if (this.told.has(what)) return;
+    this.told.add(what);
+    this.listener?.warn(what);
+  }
+
+  /** While the others are out of reach, this is part of an outage that was told. */
+  inaccessible(what: string): void {
+    if (!this.isAway) this.warn(what);
   }
 
   private newHub(): Hub {
@@ -235,14 +242,6 @@ export class HostStore implements BreakerStateStore, HubMember {
       },
     });
     return hub;
-  }
-}
-
-function inodeOf(path: string): number | undefined {
-  try {
-    return statSync(path).ino;
-  } catch {
-    return undefined;
   }
 }
 

@@ -3,7 +3,7 @@ import type { CircuitReport, PeersProbe, PeersReport, ProbeRefusal } from '../..
 import { receive, send, WIRE_VERSION, type FromHub } from './wire.js';
 
 /** What a connection to a hub tells. */
-export interface ConnectionListener {
+interface ConnectionListener {
   heard(peers: readonly PeersReport[]): void;
   /** It is over: the hub has ended. */
   ended(): void;

@@ -1,6 +1,7 @@
-import { chmodSync, statSync } from 'node:fs';
+import { chmodSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Hub, HubMember } from '../hub.js';
+import { inodeOf } from './inode.js';
 import { receive, send, WIRE_VERSION, type ToHub } from './wire.js';
 
 /** The socket at which other processes of the host reach the hub of this one. Keeps no process alive. */
@@ -38,7 +39,7 @@ export class HubServer {
 
   /** Whether the socket at the path is still this one: not if somebody took it for one that is left over. */
   isReachable(): boolean {
-    return this.inode === undefined || inodeOf(this.path) === this.inode;
+    return process.platform === 'win32' || (this.inode !== undefined && inodeOf(this.path) === this.inode);
   }
 
   async close(): Promise<void> {
@@ -85,13 +86,5 @@ export class HubServer {
       default:
         return message satisfies never;
     }
-  }
-}
-
-function inodeOf(path: string): number | undefined {
-  try {
-    return statSync(path).ino;
-  } catch {
-    return -1;
   }
 }

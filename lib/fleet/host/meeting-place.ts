@@ -3,6 +3,7 @@ import { lstatSync, mkdirSync, realpathSync } from 'node:fs';
 import cluster from 'node:cluster';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
+import { RateLimitConfigurationError } from '../../contracts/errors.js';
 
 /** Longest path of a socket that every system takes, in bytes. */
 const MAX_PATH_BYTES = 100;
@@ -15,29 +16,45 @@ export function besideFile(path: string): string {
   return Buffer.byteLength(beside) <= MAX_PATH_BYTES ? beside : join(ownFolder(), `${hashOf(whole)}.sock`);
 }
 
-/** Where the workers of one `node:cluster` meet, and the threads of one process. */
-export function ofThisProcess(): string {
+/**
+ * Where the workers of one `node:cluster` meet, and the threads of one process.
+ *
+ * @param temporary the folder for temporary files
+ */
+export function ofThisProcess(temporary = tmpdir()): string {
   // Workers of a cluster have one parent; one that runs several applications, as a process manager does, has several scripts.
   const group = cluster.isWorker ? `${process.ppid}-${hashOf(process.argv[1] ?? '')}` : String(process.pid);
   if (process.platform === 'win32') return pipe(group);
-  return join(ownFolder(), `${group}.sock`);
+  return join(ownFolder(temporary), `${group}.sock`);
 }
 
 /**
  * A folder for sockets that only this user can enter.
  *
- * @throws Error if it is somebody else's
+ * @throws RateLimitConfigurationError if others can enter it, or it is somebody else's
  */
-function ownFolder(): string {
+function ownFolder(temporary = tmpdir()): string {
   const uid = process.getuid?.() ?? 0;
-  const folder = join(tmpdir(), `floodgate-${uid}`);
+  const folder = join(temporary, `floodgate-${uid}`);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const found = lstatSync(folder);
   if (!found.isDirectory() || found.uid !== uid || (found.mode & 0o077) !== 0) {
-    throw Object.assign(new Error('The folder for sockets is open to others'), { code: 'EPERM' });
+    throw new RateLimitConfigurationError(
+      'breakerState',
+      folder,
+      'Processes meet in this folder, which is open to others. Let it be a folder of this user alone: chown it and chmod 700, or remove it.',
+    );
   }
   return folder;
 }
+
+/** A socket is there, and no process of ours answers. */
+export const nobodyAt = (path: string): RateLimitConfigurationError =>
+  new RateLimitConfigurationError(
+    'breakerState',
+    path,
+    'No process answers there. Remove this file if no process uses it. Processes of two releases do not share.',
+  );
 
 const pipe = (text: string): string => `\\\\.\\pipe\\floodgate-${hashOf(text)}`;
 

@@ -2,7 +2,7 @@ import { KEPT_MS, type CircuitReport } from '../../contracts/breaker-state.js';
 import type { ProcessReport } from '../gathering.js';
 
 /** What a file holds: for each process what it said of its circuits, as of `savedAt`. It is one line. */
-export interface StateDocument {
+interface StateDocument {
   readonly format: typeof FORMAT;
   readonly version: number;
   /** Wall clock, ms since the epoch. */
@@ -11,7 +11,7 @@ export interface StateDocument {
 }
 
 /** What the text of a file turned out to be. */
-export type Found =
+type Found =
   | { readonly kind: 'document'; readonly processes: readonly ProcessReport[] }
   /** Written by half, or broken: it is written anew. */
   | { readonly kind: 'damaged' }

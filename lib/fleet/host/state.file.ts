@@ -16,6 +16,14 @@ interface Written {
   readonly dueAt: readonly number[];
 }
 
+/** Hears what somebody has to mend. */
+export interface FileListener {
+  /** The file holds what it should not. */
+  warn(what: string): void;
+  /** The file cannot be read or written. */
+  inaccessible(what: string): void;
+}
+
 /** The file that open circuits are kept in. Written by the hub of the host alone, whole or not at all, by a rename. */
 export class StateFile {
   private written: Written | undefined;
@@ -24,10 +32,9 @@ export class StateFile {
   /** Of somebody else, or not to be read: it is left as it is. */
   private untouchable = false;
 
-  /** @param warn hears what somebody has to mend */
   constructor(
     private readonly path: string,
-    private readonly warn: (what: string) => void,
+    private readonly listener: FileListener,
   ) {}
 
   /** What the processes knew that wrote it; nothing, if there is no file or it is of no use. Never rejects. */
@@ -40,7 +47,7 @@ export class StateFile {
       const code = codeOf(error);
       if (code === 'ENOENT') return [];
       this.untouchable = true;
-      this.warn(`the file cannot be read (${code}): nothing is kept. Mend it at ${this.path}`);
+      this.listener.inaccessible(`the file cannot be read (${code}): nothing is kept. Mend it at ${this.path}`);
       return [];
     }
     const found = read(text, Date.now());
@@ -48,7 +55,7 @@ export class StateFile {
       case 'document':
         return found.processes;
       case 'damaged':
-        this.warn(`the file is damaged, and is written anew: ${this.path}`);
+        this.listener.warn(`the file is damaged, and is written anew: ${this.path}`);
         return [];
       case 'newer':
         this.leaveAlone('is of a newer release');
@@ -83,7 +90,9 @@ export class StateFile {
         await this.write(print(wanted, Date.now()));
         this.written = writing;
       } catch (error) {
-        this.warn(`the file cannot be written (${codeOf(error)}): a restart forgets. Mend it at ${this.path}`);
+        this.listener.inaccessible(
+          `the file cannot be written (${codeOf(error)}): a restart forgets. Mend it at ${this.path}`,
+        );
       }
     }
   }
@@ -101,7 +110,7 @@ export class StateFile {
 
   private leaveAlone(why: string): void {
     this.untouchable = true;
-    this.warn(`the file ${why}, and is left as it is: nothing is kept. Give another path than ${this.path}`);
+    this.listener.warn(`the file ${why}, and is left as it is: nothing is kept. Give another path than ${this.path}`);
   }
 
   private async removeDrafts(): Promise<void> {

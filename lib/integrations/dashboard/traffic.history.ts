@@ -2,7 +2,7 @@ import type { Charge } from '../../contracts/backend.js';
 import type { BreakerTransition } from '../../contracts/breaker.js';
 import type { Policy } from '../../contracts/policy.js';
 import { refuses } from '../../limiter/decisions.js';
-import { failureReason } from '../../limiter/failure-reason.js';
+import { failureReason } from '../../contracts/failure-reason.js';
 import type { ObservedEvent, PlainDecisionEvent } from '../../observe/decision-event.js';
 import { eachResult, NO_POLICY, type RequestResult } from '../decision-results.js';
 import { CappedNames, seriesOf } from '../metric-labels.js';

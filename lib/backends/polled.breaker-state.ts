@@ -13,7 +13,7 @@ export interface StateTable {
   /**
    * Tells what this process says, instead of what it said before, and asks what the others say.
    *
-   * @param starts whether the process starts just now: it is given what one knew that has ended
+   * @param starts whether the process starts just now: it is given what an ended process knew
    */
   exchange(id: string, reports: readonly CircuitReport[], starts: boolean): Promise<Exchange>;
   claim(id: string, circuit: string, forMs: number): Promise<ProbeRefusal>;
