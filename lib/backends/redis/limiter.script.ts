@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { kindOf, windowAt } from '../../algorithms/fixed-window.js';
+import { bordersAround, kindOf } from '../../algorithms/fixed-window.js';
 import type { Refund } from '../../contracts/backend.js';
 import type { AlgorithmName, Policy } from '../../contracts/policy.js';
 import type { ScriptCall } from './redis-driver.js';
@@ -133,11 +133,7 @@ const decimals = (policy: Policy, cost: number, subject: number, owed = -1): str
 /** Of a calendar window: the borders of the windows around a time; the server's clock picks one of them. */
 function borders(policy: Policy, clock: () => number): string {
   if (policy.calendar === undefined) return '';
-  const present = windowAt(policy, clock());
-  const before = windowAt(policy, present.startMs - 1);
-  const next = windowAt(policy, present.endMs);
-  const last = windowAt(policy, next.endMs);
-  return ` ${kindOf(policy)} ${before.startMs} ${present.startMs} ${present.endMs} ${next.endMs} ${last.endMs}`;
+  return ` ${kindOf(policy)} ${bordersAround(policy, clock()).join(' ')}`;
 }
 
 /**
