@@ -93,7 +93,7 @@ export class RefusalCache {
     this.add({ ...refused, charges, untilMs, answeredMs: -1, repeated: undefined });
   }
 
-  /** Forgets what a charge has made out of date: not the refusals, but what they tell. */
+  /** Forgets the refusals of keys that were charged: they still hold, but their remaining units are out of date. */
   charged({ charges }: ConsumeRequest): void {
     if (this.refusals.size > 0) for (const { key, cost } of charges) if (cost > 0) this.forget(key);
   }

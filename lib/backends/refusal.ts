@@ -8,7 +8,7 @@ import { isSameQuota } from '../policies/policy-identity.js';
 /** What a store said of a call that it refused. */
 export interface Refused {
   readonly reply: Reply;
-  /** The counter of each charge at the time of the reply, where the store tells it: of what it does, dearer calls too. */
+  /** The counter of each charge at the time of the reply, if the store told it. With it, calls that cost more are answered too. */
   readonly states: readonly (CounterState | undefined)[];
   /** `now()` of the cache before the call was sent. */
   readonly sentMs: number;

@@ -1,6 +1,7 @@
 import type { BreakerSnapshot } from '../contracts/breaker.js';
 import { RateLimitConfigurationError } from '../contracts/errors.js';
-import { close, currentStep, disable, forceOpen, modeOf, retryAfterMs, type CircuitState } from './breaker.machine.js';
+import { close, currentStep, disable, forceOpen, modeOf, retryAfterMs } from './breaker.machine.js';
+import type { CircuitState } from './circuit.state.js';
 import type { BreakerSettings } from './breaker.options.js';
 
 interface Moment {

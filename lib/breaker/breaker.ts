@@ -11,8 +11,8 @@ import {
   reconfigure,
   retryAfterMs,
   shownState,
-  type Admission,
 } from './breaker.machine.js';
+import type { Admission } from './circuit.state.js';
 import { type BreakerTuning, toSettings } from './breaker.options.js';
 import { restoreSnapshot, takeSnapshot } from './breaker.snapshot.js';
 import { callWithin } from './call.deadline.js';

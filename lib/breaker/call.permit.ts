@@ -1,5 +1,5 @@
 import type { Permit } from '../contracts/breaker.js';
-import type { Admission } from './breaker.machine.js';
+import type { Admission } from './circuit.state.js';
 import type { Circuit } from './circuit.js';
 
 /** A permit whose call may be a stream: its first value comes before its end. */

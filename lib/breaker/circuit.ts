@@ -6,15 +6,13 @@ import {
   fail,
   follow,
   hears,
-  INITIAL_STATE,
   leaseMs,
   openUntil,
   release,
   shownState,
   succeed,
-  type Admission,
-  type CircuitState,
 } from './breaker.machine.js';
+import { INITIAL_STATE, type Admission, type CircuitState } from './circuit.state.js';
 import type { BreakerSettings } from './breaker.options.js';
 import type { CircuitPeers } from './circuit.peers.js';
 import { NOBODY, notify } from './transition.listeners.js';

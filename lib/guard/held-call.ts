@@ -19,14 +19,19 @@ export class HeldCall {
   /** What has not ended: the handler, and each stream that it answered. */
   private running = 0;
 
-  /** @param end gives the slots back */
-  constructor(
-    context: ExecutionContext,
+  private constructor(
     private readonly slots: HeldSlots,
     private readonly end: () => void,
-  ) {
+  ) {}
+
+  /**
+   * Lets the interceptor find the call of a context.
+   *
+   * @param end gives the slots back
+   */
+  static register(context: ExecutionContext, slots: HeldSlots, end: () => void): void {
     const call = identityOf(context);
-    if (call !== undefined) calls.set(call, this);
+    if (call !== undefined) calls.set(call, new HeldCall(slots, end));
   }
 
   /** The same answers; the slots are held for as long as somebody listens to them. */

@@ -74,7 +74,7 @@ export class RateLimitGuard implements CanActivate {
     const { outcome, slots } = await this.admission.hold(request, over.signal);
     if (slots !== undefined) {
       if (!isTold) slots.lapse();
-      if (!isTold || transport.status === undefined) new HeldCall(context, slots, end);
+      if (!isTold || transport.status === undefined) HeldCall.register(context, slots, end);
     }
     return this.answer(context, request, outcome);
   }

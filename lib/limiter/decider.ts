@@ -13,7 +13,8 @@ import { CarryOver } from './carry-over.js';
 import type { DecisionRequest } from './decision-request.js';
 import { decisionOf, failedOpen, notCounted } from './decisions.js';
 import { FailoverBackend } from './failover.backend.js';
-import { breakerName, GuardedBackend } from './guarded-backend.js';
+import { GuardedBackend } from './guarded-backend.js';
+import { breakerName } from './backend-breaker.js';
 import { LOCAL, LocalLimiter } from './local-limiter.js';
 import { logMistake } from './mistake-log.js';
 

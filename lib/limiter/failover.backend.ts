@@ -8,9 +8,10 @@ import type {
   Reply,
 } from '../contracts/backend.js';
 import type { Clock } from '../contracts/breaker.js';
+import { commonCapabilities } from './common-capabilities.js';
 import { BackendUnavailableError, isUnavailable, RateLimitConfigurationError } from '../contracts/errors.js';
 import { isPromise, whenAll, type MaybePromise } from '../contracts/maybe-promise.js';
-import { ALGORITHM_NAMES, type Duration } from '../contracts/policy.js';
+import { type Duration } from '../contracts/policy.js';
 import { monotonicMs } from '../contracts/process-time.js';
 import { parseDuration } from '../policies/duration.js';
 import { oneOf, onlyKnown } from '../policies/option-checks.js';
@@ -226,33 +227,3 @@ function checkMembers(backends: readonly Backend[]): void {
     );
   }
 }
-
-/**
- * What every member can do: a policy that needs more is refused at the start, for a limit must not change its meaning in
- * an outage. The algorithm of policies that name none has to be among it.
- */
-function commonCapabilities([first, ...others]: readonly Backend[]): BackendCapabilities {
-  let common = capabilitiesOf(first);
-  for (const other of others) {
-    const theirs = capabilitiesOf(other);
-    const differences = ALGORITHM_NAMES.filter(
-      (name) => common.algorithms.includes(name) !== theirs.algorithms.includes(name),
-    );
-    if (differences.includes('sliding-window')) {
-      throw new RateLimitConfigurationError(
-        'failoverBackend',
-        `'${first?.name}' and '${other.name}' differ in ${differences.join(', ')}`,
-        'Members must offer the same algorithms, the default one at least, or a limit would change its meaning in an outage.',
-      );
-    }
-    common = {
-      algorithms: common.algorithms.filter((name) => theirs.algorithms.includes(name)),
-      ...(common.calendar === true && theirs.calendar === true && { calendar: true }),
-    };
-  }
-  return common;
-}
-
-const EVERYTHING: BackendCapabilities = { algorithms: ALGORITHM_NAMES, calendar: true };
-
-const capabilitiesOf = (backend: Backend | undefined): BackendCapabilities => backend?.capabilities ?? EVERYTHING;

@@ -14,7 +14,7 @@ import type { BackendVerb, RateLimitListener } from '../contracts/events.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
 import { BackendCalls } from '../observe/backend-calls.js';
 import type { RateLimitEvents } from '../observe/rate-limit-events.js';
-import { parseDuration } from '../policies/duration.js';
+import { asForBackends, breakerName, ownDeadlineMs } from './backend-breaker.js';
 import { BackendUse } from './backend-use.js';
 import { ConnectionWatch } from './connection-watch.js';
 import { withDeadline } from './deadline.js';
@@ -32,14 +32,6 @@ export interface GuardSettings {
   /** Hears of every call, if anybody listens. Default: nobody does. */
   readonly events?: RateLimitEvents;
 }
-
-/** Name under which a backend's breaker stands in the registry. */
-export const breakerName = (backend: string): string => `backend:${backend}`;
-
-/** A blip costs a second: the first open period, how long it may grow, and when it is as short as that again. */
-const FIRST_OPEN_MS = 1_000;
-const LONGEST_OPEN_MS = 60_000;
-const FORGIVEN_MS = 1_000;
 
 /**
  * A backend behind its deadline and its circuit breaker.
@@ -245,7 +237,7 @@ export class GuardedBackend implements Backend {
 
   private succeeded(permit: Permit | null): void {
     permit?.success();
-    // Open still: the call is of before, and may have waited for the new connection, on which a probe need not wait.
+    // If the circuit is still open, this call began before it opened, and may have waited for a new connection.
     const { opened } = this;
     if (opened === null) this.connection.forget();
     else this.connection.look(opened);
@@ -277,16 +269,4 @@ export class GuardedBackend implements Backend {
     });
     return breaker;
   }
-}
-
-function ownDeadlineMs(options: CircuitBreakerOptions | false): number {
-  if (options === false || options.callTimeout === undefined) return Number.POSITIVE_INFINITY;
-  return parseDuration('circuitBreaker.callTimeout', options.callTimeout);
-}
-
-/** Options with the defaults of a breaker around a backend. */
-function asForBackends(options: CircuitBreakerOptions): CircuitBreakerOptions {
-  const { recoveryTimeout = FIRST_OPEN_MS, resetTimeout = FORGIVEN_MS } = options;
-  const longestMs = Math.max(LONGEST_OPEN_MS, parseDuration('circuitBreaker.recoveryTimeout', recoveryTimeout));
-  return { backoffMax: longestMs, ...options, recoveryTimeout, resetTimeout };
 }

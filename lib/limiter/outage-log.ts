@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Decider } from './decider.js';
-import { breakerName } from './guarded-backend.js';
+import { breakerName } from './backend-breaker.js';
 import { failureReason } from './failure-reason.js';
 import type { BreakerTransition } from '../contracts/breaker.js';
 import type { RateLimitEvent } from '../contracts/events.js';

@@ -141,7 +141,8 @@ export class FaultyBackend implements Backend, Clearable {
   }
 
   private begin(steps: readonly BackendBehaviour[], loop: boolean): void {
-    if (steps.length === 0) throw new Error('Give at least one behaviour.');
+    if (steps.length === 0)
+      throw new Error("script() and flap() need at least one behaviour, such as ['fail', 'work'].");
     this.steps = steps;
     this.step = 0;
     this.loop = loop;

@@ -110,7 +110,10 @@ describe('floodgate simulate', () => {
     expect([empty.code, empty.text]).toEqual([1, expect.stringContaining('0 lines, 0 calls.')]);
     await writeFile(fileOf('broken.gz'), Buffer.concat([gzipSync('x').subarray(0, 12), Buffer.from('nonsense')]));
     const broken = await floodgate('simulate', fileOf('broken.gz'), '--policy', '1/m');
-    expect([broken.code, broken.errors]).toEqual([2, `${fileOf('broken.gz')} is no sound gzip file.\n`]);
+    expect([broken.code, broken.errors]).toEqual([
+      2,
+      `${fileOf('broken.gz')} is a damaged gzip file: check it with gzip -t.\n`,
+    ]);
   });
 
   it('prints hostile keys as they are safe', async () => {

@@ -85,7 +85,7 @@ function tell(batch: readonly Waiting[], numbers: readonly number[]): void {
   let from = 0;
   batch.forEach(({ call, resolve }, index) => {
     const to = from + 1 + STATUS * call.charges.length;
-    // The last one gets what is too much, too, and finds it wrong.
+    // Numbers that are left over go to the last call, whose reader rejects them.
     const part = numbers.slice(from, index === batch.length - 1 ? undefined : to);
     resolve(part.length > 0 && part.every(Number.isNaN) ? undefined : part);
     from = to;

@@ -54,4 +54,7 @@ function refuse(charges: readonly Charge[], states: readonly CounterState[], now
   return { allowed: false, nowMs, policies };
 }
 
-const miscounted = (): TypeError => new TypeError('The limiter script counted otherwise than this process does.');
+const miscounted = (): TypeError =>
+  new TypeError(
+    'The limiter script counted otherwise than this process does. This is a bug: please report it. redisBackend({ coalesce: false }) avoids it.',
+  );

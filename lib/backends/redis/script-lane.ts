@@ -77,7 +77,7 @@ export class ScriptLane {
     });
   }
 
-  /** As many at a time that server and process are both at work. */
+  /** Half of the calls, so that one script call runs while the other is on its way. */
   private fairShare(): number {
     const onTheirWay = this.flights.reduce((sum, { calls }) => sum + calls, 0);
     return Math.ceil((this.waiting.length + onTheirWay) / this.options.maxFlights);
@@ -130,8 +130,8 @@ export class ScriptLane {
 }
 
 /**
- * Rejects a call that its caller gave up: it is not sent, and nothing is charged. One whose deadline is over is sent all
- * the same: a process that was suspended gives its callers longer, and does not tell.
+ * Rejects a call that its caller gave up: it is not sent, and nothing is charged. A deadline that is over is no reason:
+ * callers get a longer one after the process was suspended.
  */
 function isGivenUp({ signal, reject }: QueuedCall): boolean {
   if (signal?.aborted !== true) return false;

@@ -19,7 +19,11 @@ export const wrongUse = (message: string): CommandFailure => new CommandFailure(
 
 /** The store does not answer. */
 export const unreachable = (place: string, cause: unknown): CommandFailure =>
-  new CommandFailure(`${place} cannot be reached: ${reasonOf(cause)}`, 2, { cause });
+  new CommandFailure(
+    `${place} cannot be reached: ${reasonOf(cause)}. Check --url (or FLOODGATE_URL), and that the server accepts connections from here.`,
+    2,
+    { cause },
+  );
 
 /** What an error says, the first line of it. */
 export function reasonOf(error: unknown): string {

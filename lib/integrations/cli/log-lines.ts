@@ -24,7 +24,7 @@ export async function eachLine(path: string, take: (line: string | undefined) =>
     else await pipeline(file, split);
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
-    if (/^Z_|^ERR_Z/.test(code)) throw wrongUse(`${path} is no sound gzip file.`);
+    if (/^Z_|^ERR_Z/.test(code)) throw wrongUse(`${path} is a damaged gzip file: check it with gzip -t.`);
     throw error;
   }
 }

@@ -85,9 +85,12 @@ export class PostgresSource implements CounterSource {
       await client.query(`SELECT pg_advisory_xact_lock(hashtextextended($1, ${this.names.seed}))`, subject);
       await client.query(`DELETE FROM ${this.names.table} WHERE subject = $1`, subject);
       await client.query('COMMIT');
-    } finally {
-      client.release();
+    } catch (error) {
+      // The connection may be in the middle of a transaction: it goes, and its locks with it.
+      client.release(true);
+      throw error;
     }
+    client.release();
   }
 
   close(): Promise<void> {

@@ -10,21 +10,19 @@ export class ShownStream implements AsyncIterableIterator<unknown, unknown, unkn
     this.iterator = stream[Symbol.asyncIterator]() as AsyncIterator<unknown, unknown, unknown>;
   }
 
-  async next(...sent: [] | [unknown]): Promise<Step> {
-    try {
-      return await this.iterator.next(...sent);
-    } catch (error) {
-      return rethrowShown(error);
-    }
+  next(...sent: [] | [unknown]): Promise<Step> {
+    return shown(() => this.iterator.next(...sent));
   }
 
-  async return(value?: unknown): Promise<Step> {
-    return (await this.iterator.return?.(value)) ?? { done: true, value };
+  return(value?: unknown): Promise<Step> {
+    return shown(async () => (await this.iterator.return?.(value)) ?? { done: true, value });
   }
 
-  async throw(error?: unknown): Promise<Step> {
-    if (this.iterator.throw === undefined) throw error;
-    return this.iterator.throw(error);
+  throw(error?: unknown): Promise<Step> {
+    return shown(() => {
+      if (this.iterator.throw === undefined) throw error;
+      return this.iterator.throw(error);
+    });
   }
 
   [Symbol.asyncIterator](): this {
@@ -33,5 +31,13 @@ export class ShownStream implements AsyncIterableIterator<unknown, unknown, unkn
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.return();
+  }
+}
+
+async function shown(step: () => Promise<Step>): Promise<Step> {
+  try {
+    return await step();
+  } catch (error) {
+    return rethrowShown(error);
   }
 }

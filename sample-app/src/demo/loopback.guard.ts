@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { type CanActivate, type ExecutionContext, ForbiddenException, Injectable } from '@nestjs/common';
 
 /** Headers by which proxies tell that they forward. */
-const FORWARDED = /^(?:forwarded|via|x-forwarded-.*|x-real-ip)$/;
+const FORWARDED = /^(?:forwarded|via|x-forwarded-.*|x-real-ip|x-client-ip|true-client-ip|.*-connecting-ip)$/;
 
 /**
  * Lets only this machine use the demo, and of the pages that it has open only the demo's own.
