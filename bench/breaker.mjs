@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { circuitBreaker, ConsecutiveBreaker, handleAll } from 'cockatiel';
 import Opossum from 'opossum';
 import { Breaker } from '../dist/esm/breaker/breaker.js';
+import { median } from './support/median.mjs';
 
 const ROUNDS = 41;
 /** Length of one contender's turn: by time, for one of them takes longer the more calls it has seen. */
@@ -72,11 +73,6 @@ async function nanosecondsPerCall(call) {
     elapsed = process.hrtime.bigint() - start;
   }
   return Number(elapsed) / made;
-}
-
-function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
 }
 
 async function measure({ name, fn, bare, trips }) {

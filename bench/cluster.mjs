@@ -4,12 +4,10 @@
 // on two cores, a quarter of an hour.
 //   npm run bench -- cluster
 //   CLUSTER_KEYS=10000000 npm run bench -- cluster
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
-import { Cluster, Redis } from 'ioredis';
+import { Cluster } from 'ioredis';
 import { redisBackend } from '../dist/esm/backends/redis/index.js';
 import { testPolicy } from '../dist/esm/testing/index.js';
+import { startMaster } from './support/redis-server.mjs';
 
 const MOST_KEYS = Number(process.env.CLUSTER_KEYS ?? 1_000_000);
 const MASTERS = 3;
@@ -18,26 +16,6 @@ const CALLERS = 64;
 const FILLERS = 512;
 const ROUNDS = 5;
 const COUNTED = 10_000;
-
-const freePort = async () => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  // The bus of a cluster listens 10,000 ports above.
-  return port < 55_000 ? port : freePort();
-};
-
-async function startMaster() {
-  const port = await freePort();
-  const args = ['--port', port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--cluster-enabled', 'yes'];
-  const config = ['--cluster-config-file', `/tmp/floodgate-bench-${port}.conf`, '--daemonize', 'no'];
-  const child = spawn('redis-server', [...args, ...config].map(String), { stdio: 'ignore' });
-  const client = new Redis({ port, retryStrategy: () => 50, maxRetriesPerRequest: null });
-  client.on('error', () => undefined);
-  await client.ping();
-  return { port, child, client };
-}
 
 async function startCluster() {
   const masters = [];
@@ -120,8 +98,5 @@ try {
   console.table(rows);
 } finally {
   cluster.disconnect();
-  for (const { client, child } of masters) {
-    client.disconnect();
-    child.kill();
-  }
+  for (const { stop } of masters) await stop();
 }

@@ -9,6 +9,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { median } from './support/median.mjs';
 
 const ROUNDS = 100;
 const WARM_UP = 30;
@@ -149,9 +150,4 @@ async function requests(socket, count) {
     const [answer] = await once(socket, 'data');
     if (!answer.subarray(0, 12).equals(OK)) throw new Error(answer.toString());
   }
-}
-
-function median(values) {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
 }

@@ -12,6 +12,7 @@ import { MemoryStore } from 'express-rate-limit';
 import { RateLimiterMemory, RateLimiterUnion } from 'rate-limiter-flexible';
 import { memoryBackend } from '../dist/esm/index.js';
 import { testPolicy } from '../dist/esm/testing/index.js';
+import { median } from './support/median.mjs';
 
 // Throttler's module loads all of Nest; the storage alone does.
 const require = createRequire(import.meta.url);
@@ -109,11 +110,6 @@ const scenarios = [
   { name: 'two policies, 100,000 keys', limits: [100, 10_000], keys: MANY, without: [SLOTS] },
   { name: 'four policies, hot key', limits: [100, 1000, 5000, 10_000], keys: 1, without: [SLOTS] },
 ];
-
-function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
-}
 
 /** Kept, or the compiler might find that nobody needs to know. */
 export let decision;

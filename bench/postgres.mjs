@@ -7,6 +7,7 @@ import pg from 'pg';
 import { RateLimiterPostgres, RateLimiterUnion } from 'rate-limiter-flexible';
 import { postgresBackend } from '../dist/esm/backends/postgres/index.js';
 import { testPolicy } from '../dist/esm/testing/index.js';
+import { median } from './support/median.mjs';
 import { startServer } from './support/postgres-server.mjs';
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 9);
@@ -49,8 +50,6 @@ const contenders = {
   'token-bucket': floodgate('token-bucket', false),
   'sliding-window, unlogged': floodgate('sliding-window', true),
 };
-
-const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
 for (const settings of [{}, { fsync: 'off', synchronous_commit: 'off' }]) {
   const server = await startServer(settings);

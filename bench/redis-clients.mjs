@@ -5,15 +5,15 @@
 // is its decisions beside the bare calls of the same client. `BENCH_CLIENTS=ioredis,node-redis` and `BENCH_CALLERS=1024`
 // measure only these.
 //   npm run bench -- redis-clients
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { GlideClient } from '@valkey/valkey-glide';
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
 import { redisBackend } from '../dist/esm/backends/redis/index.js';
 import { LIMITER, limiterCall } from '../dist/esm/backends/redis/limiter.script.js';
 import { testPolicy } from '../dist/esm/testing/index.js';
+import { median } from './support/median.mjs';
+import { startRedis } from './support/redis-server.mjs';
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 11);
 const WARM_UP = 2;
@@ -28,14 +28,7 @@ const RUNS_EACH = 2 + Object.keys(DECISIONS).length;
 
 const key = (index) => `ip:10.0.${index >> 8}.${index & 255}`;
 
-const port = await freePort();
-const server = spawn(process.env.REDIS_SERVER_BIN ?? 'redis-server', [
-  ...['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--daemonize', 'no'],
-]);
-process.on('exit', () => server.kill('SIGKILL'));
-const admin = new Redis({ port, retryStrategy: () => 50 });
-admin.on('error', () => undefined);
-await new Promise((resolve) => admin.on('ready', resolve));
+const { port, client: admin, stop } = await startRedis();
 await admin.script('LOAD', LIMITER.text);
 // As long as what a decision sends and gets: 40 bytes.
 const nothing = await admin.script('LOAD', "return '0123456789012345678901234567890123456789'");
@@ -78,13 +71,10 @@ const clients = {
   },
 };
 
-const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
-
 try {
   for (const callers of CALLERS) await compare(callers);
 } finally {
-  admin.disconnect();
-  server.kill();
+  await stop();
 }
 
 async function compare(callers) {
@@ -165,13 +155,4 @@ async function turn(decide, callers) {
   };
   await Promise.all(Array.from({ length: callers }, (_, index) => caller(index)));
   return { made, rate: (made / (performance.now() - start)) * 1000 };
-}
-
-async function freePort() {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port: free } = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  return free;
 }

@@ -5,10 +5,8 @@
 // the least of all rounds: where the machine is busy with other things, it tells more than the rates do.
 //   npm run bench -- redis
 import 'reflect-metadata';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
-import { createServer } from 'node:net';
 import { pathToFileURL } from 'node:url';
 import { Redis } from 'ioredis';
 import { RateLimiterRedis, RateLimiterUnion } from 'rate-limiter-flexible';
@@ -16,6 +14,8 @@ import { RedisStore } from 'rate-limit-redis';
 import { BackendService, RateLimitModule } from '../dist/esm/index.js';
 import { redisBackend } from '../dist/esm/backends/redis/index.js';
 import { testPolicy } from '../dist/esm/testing/index.js';
+import { median } from './support/median.mjs';
+import { startRedis } from './support/redis-server.mjs';
 
 // The Nest that the package finds, not the one that peers bring along here.
 const { resolve } = createRequire(new URL('../package.json', import.meta.url));
@@ -109,17 +109,7 @@ const onServer = {
   ...peers,
 };
 
-const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
-
-const port = await freePort();
-const server = spawn(process.env.REDIS_SERVER_BIN ?? 'redis-server', [
-  ...['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--daemonize', 'no'],
-]);
-process.on('exit', () => server.kill('SIGKILL'));
-const admin = new Redis({ port, retryStrategy: () => 50 });
-admin.on('error', () => undefined);
-// Not once(): it gives up at the first error, and the server may take a while to listen.
-await new Promise((resolve) => admin.on('ready', resolve));
+const { port, client: admin, stop } = await startRedis();
 
 try {
   const one = LIMITS.slice(0, 1);
@@ -135,8 +125,7 @@ try {
     await weight();
   }
 } finally {
-  admin.disconnect();
-  server.kill();
+  await stop();
 }
 
 async function throughput({ title, limits, callers, keys = KEYS, contenders = inService }) {
@@ -255,13 +244,4 @@ async function usedMemory() {
 
 function policiesOf(limits) {
   return limits.length === 1 ? 'one policy' : 'three policies';
-}
-
-async function freePort() {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port: free } = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  return free;
 }

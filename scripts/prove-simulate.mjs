@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
-import { generateLog } from '../test/simulate/generated-log.js';
+import { generateLog } from '../test/cli/generated-log.js';
 
 /**
  * What the command prints, as far as it is looked at.

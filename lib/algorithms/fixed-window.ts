@@ -50,6 +50,18 @@ export function windowAt({ windowMs, calendar, timeZone = 'UTC' }: Policy, atMs:
   return { startMs, endMs: startMs + windowMs };
 }
 
+/**
+ * Borders of the windows around a time, ms since the epoch: the starts of the window before and of the present one, then
+ * the ends of the present one and of the two after it.
+ */
+export function bordersAround(policy: Policy, atMs: number): readonly number[] {
+  const present = windowAt(policy, atMs);
+  const before = windowAt(policy, present.startMs - 1);
+  const next = windowAt(policy, present.endMs);
+  const last = windowAt(policy, next.endMs);
+  return [before.startMs, present.startMs, present.endMs, next.endMs, last.endMs];
+}
+
 /** Length of a policy's present window, which is that of the policy but for a calendar's. */
 export function presentWindowMs(policy: Policy, nowMs: number): number {
   if (policy.calendar === undefined) return policy.windowMs;

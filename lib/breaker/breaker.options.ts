@@ -1,7 +1,7 @@
 import type { CircuitBreakerOptions, Clock, TripOptions } from '../contracts/breaker.js';
 import { RateLimitConfigurationError } from '../contracts/errors.js';
 import type { Duration } from '../contracts/policy.js';
-import { parseDuration } from '../policies/duration.js';
+import { MAX_TIMER_MS, parseDuration } from '../policies/duration.js';
 import { monotonic, processClock } from './monotonic.clock.js';
 
 /** A trip rule after validation. A slow call counts as a failure, so both window rules share one form. */
@@ -60,9 +60,6 @@ export const DEFAULT_SETTINGS: BreakerSettings = Object.freeze({
   random: Math.random,
   trip: Object.freeze({ kind: 'consecutive' }),
 });
-
-/** A timer beyond this fires at once. */
-const LONGEST_TIMER_MS = 2_147_483_647;
 
 const KNOWN = new Set([
   'failureThreshold',
@@ -158,8 +155,8 @@ function tripRule(trip: TripOptions | undefined): TripRule | undefined {
 
 function callTimeout(value: Duration | undefined): number | undefined {
   const timeoutMs = duration('callTimeout', value);
-  if (timeoutMs !== undefined && timeoutMs > LONGEST_TIMER_MS) {
-    refuse('callTimeout', value, `Give at most ${LONGEST_TIMER_MS} ms (24 days).`);
+  if (timeoutMs !== undefined && timeoutMs > MAX_TIMER_MS) {
+    refuse('callTimeout', value, `Give at most ${MAX_TIMER_MS} ms (24 days).`);
   }
   return timeoutMs;
 }

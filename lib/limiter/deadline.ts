@@ -1,7 +1,5 @@
 import { DeadlineExceededError } from '../contracts/errors.js';
-
-/** A timer beyond this fires at once. */
-const LONGEST_TIMER_MS = 2_147_483_647;
+import { MAX_TIMER_MS } from '../policies/duration.js';
 
 /** A timer that fires later than this, in ms, says that the process itself did not run: suspended, starved or blocked. */
 const LATE_MS = 20;
@@ -17,7 +15,7 @@ const LATE_MS = 20;
  */
 export function withDeadline<T>(promise: Promise<T>, timeoutMs: number, answeredLate?: () => void): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const waitMs = Math.min(timeoutMs, LONGEST_TIMER_MS);
+    const waitMs = Math.min(timeoutMs, MAX_TIMER_MS);
     const dueMs = performance.now() + waitMs;
     let expired = false;
     const expire = (): void => {

@@ -3,7 +3,7 @@ import { admits, decide } from '../algorithms/counter.js';
 import type { Policy } from '../contracts/policy.js';
 
 /** One call in so many may be refused by the limit that is looked for. */
-export const ONE_IN = 1_000;
+const ONE_IN = 1_000;
 
 /** A limit is no longer tried when it refused so many calls, and then some for each call there was. */
 const HOPELESS = { calls: 1_000, share: 64 / ONE_IN };

@@ -125,12 +125,3 @@ function shaped(index: number, algorithm: AlgorithmName, { burst, calendar, time
     burst: algorithm === 'token-bucket' ? burst : rest.limit,
   });
 }
-
-/** Asks the first policy of the first key alone. */
-export const only = (units: number): (number | null)[] => [
-  units,
-  ...Array<null>(POLICIES * KEYS.length - 1).fill(null),
-];
-
-/** The same for each policy. */
-export const same = <T>(value: T): readonly T[] => Array<T>(POLICIES).fill(value);

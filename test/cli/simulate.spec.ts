@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { LogReport } from '../../lib/integrations/cli/simulate.command.js';
 import type { PolicyReport } from '../../lib/simulate/policy-report.js';
-import { generateLog } from '../simulate/generated-log.js';
+import { generateLog } from './generated-log.js';
 import { floodgate, floodgateJson } from './command-line.js';
 
 interface Simulated {

@@ -1,6 +1,7 @@
 import { LocalLimiter } from '../../lib/limiter/local-limiter.js';
 import { testPolicy } from '../../lib/testing/test-policy.js';
-import { pauseMs, randomOf, type Random } from './random.js';
+import { randomNumbers } from '../support/random-numbers.js';
+import { pauseMs, type Random } from './random.js';
 
 /** A fleet whose store is away, each process of which enforces the limit by itself. */
 export interface AdmissionPlan {
@@ -25,7 +26,7 @@ const WINDOWS = 2;
 
 /** Runs the real limiter of failure mode `local` in each process, under a clock and randomness of its own. */
 export function simulateAdmission({ seed, processes, localShare, spread }: AdmissionPlan): AdmissionResult {
-  const random = randomOf(seed);
+  const random = randomNumbers(seed);
   const policy = testPolicy({ algorithm: 'fixed-window', limit: LIMIT, windowMs: WINDOW_MS });
   let nowMs = 0;
   const limiters = Array.from({ length: processes }, () => new LocalLimiter(localShare, () => nowMs));

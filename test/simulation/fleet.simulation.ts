@@ -1,7 +1,8 @@
 import { CircuitBreakerRegistry } from '../../lib/breaker/breaker.registry.js';
 import type { Breaker } from '../../lib/breaker/breaker.js';
 import { BreakerSharing } from '../../lib/fleet/breaker-sharing.js';
-import { between, pauseMs, randomOf, type Random } from './random.js';
+import { randomNumbers } from '../support/random-numbers.js';
+import { between, pauseMs, type Random } from './random.js';
 import { SimulatedHost } from './simulated-host.js';
 import { Timeline } from './timeline.js';
 
@@ -80,7 +81,7 @@ class FleetSimulation {
   private hash = 0;
 
   constructor(private readonly plan: FleetPlan) {
-    this.random = randomOf(plan.seed);
+    this.random = randomNumbers(plan.seed);
     const count = Math.ceil(plan.processes / plan.perHost);
     this.hosts = Array.from({ length: count }, () => new SimulatedHost(this.timeline, this.random));
   }

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Reply } from '../../contracts/backend.js';
 import { DeadlineExceededError } from '../../contracts/errors.js';
+import { MAX_TIMER_MS } from '../../policies/duration.js';
 import { isTransient } from './dynamodb-errors.js';
 import type { ItemClock, ItemTime } from './item-clock.js';
 import { ItemDraft } from './item-draft.js';
@@ -30,9 +31,6 @@ const MAX_WAIT_MS = 80;
 
 /** Longest wait after a first lost race, in ms; it shrinks with each, so that who has lost often is the first to try. */
 const RACE_WAIT_MS = 4;
-
-/** Longest time of a timer of Node, in ms. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Decides calls in the process on what it knows of their items, and writes on condition that they have not changed.

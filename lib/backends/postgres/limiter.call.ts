@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { kindOf, windowAt } from '../../algorithms/fixed-window.js';
+import { bordersAround, kindOf } from '../../algorithms/fixed-window.js';
 import { commonFactor } from '../../algorithms/quotient.js';
 import type { Refund } from '../../contracts/backend.js';
 import type { AlgorithmName, Policy } from '../../contracts/policy.js';
@@ -70,11 +70,7 @@ const slotOrOwed = ({ policy: { limit, windowMs }, owed, slot }: Refund): number
 /** Of a calendar window: which it is, and the borders of the windows around a time; the database's clock picks one. */
 function calendarOf(policy: Policy, clock: () => number): readonly number[] {
   if (policy.calendar === undefined) return NO_CALENDAR;
-  const present = windowAt(policy, clock());
-  const before = windowAt(policy, present.startMs - 1);
-  const next = windowAt(policy, present.endMs);
-  const last = windowAt(policy, next.endMs);
-  return [kindOf(policy), before.startMs, present.startMs, present.endMs, next.endMs, last.endMs];
+  return [kindOf(policy), ...bordersAround(policy, clock())];
 }
 
 const NO_CALENDAR: readonly number[] = [];

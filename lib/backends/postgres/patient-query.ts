@@ -1,10 +1,8 @@
 import { DeadlineExceededError } from '../../contracts/errors.js';
+import { MAX_TIMER_MS } from '../../policies/duration.js';
 import type { PoolSource } from './pool-source.js';
 import type { PostgresClient } from './postgres-client.js';
 import { sqlState } from './sql-state.js';
-
-/** Longest time of a timer of Node, in ms. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** How long a call waits: for a time, and until a signal aborts, if there is one. */
 export class Patience {

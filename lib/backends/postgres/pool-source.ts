@@ -70,7 +70,7 @@ export class GivenPool implements PoolSource {
 }
 
 /** A pool of our own. It connects when it is asked to, and lets the process end while nobody waits for it. */
-export class OwnPool implements PoolSource {
+class OwnPool implements PoolSource {
   private pool: pg.Pool | undefined;
   private closed = false;
   /** All of them: those that connect, too, which the pool does not tell of. */

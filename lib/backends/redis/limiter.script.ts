@@ -1,15 +1,13 @@
 import { createHash } from 'node:crypto';
-import { kindOf, windowAt } from '../../algorithms/fixed-window.js';
+import { bordersAround, kindOf } from '../../algorithms/fixed-window.js';
 import type { Refund } from '../../contracts/backend.js';
 import type { AlgorithmName, Policy } from '../../contracts/policy.js';
-import type { Script, ScriptCall } from './redis-driver.js';
+import type { ScriptCall } from './redis-driver.js';
+import { scriptOf } from './script.js';
 import { LIMITER_SCRIPT } from './scripts/limiter.generated.js';
 import { subjectKey } from './subject-key.js';
 
-export const LIMITER: Script = {
-  text: LIMITER_SCRIPT,
-  hash: createHash('sha1').update(LIMITER_SCRIPT).digest('hex'),
-};
+export const LIMITER = scriptOf(LIMITER_SCRIPT);
 
 /** By what letter the script knows an algorithm: a capital one where a log follows the counter. */
 export const LETTERS: Readonly<Record<AlgorithmName, string>> = {
@@ -61,9 +59,6 @@ export function limiterCall(
   }
   return { keys, parameters };
 }
-
-export const isUnknownScript = (error: unknown): boolean =>
-  error instanceof Error && error.message.startsWith('NOSCRIPT');
 
 /** The server's time, where it lies outside the borders of calendar windows that it was told. */
 export function timeOutsideBorders(error: unknown): number | undefined {
@@ -138,11 +133,7 @@ const decimals = (policy: Policy, cost: number, subject: number, owed = -1): str
 /** Of a calendar window: the borders of the windows around a time; the server's clock picks one of them. */
 function borders(policy: Policy, clock: () => number): string {
   if (policy.calendar === undefined) return '';
-  const present = windowAt(policy, clock());
-  const before = windowAt(policy, present.startMs - 1);
-  const next = windowAt(policy, present.endMs);
-  const last = windowAt(policy, next.endMs);
-  return ` ${kindOf(policy)} ${before.startMs} ${present.startMs} ${present.endMs} ${next.endMs} ${last.endMs}`;
+  return ` ${kindOf(policy)} ${bordersAround(policy, clock()).join(' ')}`;
 }
 
 /**

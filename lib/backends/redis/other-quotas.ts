@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto';
 import type { Policy } from '../../contracts/policy.js';
 import { untilAborted } from '../../contracts/until-aborted.js';
-import { isUnknownScript } from './limiter.script.js';
-import type { RedisDriver, Script } from './redis-driver.js';
+import type { RedisDriver } from './redis-driver.js';
+import { runScript, scriptOf } from './script.js';
 import { QUOTAS_SCRIPT } from './scripts/quotas.generated.js';
 
-const SCRIPT: Script = { text: QUOTAS_SCRIPT, hash: createHash('sha1').update(QUOTAS_SCRIPT).digest('hex') };
+const SCRIPT = scriptOf(QUOTAS_SCRIPT);
 
 /** How long a quota is remembered after the last process that counts by it has started. */
 const KEPT_MS = 24 * 60 * 60_000;
@@ -23,10 +22,7 @@ export async function otherQuotas(
   await driver.whenReady(signal);
   const parameters = [String(KEPT_MS), ...policies.flatMap((policy) => [policy.id, quotaOf(policy)])];
   const call = { keys: [`${keyPrefix}quotas`], parameters };
-  const asked = driver.runByHash(SCRIPT, call).catch((error: unknown) => {
-    if (!isUnknownScript(error)) throw error;
-    return driver.runByText(SCRIPT, call);
-  });
+  const asked = runScript(driver, SCRIPT, call);
   const others = ((await untilAborted(asked, signal)) as readonly unknown[]).map(String);
   return policies.flatMap((policy, index) => {
     const other = others[index] ?? '';

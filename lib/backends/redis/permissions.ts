@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
-import { isUnknownScript, LIMITER } from './limiter.script.js';
-import type { RedisDriver, Script } from './redis-driver.js';
+import { LIMITER } from './limiter.script.js';
+import type { RedisDriver } from './redis-driver.js';
 import { ScriptCommandError } from './redis-errors.js';
+import { isUnknownScript, scriptOf } from './script.js';
 import { PING_SCRIPT } from './scripts/ping.generated.js';
 
-const PING: Script = { text: PING_SCRIPT, hash: createHash('sha1').update(PING_SCRIPT).digest('hex') };
+const PING = scriptOf(PING_SCRIPT);
 
 /**
  * Runs every command that a decision runs, by hash and by text, and changes nothing.

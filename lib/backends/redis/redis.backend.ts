@@ -9,6 +9,7 @@ import type {
 } from '../../contracts/backend.js';
 import type { CircuitBreakerOptions } from '../../contracts/breaker.js';
 import type { Policy } from '../../contracts/policy.js';
+import { MAX_TIMER_MS } from '../../policies/duration.js';
 import { aBoolean, onlyKnown } from '../../policies/option-checks.js';
 import { consumeForAll, runForAll, sharesOf } from './cluster-decision.js';
 import type { Verb } from './limiter.script.js';
@@ -72,9 +73,6 @@ export function redisBackend(options: RedisBackendOptions): Backend {
 const CONSUME: Verb = { kind: 'consume', overdraw: false };
 const OVERDRAW: Verb = { kind: 'consume', overdraw: true };
 const ONE_SHARE: ReturnType<typeof sharesOf> = [];
-
-/** Longest time of a timer of Node, in ms. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 class RedisBackend implements Backend {
   readonly name: string;

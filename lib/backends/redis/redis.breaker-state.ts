@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   HINT_GRACE_MS,
   KEPT_MS,
@@ -9,9 +8,9 @@ import {
 } from '../../contracts/breaker-state.js';
 import { aQuorum, onlyKnown } from '../../policies/option-checks.js';
 import { PolledBreakerState, type Exchange, type StateTable } from '../polled.breaker-state.js';
-import { isUnknownScript } from './limiter.script.js';
 import { driverOf, type RedisConnection } from './redis-connection.js';
-import type { RedisDriver, Script, ScriptCall } from './redis-driver.js';
+import type { RedisDriver } from './redis-driver.js';
+import { runScript, scriptOf } from './script.js';
 import { BREAKERS_SCRIPT } from './scripts/breakers.generated.js';
 
 /** Options of `redisBreakerState()`. */
@@ -25,7 +24,7 @@ export type RedisBreakerStateOptions = RedisConnection & {
   readonly keyPrefix?: string;
 };
 
-const SCRIPT: Script = { text: BREAKERS_SCRIPT, hash: createHash('sha1').update(BREAKERS_SCRIPT).digest('hex') };
+const SCRIPT = scriptOf(BREAKERS_SCRIPT);
 
 /** Longest wait for a connection, in ms. */
 const CONNECT_MS = 900;
@@ -79,15 +78,9 @@ class RedisStateTable implements StateTable {
   }
 
   private async run(parameters: readonly string[]): Promise<string> {
-    const call: ScriptCall = { keys: [this.base], parameters };
     this.driver.open();
     if (!this.driver.isReady) await this.driver.whenReady(AbortSignal.timeout(CONNECT_MS));
-    try {
-      return String(await this.driver.runByHash(SCRIPT, call));
-    } catch (error) {
-      if (!isUnknownScript(error)) throw error;
-      return String(await this.driver.runByText(SCRIPT, call));
-    }
+    return String(await runScript(this.driver, SCRIPT, { keys: [this.base], parameters }));
   }
 }
 

@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto';
 import { BackendUnavailableError } from '../../contracts/errors.js';
 import type { PolicyDocument, PolicyStore } from '../../contracts/policy-store.js';
 import { onlyKnown } from '../../policies/option-checks.js';
-import { isUnknownScript } from './limiter.script.js';
 import { driverOf, type RedisConnection } from './redis-connection.js';
-import type { RedisDriver, Script, ScriptCall } from './redis-driver.js';
+import type { RedisDriver } from './redis-driver.js';
 import { translated } from './redis-errors.js';
+import { runScript, scriptOf } from './script.js';
 import { POLICIES_SCRIPT } from './scripts/policies.generated.js';
 
 /** Options of `redisPolicyStore()`. */
@@ -16,7 +15,7 @@ export type RedisPolicyStoreOptions = RedisConnection & {
   readonly name?: string;
 };
 
-const SCRIPT: Script = { text: POLICIES_SCRIPT, hash: createHash('sha1').update(POLICIES_SCRIPT).digest('hex') };
+const SCRIPT = scriptOf(POLICIES_SCRIPT);
 
 /** Longest wait for a connection, in ms. */
 const CONNECT_MS = 1_000;
@@ -71,22 +70,12 @@ class RedisPolicyStore implements PolicyStore {
   }
 
   private async run(parameters: readonly string[]): Promise<string> {
-    const call: ScriptCall = { keys: [this.key], parameters };
     try {
       this.driver.open();
       if (!this.driver.isReady) await this.driver.whenReady(AbortSignal.timeout(CONNECT_MS));
-      return String(await this.runScript(call));
+      return String(await runScript(this.driver, SCRIPT, { keys: [this.key], parameters }));
     } catch (error) {
       throw translated(error, this.name);
-    }
-  }
-
-  private async runScript(call: ScriptCall): Promise<unknown> {
-    try {
-      return await this.driver.runByHash(SCRIPT, call);
-    } catch (error) {
-      if (!isUnknownScript(error)) throw error;
-      return this.driver.runByText(SCRIPT, call);
     }
   }
 }

@@ -33,7 +33,6 @@ export class ScriptLane {
   private readonly flights: Flight[] = [];
   private departs = false;
 
-  private readonly maxFlights: number;
   /** Without coalescing: the keys of those that wait. */
   private readonly waitingKeys: Set<string> | undefined;
 
@@ -42,7 +41,6 @@ export class ScriptLane {
     private readonly send: (runs: readonly Run[]) => Promise<void>,
     private readonly options: LaneOptions,
   ) {
-    this.maxFlights = options.maxFlights;
     if (!options.coalesce) this.waitingKeys = new Set();
   }
 
@@ -69,11 +67,12 @@ export class ScriptLane {
 
   /** After all that joins in this turn of the event loop. */
   private scheduleDeparture(): void {
-    if (this.departs || this.flights.length >= this.maxFlights || this.waiting.length === 0) return;
+    if (this.departs || this.flights.length >= this.options.maxFlights || this.waiting.length === 0) return;
     this.departs = true;
     nextTick(() => {
       this.departs = false;
-      while (this.waiting.length > 0 && this.flights.length < this.maxFlights) this.departTogether(this.fairShare());
+      while (this.waiting.length > 0 && this.flights.length < this.options.maxFlights)
+        this.departTogether(this.fairShare());
       this.tellIfIdle();
     });
   }
@@ -81,7 +80,7 @@ export class ScriptLane {
   /** Half of the calls, so that one script call runs while the other is on its way. */
   private fairShare(): number {
     const onTheirWay = this.flights.reduce((sum, { calls }) => sum + calls, 0);
-    return Math.ceil((this.waiting.length + onTheirWay) / this.maxFlights);
+    return Math.ceil((this.waiting.length + onTheirWay) / this.options.maxFlights);
   }
 
   private departTogether(most: number): void {

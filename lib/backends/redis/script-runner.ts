@@ -1,16 +1,10 @@
 import { batchOf, readBatch, type Told } from './batch.script.js';
-import {
-  isUnknownScript,
-  LIMITER,
-  limiterCall,
-  type RunVerb,
-  timeOutsideBorders,
-  type Verb,
-} from './limiter.script.js';
+import { LIMITER, limiterCall, type RunVerb, timeOutsideBorders, type Verb } from './limiter.script.js';
 import type { QueuedCall, Run } from './queued-call.js';
 import type { RedisDriver, ScriptCall } from './redis-driver.js';
 import { readReply, readStates } from './reply.js';
 import { readRunReply } from './run-reply.js';
+import { isUnknownScript } from './script.js';
 
 /** Sends calls to the script, and settles them by what it replies. */
 export class ScriptRunner {

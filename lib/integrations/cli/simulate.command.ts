@@ -35,7 +35,7 @@ export interface LogReport {
 }
 
 /** Replays logs through the algorithms of policies, one line at a time. */
-export class LogReplay {
+class LogReplay {
   private lines = 0;
   private calls = 0;
   private broken = 0;

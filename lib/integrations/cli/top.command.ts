@@ -23,7 +23,7 @@ export interface TopReport {
 }
 
 /** Looks at the counters of a store, and keeps the most used. */
-export async function readTop(source: CounterSource, options: TopOptions): Promise<TopReport> {
+async function readTop(source: CounterSource, options: TopOptions): Promise<TopReport> {
   const known = knownPolicies(source, options.policies);
   let best: CounterView[] = [];
   const cut = (): void => {

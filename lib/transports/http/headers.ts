@@ -7,7 +7,7 @@ import type { HeaderStyle } from '../../rate-limit.options.js';
 export type Header = readonly [name: string, value: string];
 
 /** Whole seconds, rounded up: a client that waits them has waited long enough. */
-export const inSeconds = (milliseconds: number): number => Math.ceil(milliseconds / 1_000);
+const inSeconds = (milliseconds: number): number => Math.ceil(milliseconds / 1_000);
 
 /** `Retry-After` (RFC 9110, 10.2.3) in seconds, at least 1. */
 export const retryAfterHeader = (retryAfterMs: number): Header => [
@@ -57,7 +57,7 @@ const limitMember = (status: PolicyStatus): string =>
  * policy takes to grant `r` units: a client that spends `r` within `t` does not outrun the policy. With the full quota,
  * the window.
  */
-export function effectiveWindowMs(status: PolicyStatus): number {
+function effectiveWindowMs(status: PolicyStatus): number {
   const { remaining, limit, windowMs } = status;
   const nextMs = nextUnitAfterMs(status);
   if (nextMs === 0) return windowMs;

@@ -6,6 +6,7 @@ import type { AlgorithmName, Policy } from '../../../lib/contracts/policy.js';
 import { GuardedBackend } from '../../../lib/limiter/guarded-backend.js';
 import { testPolicy } from '../../../lib/testing/test-policy.js';
 import { CLOCK_START_MS, manualClock } from '../../support/manual-clock.js';
+import { randomWholeNumbers } from '../../support/random-numbers.js';
 import { RedisCluster } from '../../support/redis-cluster.js';
 import { RedisServer } from '../../support/redis-server.js';
 import { ReferenceLimiter } from '../reference-limiter.js';
@@ -14,17 +15,6 @@ import { loadTimedScript, timedLimiter } from './timed-limiter.js';
 /** Calls of each comparison; `npm run prove:amortised` makes 100,000. */
 const CALLS = Number(process.env['AMORTISED_CALLS'] ?? 4_000);
 const TIMEOUT_MS = 60_000 + CALLS * 10;
-
-/** Numbers below `limit` that are the same in each run (mulberry32). */
-function random(seed: number): (limit: number) => number {
-  let state = seed;
-  return (limit) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % limit;
-  };
-}
 
 let redis: RedisServer;
 let client: Redis;
@@ -61,7 +51,7 @@ describe('calls that share script calls', () => {
   it(
     'are told what each would be told in its turn: by any policies, for any keys, beside refunds, resets and changes',
     async () => {
-      const next = random(15);
+      const next = randomWholeNumbers(15);
       const clock = manualClock(CLOCK_START_MS + 59_990);
       const { backend, traces } = timedLimiter(client, clock, 'shared:', true);
       const reference = new ReferenceLimiter(clock);
@@ -142,7 +132,7 @@ async function compare(
   calls: number,
   multiple: boolean,
 ): Promise<number> {
-  const next = random(seed);
+  const next = randomWholeNumbers(seed);
   const guarded = new GuardedBackend(amortised);
   const limits = [6, 9, 14, 5, 4];
   let cached = 0;

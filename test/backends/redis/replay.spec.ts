@@ -3,9 +3,10 @@ import { Redis } from 'ioredis';
 import { ALGORITHM_NAMES, COUNTING_ALGORITHMS } from '../../../lib/contracts/policy.js';
 import { manualClock } from '../../support/manual-clock.js';
 import { RedisServer } from '../../support/redis-server.js';
-import { callSequences, type CallSequence, type Shape, type Step } from '../call-sequence.js';
+import { callSequences, type CallSequence, type Shape } from '../call-sequence.js';
 import { ReferenceLimiter } from '../reference-limiter.js';
-import { only, Replay, same } from '../replay.js';
+import { Replay } from '../replay.js';
+import { change, consume, largeNumber, largestDebt, OVER_A_BORDER, pass, quota, refund, same } from '../steps.js';
 import { loadTimedScript, timedLimiter } from './timed-limiter.js';
 
 describe('the script', () => {
@@ -39,26 +40,15 @@ describe('the script', () => {
   }, 300_000);
 
   it('counts the window before no more than in full when the clock steps back over a border', async () => {
-    const quota: Shape = { limit: 10, windowMs: 1_000, burst: 10, blockForMs: 0, mode: 'enforce' };
-    const consume = (units: number): Step => ({ kind: 'consume', costs: only(units), overdraw: false });
-    const pass = (ms: number): Step => ({ kind: 'pass', ms });
-    const steps = [consume(6), pass(10), consume(1), pass(-5), consume(3), consume(1)];
-    await replay({ algorithms: same('sliding-window'), shapes: same(quota), steps }, 'border');
+    await replay(OVER_A_BORDER, 'border');
   });
 
   // A number below 2^35 is sent as five digits to the base 128.
   it.each([2 ** 28 - 1, 2 ** 28, 2 ** 34 + 129, 2 ** 35 - 1, 2 ** 35, 2 ** 36 + 1])(
     'reads a limit, a window and a cost of %d',
     async (number) => {
-      const large: Shape = { limit: number, windowMs: 1_000, burst: number, blockForMs: 0, mode: 'enforce' };
-      const long: Shape = { ...large, limit: 3, windowMs: number, burst: 3 };
-      const consume = (...units: number[]): Step => {
-        return { kind: 'consume', costs: [...units, null, null, null], overdraw: false };
-      };
-      const steps = [consume(number - 2, 1, number), consume(2, 1, 0), consume(1, 1, 0), consume(0, 1, 1)];
       for (const algorithm of COUNTING_ALGORITHMS) {
-        const given: CallSequence = { algorithms: same(algorithm), shapes: [large, long, large], steps };
-        await replay(given, `${algorithm} of ${number}`);
+        await replay(largeNumber(algorithm, number), `${algorithm} of ${number}`);
       }
     },
   );
@@ -67,22 +57,14 @@ describe('the script', () => {
     'counts ten million a month by a %s, whatever becomes of it',
     async (algorithm) => {
       const DAY_MS = 86_400_000;
-      const plan = (limit: number, days: number): Shape => {
-        return { limit, windowMs: days * DAY_MS, burst: limit, blockForMs: 0, mode: 'enforce' };
-      };
-      const consume = (units: number, overdraw = false): Step => ({ kind: 'consume', costs: only(units), overdraw });
-      const refund = (units: number, owed: number | null): Step => {
-        return { kind: 'refund', costs: only(units), agoCalls: 1, owed };
-      };
-      const pass = (ms: number): Step => ({ kind: 'pass', ms });
-      const change = (shape: Shape): Step => ({ kind: 'change', index: 0, shape });
+      const plan = (limit: number, days: number): Shape => quota(limit, days * DAY_MS);
       const calls = [consume(9_999_993), consume(7), consume(1), pass(259), consume(1), pass(1), consume(1)];
       const steps = [
         ...calls,
         pass(7 * DAY_MS + 1),
         ...calls,
-        refund(12_345, null),
-        refund(3, 5_000_000 * 30 * DAY_MS),
+        refund(12_345, 1),
+        refund(3, 1, 5_000_000 * 30 * DAY_MS),
         pass(-DAY_MS),
         consume(1),
         change(plan(20_000_000, 30)),
@@ -106,21 +88,7 @@ describe('the script', () => {
   it.each(COUNTING_ALGORITHMS)(
     'keeps the debt of a %s exact, whatever is charged and given back',
     async (algorithm) => {
-      const most = Number.MAX_SAFE_INTEGER;
-      const quota: Shape = { limit: 10, windowMs: 1_000, burst: 10, blockForMs: 0, mode: 'enforce' };
-      const overdraw = (units: number): Step => ({ kind: 'consume', costs: only(units), overdraw: true });
-      const refund = (units: number): Step => ({ kind: 'refund', costs: only(units), agoCalls: null, owed: null });
-      const steps = [
-        overdraw(3),
-        overdraw(most),
-        overdraw(most),
-        refund(5),
-        refund(most - 20),
-        refund(2 ** 42),
-        refund(most),
-      ];
-      const given: CallSequence = { algorithms: same(algorithm), shapes: same(quota), steps };
-      await replay(given, `debt of ${algorithm}`);
+      await replay(largestDebt(algorithm), `debt of ${algorithm}`);
     },
   );
 });

@@ -2,6 +2,7 @@ import { Breaker } from '../../../lib/breaker/breaker.js';
 import type { CallPermit } from '../../../lib/breaker/call.permit.js';
 import type { CircuitBreakerOptions } from '../../../lib/contracts/breaker.js';
 import { manualClock } from '../../support/manual-clock.js';
+import { randomWholeNumbers } from '../../support/random-numbers.js';
 import { CHANCE, type ModelOptions, type ModelOutcome, type ModelPermit, ReferenceModel } from './reference.model.js';
 
 const EPISODES = 2_500;
@@ -10,17 +11,6 @@ const OUTCOMES: readonly ModelOutcome[] = ['success', 'failure', 'answer', 'fail
 const answer = new Error('not found');
 const failingResult = Symbol('failing result');
 const down = new Error('down');
-
-/** Reproducible chance: the seed of a failing episode is in its message. */
-function chanceOf(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
 
 function someOptions(chance: (below: number) => number): ModelOptions {
   return {
@@ -64,7 +54,8 @@ class Episode {
   lastOperation = '';
 
   constructor(seed: number) {
-    this.chance = chanceOf(seed);
+    // The seed of a failing episode is in its message.
+    this.chance = randomWholeNumbers(seed);
     const options = someOptions(this.chance);
     this.model = new ReferenceModel(options);
     this.breaker = new Breaker({

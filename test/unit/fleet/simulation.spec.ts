@@ -1,5 +1,5 @@
 import { simulateFleet, type FleetPlan } from '../../simulation/fleet.simulation.js';
-import { randomOf } from '../../simulation/random.js';
+import { randomNumbers } from '../../support/random-numbers.js';
 
 const HOST: FleetPlan = {
   seed: 1,
@@ -40,7 +40,7 @@ it('probes go on where processes are killed all the time', () => {
 });
 
 it(`one process whose own network is down opens no other, in ${SCHEDULES} random schedules`, () => {
-  const random = randomOf(42);
+  const random = randomNumbers(42);
   let wrongOpenings = 0;
   for (let seed = 1; seed <= SCHEDULES; seed += 1) {
     const processes = 2 + Math.floor(random() * 7);

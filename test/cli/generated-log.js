@@ -1,5 +1,6 @@
 import { createWriteStream } from 'node:fs';
 import { once } from 'node:events';
+import { randomNumbers } from '../support/random-numbers.js';
 
 /** What a policy of 100 calls in a minute does to a generated log, computed without anything of the package. */
 /**
@@ -142,15 +143,4 @@ function lowestLimit(/** @type {Float64Array} */ times, /** @type {Float64Array}
     lowest = limit;
   }
   return lowest;
-}
-
-/** The same numbers each time (mulberry32). */
-function randomNumbers(/** @type {number} */ seed) {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
