@@ -15,7 +15,8 @@ const LIMIT = 2;
 const LEASE_MS = 3_000;
 /** A slot is renewed three times in a lease. */
 const RENEWAL_MS = LEASE_MS / 3;
-const MAX_WAIT_MS = 4_000;
+/** One that is over soon, and one that nobody waits for: only a free slot ends it. */
+const MAX_WAITS_MS = [4_000, 60_000];
 const LONG_ENOUGH = 30;
 
 const POLICY = testPolicy({ algorithm: 'concurrency', limit: LIMIT, windowMs: LEASE_MS });
@@ -112,20 +113,13 @@ class RemoteSlots {
   }
 }
 
-interface Caller {
-  /** Hangs up at some moment before its work is done. */
-  readonly hangsUp: boolean;
-  /** `vanish`: nobody sees its end. */
-  readonly end: 'release' | 'release twice' | 'vanish';
-  /** How often it looks at the clock while it works. */
-  readonly works: number;
-}
-
 const callers = fc.array(
   fc.record({
+    /** At some moment before its work is done. */
     hangsUp: fc.boolean(),
+    /** `vanish`: nobody sees its end. */
     end: fc.constantFrom('release' as const, 'release' as const, 'release twice' as const, 'vanish' as const),
-    works: fc.integer({ min: 1, max: 4 }),
+    works: fc.integer({ min: 1, max: 8 }),
   }),
   { minLength: 1, maxLength: 7 },
 );
@@ -137,30 +131,47 @@ const lost = fc
 const queues = fc.option(
   fc.record({
     size: fc.integer({ min: 1, max: 4 }),
-    maxWaitMs: fc.constant(MAX_WAIT_MS),
+    maxWaitMs: fc.constantFrom(...MAX_WAITS_MS),
     order: fc.constantFrom('fifo' as const, 'lifo' as const),
   }),
   { nil: undefined },
 );
 
-type Queue = { readonly size: number; readonly maxWaitMs: number; readonly order: 'fifo' | 'lifo' } | undefined;
+const situations = fc.record({
+  callers,
+  queue: queues,
+  lost,
+  /** How often time goes on among all the rest; after that, only where nothing else is left. */
+  passes: fc.nat(8),
+});
 
-const requestFor = (queue: Queue): PolicyDecisionRequest => ({
+type Situation = typeof situations extends fc.Arbitrary<infer S> ? S : never;
+
+const requestFor = (queue: Situation['queue']): PolicyDecisionRequest => ({
   charges: [{ key: 'k', policy: POLICY, cost: 1 }],
   policies: [{ policy: POLICY, queue } as unknown as CompiledPolicy],
   failureMode: 'closed',
   timeoutMs: 250,
 });
 
+/** Time goes on. A store that is slower than the deadline of a call is no race, and a lease is longer than that. */
+async function pass(slots: RemoteSlots, time: SteppedTime): Promise<void> {
+  await slots.quiet();
+  time.pass(RENEWAL_MS);
+}
+
 /** Lets the callers come, wait, work and end, and time pass, as the schedule says. Answers the most that worked at once. */
 async function play(
   scheduler: fc.Scheduler,
   slots: RemoteSlots,
   time: SteppedTime,
-  plans: readonly Caller[],
-  queue: Queue,
+  { callers: plans, queue, passes }: Situation,
 ) {
-  const admission = new Admission(slots as unknown as Decider, new RateLimitEvents());
+  const events = new RateLimitEvents();
+  /** What the meter told of slots in use, one after the other. */
+  const inUse: number[] = [];
+  events.on((event) => event.kind === 'slots' && inUse.push(event.inUse));
+  const admission = new Admission(slots as unknown as Decider, events);
   const client = plans.map(() => new AbortController());
   let working = 0;
   let mostWorking = 0;
@@ -185,16 +196,21 @@ async function play(
     client[index]?.abort(new Error('gone'));
   });
   const passing = (async () => {
-    for (let step = 0; step < LONG_ENOUGH && done < plans.length; step += 1) {
+    for (let step = 0; step < passes; step += 1) {
       await scheduler.schedule(Promise.resolve(), 'time passes');
-      // A store that is slower than the deadline of a call is no race, and a lease is longer than that.
-      await slots.quiet();
-      time.pass(RENEWAL_MS);
+      await pass(slots, time);
     }
   })();
-  await scheduler.waitFor(Promise.all([...calls, ...hangUps, passing]));
+  const everything = Promise.all([...calls, ...hangUps, passing]);
+  for (let step = 0; step < LONG_ENOUGH; step += 1) {
+    await scheduler.waitIdle();
+    if (done === plans.length) break;
+    await scheduler.waitFor(pass(slots, time));
+  }
+  expect(done).toBe(plans.length);
+  await scheduler.waitFor(everything);
   await scheduler.waitFor(slots.quiet());
-  return { mostWorking, done };
+  return { mostWorking, inUse };
 }
 
 /** Plays with a time of its own. */
@@ -209,36 +225,43 @@ async function inOwnTime(check: (time: SteppedTime) => Promise<void>): Promise<v
 }
 
 it('never lets more work than there are slots, and answers everybody', async () => {
-  const property = fc.asyncProperty(fc.scheduler(), callers, queues, lost, (scheduler, plans, queue, failing) =>
+  const property = fc.asyncProperty(fc.scheduler(), situations, (scheduler, situation) =>
     inOwnTime(async (time) => {
-      const slots = new RemoteSlots(scheduler, time, failing);
-      const { mostWorking, done } = await play(scheduler, slots, time, plans, queue);
+      const slots = new RemoteSlots(scheduler, time, situation.lost);
+      const { mostWorking } = await play(scheduler, slots, time, situation);
       expect(mostWorking).toBeLessThanOrEqual(LIMIT);
-      expect(done).toBe(plans.length);
     }),
   );
   await prove(property, 400);
 });
 
 it('leaks no slot and no timer, though callers hang up and answers are lost', async () => {
-  const property = fc.asyncProperty(fc.scheduler(), callers, queues, lost, (scheduler, given, queue, failing) =>
+  const seen = situations.map((situation) => ({
+    ...situation,
+    callers: situation.callers.map((one) => (one.end === 'vanish' ? { ...one, end: 'release' as const } : one)),
+  }));
+  const property = fc.asyncProperty(fc.scheduler(), seen, (scheduler, situation) =>
     inOwnTime(async (time) => {
-      const plans = given.map((plan) => (plan.end === 'vanish' ? { ...plan, end: 'release' as const } : plan));
-      const slots = new RemoteSlots(scheduler, time, failing);
-      await play(scheduler, slots, time, plans, queue);
+      const slots = new RemoteSlots(scheduler, time, situation.lost);
+      const { inUse } = await play(scheduler, slots, time, situation);
       expect(slots.free()).toBe(LIMIT);
       expect(time.timers.size).toBe(0);
+      expect(Math.min(0, ...inUse)).toBe(0);
+      expect(inUse.at(-1) ?? 0).toBe(0);
     }),
   );
   await prove(property, 400);
 });
 
 it('has all slots again a lease after the last caller that vanished', async () => {
-  const property = fc.asyncProperty(fc.scheduler(), callers, queues, (scheduler, plans, queue) =>
+  const property = fc.asyncProperty(fc.scheduler(), situations, (scheduler, situation) =>
     inOwnTime(async (time) => {
       const slots = new RemoteSlots(scheduler, time, new Map());
-      await play(scheduler, slots, time, plans, queue);
-      time.pass(LEASE_MS);
+      await play(scheduler, slots, time, situation);
+      for (let renewal = 0; renewal <= LEASE_MS / RENEWAL_MS; renewal += 1) {
+        await scheduler.waitFor(pass(slots, time));
+        await scheduler.waitIdle();
+      }
       expect(slots.free()).toBe(LIMIT);
       expect(time.timers.size).toBe(0);
     }),
