@@ -9,6 +9,7 @@ import { createRequire } from 'node:module';
 import { cpus, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { section } from './support/page.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const all = readdirSync(here)
@@ -31,7 +32,7 @@ if (asked.length === 0 && process.exitCode === undefined) {
   execFileSync('npx', ['prettier', '--write', '--log-level', 'warn', 'docs/benchmarks.md'], { cwd: join(here, '..') });
 }
 
-/** The tables of a benchmark, as Markdown. */
+/** The section of a benchmark, which it runs. */
 function run(name) {
   console.log(`\n# ${name}\n`);
   const tables = join(folder, name);
@@ -39,7 +40,11 @@ function run(name) {
   const env = { ...process.env, BENCH_REPORT: tables };
   const { status } = spawnSync(process.execPath, ['--expose-gc', `${here}${name}.mjs`], { stdio: 'inherit', env });
   if (status !== 0) process.exitCode = 1;
-  return `## \`npm run bench -- ${name}\`\n\n${readFileSync(tables, 'utf8').trim()}`;
+  const lines = readFileSync(tables, 'utf8').split('\n').slice(0, -1);
+  return section(
+    name,
+    lines.map((line) => JSON.parse(line)),
+  );
 }
 
 function introduction() {

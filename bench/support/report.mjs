@@ -1,21 +1,9 @@
 import { appendFileSync } from 'node:fs';
 
-/** Prints a table of rows by name, and adds it to the report that `run.mjs` collects. */
+/** Prints a table of rows by name, and adds it to the file that `run.mjs` makes a page of, a line of JSON for each. */
 export function report(title, rows) {
   console.log(title);
   console.table(rows);
-  if (process.env.BENCH_REPORT !== undefined)
-    appendFileSync(process.env.BENCH_REPORT, `### ${title}\n\n${markdown(rows)}\n`);
-}
-
-function markdown(rows) {
-  const columns = [...new Set(Object.values(rows).flatMap((row) => Object.keys(row)))];
-  const line = (cells) => `| ${cells.join(' | ')} |\n`;
-  const head = line(['', ...columns]) + line(['---', ...columns.map(() => '---:')]);
-  return (
-    head +
-    Object.entries(rows)
-      .map(([name, row]) => line([name, ...columns.map((column) => row[column] ?? '')]))
-      .join('')
-  );
+  const file = process.env.BENCH_REPORT;
+  if (file !== undefined) appendFileSync(file, `${JSON.stringify({ title, rows })}\n`);
 }
