@@ -31,6 +31,8 @@ const COUNTED = 20_000;
 const WINDOW_MS = 3_600_000;
 const LIMITS = [1_000_000_000, 2_000_000_000, 3_000_000_000];
 
+const rounded = (value) => Number(value.toFixed(2));
+
 const key = (index) => `ip:10.0.${index >> 8}.${index & 255}`;
 
 /** Contenders by name: each makes, for its client and its limits, a function that promises to decide on a key. */
@@ -196,8 +198,6 @@ async function serverCost(limits) {
   }
   report(`Time of the Redis server in scripts for a decision, ${policiesOf(limits)}`, rows);
 }
-
-const rounded = (value) => Number(value.toFixed(2));
 
 /** Time that the server spent in scripts, µs. */
 async function scriptTime() {
