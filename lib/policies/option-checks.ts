@@ -52,3 +52,11 @@ export function aQuorum(option: string, quorum: unknown): void {
     'Give a whole number of at least 1, or leave it out: then no circuit opens without a failure of its own.',
   );
 }
+
+/** The options that were given, with the types of their values: a value may hold a password, and errors are logged. */
+export const withoutValues = (options: object): object =>
+  Object.fromEntries(
+    Object.entries(options)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => [name, typeof value]),
+  );

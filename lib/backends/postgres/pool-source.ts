@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { RateLimitConfigurationError } from '../../contracts/errors.js';
+import { withoutValues } from '../../policies/option-checks.js';
 import { isPool, type PostgresConnection, type PostgresPool } from './postgres-client.js';
 
 /** An attempt to connect that takes longer has failed, in ms: a server that only accepts would fill the pool. */
@@ -7,6 +8,9 @@ const CONNECT_TIMEOUT_MS = 5_000;
 
 /** Longest wait for the end of connections when the pool is closed, in ms. */
 const CLOSE_TIMEOUT_MS = 1_000;
+
+const GIVE_ONE =
+  "Give one: { connectionString: 'postgres://user:password@host:5432/database' } or { pool }, a Pool of pg 8.";
 
 /** Where connections come from. */
 export interface PoolSource {
@@ -23,9 +27,19 @@ export interface PoolSource {
  */
 export function poolSourceOf(caller: string, options: PostgresConnection, max = 10): PoolSource {
   const { pool, connectionString } = options;
-  if ((pool === undefined) === (connectionString === undefined)) {
-    const given = Object.keys(options).filter((name) => ['pool', 'connectionString'].includes(name));
-    throw new RateLimitConfigurationError(caller, given, 'Give exactly one of pool and connectionString.');
+  if (pool === undefined && connectionString === undefined) {
+    throw new RateLimitConfigurationError(
+      caller,
+      withoutValues(options),
+      `Neither pool nor connectionString is given. ${GIVE_ONE}`,
+    );
+  }
+  if (pool !== undefined && connectionString !== undefined) {
+    throw new RateLimitConfigurationError(
+      caller,
+      withoutValues(options),
+      `pool and connectionString are both given. ${GIVE_ONE}`,
+    );
   }
   if (pool === undefined) return new OwnPool(caller, connectionString as string, max);
   if (isPool(pool)) return new GivenPool(pool);

@@ -1,5 +1,6 @@
 import type { RedisOptions } from 'ioredis';
 import { RateLimitConfigurationError } from '../../contracts/errors.js';
+import { withoutValues } from '../../policies/option-checks.js';
 import { isGlideClient, type GlideClient } from './glide-client.js';
 import { GlideDriver } from './glide-driver.js';
 import { isScriptingClient, type RedisClient, type ScriptingClient } from './ioredis-client.js';
@@ -49,7 +50,9 @@ export type RedisAddress =
 export function driverOf(place: string, options: RedisConnection): RedisDriver {
   const { client, url, connection, credentials } = options;
   if (client === undefined) {
-    if (url === undefined && connection === undefined) refuse(place, Object.keys(options), GIVE_ONE);
+    if (url === undefined && connection === undefined) {
+      refuse(place, withoutValues(options), `None of client, url and connection is given. ${GIVE_ONE}`);
+    }
     if (credentials !== undefined && typeof credentials !== 'function') {
       refuse(`${place}.credentials`, credentials, 'Give a function that answers { username?, password }.');
     }
@@ -57,7 +60,14 @@ export function driverOf(place: string, options: RedisConnection): RedisDriver {
     return new IoredisDriver(owned.client as unknown as ScriptingClient, owned);
   }
   const others = (['url', 'connection', 'credentials'] as const).filter((name) => options[name] !== undefined);
-  if (others.length > 0) refuse(place, ['client', ...others], GIVE_ONE);
+  if (others.length > 0) {
+    const both = others.length === 1 ? 'both' : 'all';
+    refuse(
+      place,
+      withoutValues(options),
+      `${['client', ...others.slice(0, -1)].join(', ')} and ${others.at(-1)} are ${both} given. ${GIVE_ONE}`,
+    );
+  }
   if (isScriptingClient(client)) return new IoredisDriver(client);
   if (isNodeRedisClient(client)) return new NodeRedisDriver(client);
   if (isGlideClient(client)) return new GlideDriver(client);
@@ -65,7 +75,8 @@ export function driverOf(place: string, options: RedisConnection): RedisDriver {
 }
 
 const GIVE_CLIENT = 'Give a client of ioredis 5 or 6, iovalkey, node-redis 5 or 6, or @valkey/valkey-glide 2.';
-const GIVE_ONE = 'Give a client; or url, connection or both, and credentials if you like.';
+const GIVE_ONE =
+  "Give a client, or { url: 'redis://localhost:6379' }; url can be combined with connection and credentials, client cannot.";
 
 function refuse(option: string, received: unknown, mend: string): never {
   throw new RateLimitConfigurationError(option, received, mend);

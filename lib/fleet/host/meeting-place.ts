@@ -8,12 +8,31 @@ import { RateLimitConfigurationError } from '../../contracts/errors.js';
 /** Longest path of a socket that every system takes, in bytes. */
 const MAX_PATH_BYTES = 100;
 
-/** Where processes that keep one file meet: a socket beside it. */
+/**
+ * Where processes that keep one file meet: a socket beside it.
+ *
+ * @throws RateLimitConfigurationError if the folder of the file does not exist
+ */
 export function besideFile(path: string): string {
-  const whole = join(realpathSync(dirname(resolve(path))), basename(path));
+  const whole = join(realFolderOf(path), basename(path));
   if (process.platform === 'win32') return pipe(whole);
   const beside = `${whole}.sock`;
   return Buffer.byteLength(beside) <= MAX_PATH_BYTES ? beside : join(ownFolder(), `${hashOf(whole)}.sock`);
+}
+
+/** The folder of a file, without symbolic links: processes that name it in different ways meet in one place. */
+function realFolderOf(path: string): string {
+  const folder = dirname(resolve(path));
+  try {
+    return realpathSync(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    throw new RateLimitConfigurationError(
+      'fileBreakerState.path',
+      path,
+      `Its folder is missing: make the folder ${folder}.`,
+    );
+  }
 }
 
 /**
