@@ -1,7 +1,8 @@
 import type { PolicyStatus } from '../contracts/decision.js';
 import type { Policy } from '../contracts/policy.js';
 import { concurrency } from './concurrency.js';
-import { counted, type Algorithm, type CounterState, type Verdict } from './algorithm.js';
+import { type Algorithm, type CounterState, type Verdict } from './algorithm.js';
+import { blockedUntil, blockLeft, counting, isBlock, isDisplacedBlock, uncounted } from './block.js';
 import { fixedWindow, presentWindowMs } from './fixed-window.js';
 import { slidingLog } from './sliding-log.js';
 import { slidingWindow } from './sliding-window.js';
@@ -171,9 +172,6 @@ export function asOfNow(stored: CounterState | undefined, policy: Policy, nowMs:
     : algorithmOf(policy).advance(counting(stored), policy, nowMs);
 }
 
-/** Whether a state is that of a key that is refused until a time (`blockFor`). */
-const isBlock = ({ windowMs }: CounterState): boolean => windowMs === 0;
-
 /** Whether a stored state tells no more than that of a key never seen, and may be forgotten. */
 export const isFresh = (stored: CounterState, policy: Policy, nowMs: number): boolean =>
   decide(stored, policy, 0, false, nowMs).status.resetAfterMs === 0;
@@ -197,20 +195,6 @@ function algorithmOf({ algorithm }: Policy): Algorithm {
       return algorithm satisfies never;
   }
 }
-
-const blockedUntil = (timeMs: number): CounterState => counted(0, timeMs, 0, 0);
-
-/** What an algorithm is to see of a stored state: nothing of a block, which is over when it is asked. */
-const counting = (stored: CounterState | undefined): CounterState | undefined =>
-  stored === undefined || isBlock(stored) ? undefined : stored;
-
-/** How long a key is blocked. */
-const blockLeft = (stored: CounterState | undefined, policy: Policy, nowMs: number): number =>
-  stored !== undefined && isBlock(stored) ? untilOver(stored, policy, nowMs) : 0;
-
-/** A block never lasts for longer than the policy says, even if the clock stepped back or that changed. */
-const untilOver = (block: CounterState, { blockForMs }: Policy, nowMs: number): number =>
-  Math.max(0, Math.min(block.at - nowMs, blockForMs));
 
 /** Where nothing is counted: under a block, or a limit of 0. */
 function decideUncounted(
@@ -250,24 +234,4 @@ function kept(
 }
 
 const isDisplaced = (stored: CounterState, policy: Policy, nowMs: number): boolean =>
-  isBlock(stored) ? stored.at > nowMs + policy.blockForMs : algorithmOf(policy).isDisplaced(stored, policy, nowMs);
-
-/** The status of a key that has nothing until a block is over, or of a limit of 0. */
-const uncounted = (
-  policy: Policy,
-  allowed: boolean,
-  blockedForMs: number,
-  retryAfterMs: number | null,
-  nowMs: number,
-): PolicyStatus => ({
-  name: policy.name,
-  limit: policy.limit,
-  windowMs: presentWindowMs(policy, nowMs),
-  allowed,
-  remaining: 0,
-  resetAfterMs: blockedForMs,
-  retryAfterMs,
-  nextUnitAfterMs: blockedForMs,
-  mode: policy.mode,
-  unit: policy.unit,
-});
+  isBlock(stored) ? isDisplacedBlock(stored, policy, nowMs) : algorithmOf(policy).isDisplaced(stored, policy, nowMs);
