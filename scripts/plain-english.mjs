@@ -2,39 +2,42 @@
 
 /** @type {readonly (readonly [pattern: RegExp, instead: string])[]} */
 const LIST = [
-  [/\b(?:sees|see|seeing|seen) to (?:it|them|that|this|the|its)\b/, 'does, starts, handles'],
-  [/\bin earnest\b/, 'leave it out'],
-  [/\b(?:is|are|was|were|be|been|being) told (?!apart)/, "gets, receives, is given; or say who tells whom"],
-  [/\bthe way of\b/, 'the path of, how'],
-  [/\bof (?:one's|your|our|its|their|the \w+'s) own\b/, 'own, custom, separate'],
-  [/\blets? go\b/, 'drops, releases'],
-  [/\ba good (?:third|half|quarter|fifth|tenth)\b/, 'the figure'],
-  [/\bwhat it is told\b/, 'its input'],
-  [/\banew\b/, 'again'],
-  [/\bwhoever\b/, 'anybody who, if you'],
-  [/\bin vain\b/, 'without success'],
-  [/\bslip of the pen\b/, 'typing mistake'],
-  [/\bfor ever\b/, 'without end, never ends'],
-  [/\bbrings? about\b/, 'causes'],
-  [/\bnone of ours\b/, 'not ours'],
-  [/\bbut for\b/, 'except'],
-  [/\bstands? above\b/, 'wins over, has priority over'],
-  [/\bgoes by\b/, 'uses'],
-  [/\bone after another\b/, 'in order'],
-  [/\bso many\b/, 'that many, the number of'],
-  [/\bhears? (?:of|nothing|from)\b/, 'is informed, receives'],
-  [/\btells? of\b/, 'reports'],
-  [/\bshould (?:it|they|that|the \w+) (?!be\b)\w+/, 'if it …'],
-  [/\bin hand\b/, 'in use'],
-  [/\b(?:Refused|Counted|Kept|Charged|Told|Asked|Shown|Made|Told of) (?:is|are)\b/, 'the subject first'],
-  [/\bthereof|therein|whereby|wherein|hitherto|henceforth|lest\b/, 'plain words'],
+  [/\b(?:sees|see|seeing|seen) to (?:it|them|that|this|the|its)\b/gi, "'handles', 'starts', 'makes sure'"],
+  [/\bin earnest\b/gi, 'nothing'],
+  [/\b(?:is|are|was|were|be|been|being) told (?!apart)/gi, "'gets', 'receives', 'learns'; or who says it"],
+  [/\bthe way of\b/gi, "'the path of', 'how'"],
+  [/\bof (?:one's|your|our|somebody's) own\b/gi, "'your own …', 'custom'"],
+  [/\blets? go\b/gi, "'releases', 'drops'"],
+  [/\ba good (?:third|half|quarter|fifth|tenth)\b/gi, 'the figure'],
+  [/\bwhat it is told\b/gi, "'its input'"],
+  [/\banew\b/gi, "'again'"],
+  [/\bwhoever\b/gi, "'a client that', 'if you'"],
+  [/\bin vain\b/gi, "'without success', 'failed'"],
+  [/\bslip of the pen\b/gi, "'typing mistake'"],
+  [/\bfor ever\b/gi, "'never ends', 'without end'"],
+  [/\bbrings? about\b/gi, "'causes'"],
+  [/\bnone of ours\b/gi, "'not ours'"],
+  [/\bbut for (?!all|each|every)/gi, "'except'"],
+  [/\bstands? above\b/gi, "'overrides'"],
+  [/\bgoes by\b/gi, "'uses'"],
+  [/\bhears? (?:of|nothing)\b/gi, "'is informed', 'receives'"],
+  [/\btells? of\b/gi, "'reports'"],
+  [/\bin hand\b/gi, "'in use'"],
+  [/\bas it likes\b/gi, "'any'"],
+  [/\bshould (?:it|they|that|giving)\b [a-z]+/gi, "'if it …'"],
+  // An inversion at the start of a sentence: 'Refused is what …'.
+  [
+    /(?<=[.:] )(?:Refused|Counted|Kept|Charged|Told|Asked|Shown|Made|Of this) (?:is|are) (?:what|who|the|a)\b/g,
+    'the subject first',
+  ],
+  [/\b(?:thereof|therein|whereby|wherein|hitherto|henceforth|lest)\b/gi, 'plain words'],
 ];
 
 /** What is found in a text, each with what to write instead. Comments that wrap are read as one line. */
 export function phrasesIn(/** @type {string} */ text) {
   const line = text.replaceAll(/\n\s*(?:\*|\/\/)?\s*/g, ' ');
   return LIST.flatMap(([pattern, instead]) =>
-    [...line.matchAll(new RegExp(pattern, 'gi'))].map(
+    [...line.matchAll(pattern)].map(
       ({ 0: found, index }) =>
         `'${found}' in '…${line.slice(Math.max(0, index - 30), index + found.length + 20)}…': write ${instead}`,
     ),

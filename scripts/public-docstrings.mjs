@@ -22,7 +22,10 @@ export function docstringsOf(/** @type {string} */ root) {
     ts.sys,
     root,
   ).options;
-  const program = ts.createProgram(entries.map(({ file }) => file), options);
+  const program = ts.createProgram(
+    entries.map(({ file }) => file),
+    options,
+  );
   const checker = program.getTypeChecker();
   /** @type {Set<import('typescript').Symbol>} */
   const seen = new Set();

@@ -3,7 +3,7 @@
 //   npm run docs:readability -- --check    fails on a phrase of the list, or on a text above the bounds
 //   npm run docs:readability -- --root DIR measures another checkout, such as that of an older commit
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { flesch } from 'flesch';
@@ -41,7 +41,7 @@ const texts = [
 ];
 const measured = texts.map(({ name, prose, all }) => ({ ...figuresOf(name, prose), phrases: phrasesIn(all) }));
 const sources = sourceFiles(join(root, 'lib')).map((path) => ({
-  name: path.slice(root.length + 1),
+  name: relative(root, path),
   phrases: phrasesIn(readFileSync(path, 'utf8')),
 }));
 
@@ -63,7 +63,12 @@ function proseOf(/** @type {string} */ markdown) {
     .replaceAll(/\*\*|__/g, '');
   return plain
     .split(/\n\s*\n|\n(?=\s*(?:[-*]|\d+\.)\s)/)
-    .map((part) => part.replace(/^\s*(?:[-*>]|\d+\.)\s+/, '').replaceAll(/\s+/g, ' ').trim())
+    .map((part) =>
+      part
+        .replace(/^\s*(?:[-*>]|\d+\.)\s+/, '')
+        .replaceAll(/\s+/g, ' ')
+        .trim(),
+    )
     .filter((part) => /\p{L}/u.test(part));
 }
 
@@ -117,7 +122,12 @@ function print() {
   const isDocstrings = (/** @type {Figures} */ { name }) => name.startsWith('nestjs-floodgate');
   console.table(measured.toSorted((one, other) => other.meanWords - one.meanWords).map(row));
   console.table([
-    row(total('all pages', measured.filter((one) => !isDocstrings(one)))),
+    row(
+      total(
+        'all pages',
+        measured.filter((one) => !isDocstrings(one)),
+      ),
+    ),
     row(total('all public docstrings', measured.filter(isDocstrings))),
   ]);
   const found = sources.flatMap(({ phrases }) => phrases).length;
@@ -128,9 +138,13 @@ function check() {
   const wrong = [
     ...[...measured, ...sources].flatMap(({ name, phrases }) => phrases.map((phrase) => `${name}: ${phrase}`)),
     ...measured.flatMap(({ name, meanWords, longShare }) => [
-      ...(meanWords > BOUNDS.meanWords ? [`${name}: ${meanWords.toFixed(1)} words a sentence, at most ${BOUNDS.meanWords}`] : []),
+      ...(meanWords > BOUNDS.meanWords
+        ? [`${name}: ${meanWords.toFixed(1)} words a sentence, at most ${BOUNDS.meanWords}`]
+        : []),
       ...(longShare > BOUNDS.longShare
-        ? [`${name}: ${Math.round(longShare * 100)} % of the sentences have over ${LONG} words, at most ${BOUNDS.longShare * 100} %`]
+        ? [
+            `${name}: ${Math.round(longShare * 100)} % of the sentences have over ${LONG} words, at most ${BOUNDS.longShare * 100} %`,
+          ]
         : []),
     ]),
   ];
