@@ -5,7 +5,7 @@ import { RateLimitConfigurationError } from '../../contracts/errors.js';
 import { anObject, aText } from '../../policies/option-checks.js';
 import type { PolicyDocument, PolicyStore } from '../../contracts/policy-store.js';
 
-/** Where changes of policies are kept on this machine. */
+/** Options of `filePolicyStore()`. */
 export interface FilePolicyStoreOptions {
   /** Path of a file that ends in `.json`, `.yaml` or `.yml` (the last two need the package `yaml`). */
   readonly path: string;
@@ -14,10 +14,10 @@ export interface FilePolicyStoreOptions {
 }
 
 /**
- * Keeps changes of policies in a file, which may be under version control and edited by hand.
+ * Stores changes of policies in a file. You can keep it under version control and edit it by hand.
  *
- * It is written whole or not at all, by a rename. A file that is missing or empty at the start changes nothing; one
- * that vanishes later counts as a store that is away, and what was read last goes on to hold.
+ * The file is written in one step, by a rename. A missing or empty file at start-up changes nothing. A file that
+ * disappears later counts as a store that is not available, and the last known policies stay valid.
  *
  * @throws RateLimitConfigurationError for a path that is missing, empty or of another ending
  * @example

@@ -19,7 +19,9 @@ import { epochClock } from './epoch-clock.js';
 
 /** Options of `memoryBackend()`. */
 export interface MemoryBackendOptions {
-  /** Most counters held, one for each key and policy; the least recently used goes first. Default 100,000. */
+  /**
+   * Maximum number of counters, one for each key and policy; the least recently used is dropped first. Default 100,000.
+   */
   readonly maxKeys?: number;
   /** Milliseconds since the epoch. Default: a clock of the process that never steps back. */
   readonly clock?: Clock;
@@ -28,7 +30,8 @@ export interface MemoryBackendOptions {
 }
 
 /**
- * Counters in this process: exact, synchronous, and gone with it. Several processes count apart; use Redis for those.
+ * Keeps counters in this process: exact and synchronous. They are lost when the process ends. Several processes count
+ * separately; use Redis to share counters.
  *
  * @throws RateLimitConfigurationError if `maxKeys` is not a whole number of at least 1
  */

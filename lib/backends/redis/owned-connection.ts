@@ -2,7 +2,7 @@ import { Redis, type RedisOptions } from 'ioredis';
 import { SilenceWatch } from './silence-watch.js';
 import { untilAborted } from '../../contracts/until-aborted.js';
 
-/** Who logs in. */
+/** The user that logs in to Redis. */
 export interface RedisCredentials {
   readonly username?: string;
   readonly password: string;

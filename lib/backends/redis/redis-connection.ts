@@ -10,11 +10,11 @@ import { NodeRedisDriver } from './node-redis-driver.js';
 import { OwnedConnection, type RedisCredentials } from './owned-connection.js';
 import type { RedisDriver } from './redis-driver.js';
 
-/** Which Redis: a client of the application, or what a client of the backend's own is made from. */
+/** The Redis to use: a client of the application, or the settings of a new client. */
 export type RedisConnection =
   /**
    * A client of ioredis 5 or 6, iovalkey, node-redis 5 or 6 (also a cluster, a sentinel or a pool) or
-   * @valkey/valkey-glide 2, with any options. It stays the application's to close.
+   * @valkey/valkey-glide 2, with any options. The application closes it.
    */
   | {
       readonly client: RedisClient | NodeRedisClient | GlideClient;
@@ -24,11 +24,11 @@ export type RedisConnection =
     }
   | (RedisAddress & {
       readonly client?: never;
-      /** Asked for each new connection, for passwords and tokens that change. They stand above those of `url`. */
+      /** Called for each new connection, for passwords and tokens that change. The result overrides the `url`. */
       readonly credentials?: () => RedisCredentials | Promise<RedisCredentials>;
     });
 
-/** Where a client of the backend's own connects to: a URL, options, or both; the options stand above the URL. */
+/** Where the backend connects to: a URL, options, or both; the options override the URL. */
 export type RedisAddress =
   | {
       /** Such as `redis://:password@host:6379/0`, or `rediss://` for TLS. */
@@ -37,7 +37,7 @@ export type RedisAddress =
     }
   | {
       readonly url?: never;
-      /** Options of ioredis, Sentinel's among them. */
+      /** Options of ioredis, including those for Sentinel. */
       readonly connection: RedisOptions;
     };
 

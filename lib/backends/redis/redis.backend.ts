@@ -26,31 +26,31 @@ import { untilAborted } from '../../contracts/until-aborted.js';
 
 /** Options of `redisBackend()`. */
 export type RedisBackendOptions = RedisConnection & {
-  /** What every key begins with. Default `floodgate:`. */
+  /** The prefix of every key. Default `floodgate:`. */
   readonly keyPrefix?: string;
   /** Default `redis`. */
   readonly name?: string;
-  /** Options of the breaker around this backend, before the module's. `false`: none. */
+  /** Options of the breaker around this backend. They override the module's. `false`: no breaker. */
   readonly circuitBreaker?: CircuitBreakerOptions | false;
   /**
-   * Answers calls that Redis would refuse in the process, until the retry time that Redis gave, and for a minute at
-   * most. Default `true`: the refusals of 10,000 keys. What other processes reset or give back is noticed at that time.
+   * The process remembers a refusal until the retry time that Redis gave, for at most a minute, and answers such calls
+   * itself. Default `true`: the refusals of 10,000 keys. A reset or refund by another process is noticed after that
+   * time.
    */
   readonly refusalCache?: boolean | { readonly maxKeys?: number };
-  /** Lets calls of one key that wait share a script call, in order of arrival. Default `true`. */
+  /** Waiting calls of one key share a script call, in order of arrival. Default `true`. */
   readonly coalesce?: boolean;
-  /** Lets calls of different keys that wait share a script call; on a Cluster those of one slot. Default `true`. */
+  /** Waiting calls of different keys share a script call; on a Cluster, the calls of one slot. Default `true`. */
   readonly batch?: boolean;
 };
 
 /**
- * Counters in Redis, shared by every process: a single server, Sentinel, or (with a client of the application) a
- * Cluster. The server's clock decides, and each decision is one script call.
+ * Keeps counters in Redis, shared by every process: a single server, Sentinel, or (with your own client) a Cluster. The
+ * server's clock decides, and each decision is one script call.
  *
- * Connects when an application that uses it listens, or with the first call; making it opens nothing.
+ * It connects when an application that uses it listens, or with the first call. Creating it opens no connection.
  *
- * @throws RateLimitConfigurationError unless it is given a `client`, or a `url`, a `connection` or both
- *
+ * @throws RateLimitConfigurationError unless `client` is given, or `url`, `connection` or both
  * @example
  * RateLimitModule.forRoot({ backend: redisBackend({ url: 'redis://localhost:6379' }) })
  */
