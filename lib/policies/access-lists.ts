@@ -3,15 +3,15 @@ import { RateLimitConfigurationError } from '../contracts/errors.js';
 import { type KeyPattern, matches, networkOf, parseKeyPattern } from './key-pattern.js';
 import { anObject, onlyKnown } from './option-checks.js';
 
-/** Who is let through uncounted, and who is refused, as patterns of keys. */
+/** Patterns of keys that pass uncounted, and of keys that are refused. */
 export interface AccessListOptions {
   /** Calls of these keys pass, uncounted. */
   readonly allow?: readonly string[];
-  /** Calls of these keys are refused without asking a backend. Stands above `allow`. */
+  /** Calls of these keys are refused without a call to the backend. Wins over `allow`. */
   readonly deny?: readonly string[];
 }
 
-/** What the lists say of a call; `undefined`: nothing. */
+/** The result of the lists for a call; `undefined`: it is on neither list. */
 export type AccessVerdict = 'allow-listed' | 'deny-listed' | undefined;
 
 /** The module's lists, compiled. */

@@ -14,7 +14,7 @@ import { tableNames, type TableNames } from './table-names.js';
 /** Options of `postgresPolicyStore()`. */
 export type PostgresPolicyStoreOptions = PostgresConnection &
   Omit<PostgresSchemaOptions, 'unlogged'> & {
-    /** Makes its table, when it is missing. Default true. */
+    /** Creates its table if it is missing. Default true. */
     readonly migrate?: boolean;
     /** Shown in health and errors. Default `postgres-policies`. */
     readonly name?: string;
@@ -30,8 +30,8 @@ const MAX_ATTEMPTS = 20;
 const CONNECTIONS = 2;
 
 /**
- * Keeps changes of policies in PostgreSQL, for all processes that share it, in a table of its own beside the counters'
- * (`floodgate_policies`). Each look and each change is one statement, so PgBouncer works in transaction mode.
+ * Stores changes of policies in PostgreSQL, for all processes that share it, in its own table next to the counters
+ * (`floodgate_policies`). Each read and each change is one statement, so it works with PgBouncer in transaction mode.
  *
  * @throws RateLimitConfigurationError unless exactly one of `pool` and `connectionString` is given, or for a wrong option
  * @example

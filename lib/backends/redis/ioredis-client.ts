@@ -1,7 +1,7 @@
 /**
- * What the backend needs of a client: `Redis` and `Cluster` of ioredis 5 and 6 and of iovalkey have it.
+ * The part of a client that the backend uses. `Redis` and `Cluster` of ioredis 5 and 6 and of iovalkey have it.
  *
- * A type of its own, so that this package's types fit whichever version of ioredis an application has.
+ * It is a separate type, so that it matches any version of the library.
  */
 export interface RedisClient {
   /** `wait`, `connecting`, `connect`, `ready`, `close`, `reconnecting`, `disconnecting` or `end`. */

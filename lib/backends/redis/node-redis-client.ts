@@ -1,10 +1,10 @@
 import type { UnsentCommands } from './unsent-commands.js';
 
 /**
- * What the backend needs of a client: `createClient`, `createCluster`, `createSentinel` and `createClientPool` of
- * node-redis (`redis`) 5 and 6 have it.
+ * The part of a client that the backend uses. `createClient`, `createCluster`, `createSentinel` and `createClientPool`
+ * of node-redis (`redis`) 5 and 6 have it.
  *
- * A type of its own, so that this package's types fit whichever version an application has.
+ * It is a separate type, so that it matches any version of the library.
  */
 export interface NodeRedisClient {
   /** Whether it is connected, or tries to be. */
