@@ -90,9 +90,10 @@ function figuresOf(/** @type {string} */ name, /** @type {readonly string[]} */ 
   };
 }
 
+/** Without generated files, and without conformance cases: their names are public and stay. */
 function sourceFiles(/** @type {string} */ folder) {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts') && !name.includes('.generated.'))
+    .filter((name) => name.endsWith('.ts') && !/\.generated\.|^testing[/](?:cases|decision-vectors)/.test(name))
     .map((name) => join(folder, name));
 }
 

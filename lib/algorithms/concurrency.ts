@@ -11,10 +11,10 @@ interface Slots extends Algorithm {
 }
 
 /**
- * So many calls at a time. Each holds a slot, until it gives it back or its lease (`windowMs`) is over.
+ * A number of calls at the same time. Each holds a slot until it gives the slot back or its lease (`windowMs`) ends.
  *
- * A charge of cost 1 takes the slot that it names; of one that is held it makes the lease anew, so that a call that is
- * made twice has one slot.
+ * A charge of cost 1 takes the slot that it names. If that slot is held, its lease starts again, so a repeated call has
+ * one slot.
  */
 export const concurrency: Slots = {
   advance,

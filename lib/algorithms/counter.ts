@@ -134,7 +134,7 @@ export function refund(
 }
 
 /**
- * Makes the lease of a slot anew, if it is still held.
+ * Starts the lease of a slot again, if it is still held.
  *
  * @returns what is to be stored from now on, as in an outcome
  */

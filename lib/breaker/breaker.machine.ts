@@ -126,8 +126,8 @@ export function reconfigure(state: CircuitState, before: BreakerSettings, after:
 }
 
 /**
- * An open circuit whose next probe is due as soon as may be, for something says that what is called is back. The period
- * counts in the backoff all the same: what says so may be what the failures bring about.
+ * An open circuit whose next probe is due as early as possible, because the service seems to work again. The period
+ * still counts in the backoff: the failures themselves may have caused that impression.
  */
 export function hasten(state: CircuitState, nowMs: number, settings: BreakerSettings): CircuitState {
   if (state.kind !== 'open') return state;
@@ -136,7 +136,7 @@ export function hasten(state: CircuitState, nowMs: number, settings: BreakerSett
   return untilMs < state.untilMs ? { ...state, untilMs } : state;
 }
 
-/** An open circuit that goes by a probe of another process: its backoff, and when the next probe is due. */
+/** An open circuit that takes over the probe of another process: its backoff, and the time of the next probe. */
 export function follow(state: CircuitState, untilMs: number, step: number): CircuitState {
   return state.kind === 'open' ? { ...state, untilMs, step: Math.max(state.step, step) } : state;
 }

@@ -207,8 +207,8 @@ export abstract class Circuit {
   }
 
   /**
-   * Now, where a failure's effect depends on it: a closed machine that counts failures in a row ignores the time, but for
-   * the one that trips it. Among other processes each may trip it.
+   * The current time, if a failure needs it: a closed machine that counts consecutive failures ignores the time, except
+   * for the failure that trips it. With other processes, each failure may trip it.
    */
   private failureTime(): number {
     const { state, settings } = this;

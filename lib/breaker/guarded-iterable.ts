@@ -4,7 +4,7 @@ import { isIterator } from './result.shape.js';
 
 const ITERATION = new Set<PropertyKey>(['next', 'return', 'throw', Symbol.asyncIterator, Symbol.asyncDispose]);
 
-/** An async iterable behind a breaker, in place of one that is not there: each iteration asks for it anew. */
+/** Replaces a rejected async iterable behind a breaker: each iteration requests it again. */
 export function guardUnopened(stream: GuardedStream<AsyncIterable<unknown>>): AsyncIterable<unknown> {
   return { [Symbol.asyncIterator]: () => iterationOf(stream) };
 }

@@ -8,9 +8,9 @@ type Step = IteratorResult<unknown, unknown>;
 type Source = AsyncIterator<unknown, unknown, unknown>;
 
 /**
- * One iteration behind a breaker: one call, which begins with the first `next()`. Its first value is the verdict of a
- * probe. In a closed circuit its end is a success, and so is leaving with a value in hand (as `break` does); an error at
- * any time is a failure; who leaves before the first value gives no verdict. A fallback takes over where it fails.
+ * One iteration behind a breaker: one call, which starts with the first `next()`. Its first value decides a probe. In a
+ * closed circuit its end is a success, and so is stopping after a value (as `break` does). An error at any time is a
+ * failure. Stopping before the first value does not count. A fallback continues where it fails.
  */
 export class GuardedIteration implements AsyncIterableIterator<unknown, unknown, unknown> {
   private iterator: Source | undefined;

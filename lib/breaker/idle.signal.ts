@@ -5,8 +5,8 @@ let signal = makeSignal();
 let calls = 0;
 
 /**
- * The signal of a call that nobody can abort. Making one takes longer than the call, so calls share it; after a while
- * they get a new one, so that what is entered in it does not grow for ever.
+ * The signal of a call that nobody can abort. Creating a signal takes longer than the call, so calls share one. After a
+ * number of calls they get a new one, so that the references to it do not grow without end.
  */
 export function idleSignal(): AbortSignal {
   calls += 1;

@@ -68,7 +68,7 @@ export class Hub {
   tell(id: string, reports: readonly CircuitReport[]): void {
     const nowMs = this.parts.clock();
     if (this.gathering.tell(id, reports, nowMs)) this.moved();
-    // Every process renews what it says; all of that together is told on.
+    // Every process renews its report, and the hub passes on all of them together.
     else if (nowMs - this.toldMs >= RENEW_MS) this.tellSoon();
   }
 

@@ -26,8 +26,8 @@ interface GatewayProvider {
 }
 
 /**
- * Counts the clients that connect to gateways, by the module's `connect` and by what `handleConnection` declares. A
- * client that is refused is told so and disconnected, and `handleConnection` is not called.
+ * Counts the clients that connect to gateways, by the module's `connect` and by the decorators of `handleConnection`. A
+ * refused client gets an error and is disconnected, and `handleConnection` is not called.
  */
 @Injectable()
 export class ConnectionGuard {

@@ -12,7 +12,7 @@ export class BackendUse {
   private stage: 'new' | 'joined' | 'open' | 'closed' = 'new';
   private forgetConnections = (): void => undefined;
 
-  /** @param onConnected hears of each new connection while the backend is in use */
+  /** @param onConnected called for each new connection while the backend is in use */
   constructor(
     private readonly backend: Backend,
     private readonly onConnected: () => void,

@@ -157,10 +157,10 @@ export class BackendService {
   }
 
   /**
-   * A handle for calls by the same policies, which are looked up once. A policy that the module names follows changes at
-   * run time at once; those that are written here stay as they are.
+   * Returns a handle for many calls with the same policies. It resolves them once. A policy of the module follows
+   * changes at run time immediately; policies that are given here do not change.
    *
-   * @param options of all calls; those of a call stand above them
+   * @param options options of all calls; options of a call override them
    * @throws RateLimitConfigurationError at once, for a policy or an option that is wrong
    * @example
    * private readonly exports = this.backend.limiter('exports');

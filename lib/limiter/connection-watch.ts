@@ -51,7 +51,7 @@ export class ConnectionWatch {
     try {
       return this.backend.isConnected?.() !== false;
     } catch {
-      // Who cannot tell counts as connected: the caller is to hear of the call, not of this.
+      // If it throws, it counts as connected, so that the caller gets the error of the call instead.
       return true;
     }
   }

@@ -5,13 +5,14 @@ import { MAX_TIMER_MS } from '../policies/duration.js';
 const LATE_MS = 20;
 
 /**
- * Waits for a promise, but not for longer than its deadline. A late failure is dropped. The timer keeps the process
- * alive for as long as somebody waits, and not a moment longer.
+ * Waits for a promise until its deadline. Later failures are ignored. The timer keeps the process alive only while
+ * somebody waits.
  *
- * Time in which the process itself did not run is no lateness of its backend: it is given back, up to `timeoutMs`.
+ * Time in which the process itself did not run does not count as a delay of the backend: the deadline moves by that
+ * time, by up to `timeoutMs`.
  *
- * @param answeredLate hears of an answer that came after the deadline
- * @throws DeadlineExceededError when the time is over
+ * @param answeredLate called for an answer after the deadline
+ * @throws DeadlineExceededError after the deadline
  */
 export function withDeadline<T>(promise: Promise<T>, timeoutMs: number, answeredLate?: () => void): Promise<T> {
   return new Promise<T>((resolve, reject) => {

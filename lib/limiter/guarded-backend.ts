@@ -27,9 +27,9 @@ export interface GuardSettings {
   /** Options of breakers around backends that bring none of their own. */
   readonly circuitBreaker: CircuitBreakerOptions | false;
   readonly timeoutMs: number;
-  /** Hears of failures and outages. */
+  /** Receives failures and outages. */
   readonly notify: RateLimitListener;
-  /** Hears of every call, if anybody listens. Default: nobody does. */
+  /** Receives every call, if there is a listener. Default: none. */
   readonly events?: RateLimitEvents;
 }
 
@@ -51,7 +51,7 @@ export class GuardedBackend implements Backend {
   private readonly use: BackendUse;
   private opening = (): void => undefined;
 
-  /** @param overrides options that stand above those of the backend and of the application */
+  /** @param overrides options that override those of the backend and the application */
   constructor(
     readonly inner: Backend,
     private readonly overrides: CircuitBreakerOptions = {},

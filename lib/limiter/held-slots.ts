@@ -29,8 +29,8 @@ export class HeldSlots {
   private lapsing = false;
 
   /**
-   * @param request what is to be given back: its slots alone
-   * @param onFree is told when they are free
+   * @param request the slots to give back
+   * @param onFree called when they are free
    */
   private constructor(
     private readonly request: DecisionRequest,

@@ -4,8 +4,8 @@ import { MAX_DURATION_MS } from '../policies/duration.js';
 import type { Decider } from './decider.js';
 
 /**
- * A policy that never refuses, but for the time of a pause: a pause is a block (`blockFor`) of its counter. Whoever
- * waits for a key is charged by it too, so a pause holds for all processes that share the store, in the same call.
+ * A policy that refuses only during a pause: a pause is a block (`blockFor`) of its counter. Calls that wait for a key
+ * are also charged by it, so a pause applies in all processes that share the store, in the same call.
  */
 const PAUSE: Policy = {
   id: '~pause#fixed-window',

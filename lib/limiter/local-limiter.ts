@@ -14,7 +14,7 @@ import { CLEAR } from '../contracts/clearable.js';
 import type { Policy } from '../contracts/policy.js';
 import { MemoryBackend } from '../backends/memory/memory.backend.js';
 
-/** Shortest time after which a call is told to come back for the backend, in ms. */
+/** Minimum `retryAfterMs` until the next attempt at the backend, in ms. */
 const LEAST_WAIT_MS = 1_000;
 
 /** Name of this process as a backend, in decisions. */

@@ -41,13 +41,13 @@ export class OutageLog {
   }
 
   private hear(event: RateLimitEvent): void {
-    // Every failure is heard, not only the first: an outage that began in a quiet time is told when that is over.
+    // It receives every failure, not only the first: an outage that began in a quiet time is logged after that time.
     if (event.kind === 'backend-failure') this.warn(event.backend, event.error);
     else if (event.kind === 'outage-ended') this.tellReturn(event.backend, event.durationMs, event.failures);
     else if (event.kind === 'breaker-transition') this.tellCircuit(event);
   }
 
-  /** Circuits of methods, and those that somebody opened by hand; a backend that fails is told of above. */
+  /** Circuits of methods, and circuits that somebody opened in code. The log above covers backends that fail. */
   private tellCircuit({ breaker, to, reason }: BreakerTransition): void {
     const ofBackend = breaker.startsWith(breakerName(''));
     if (to === 'open' && (reason === 'forced' || (reason === 'tripped' && !ofBackend))) {

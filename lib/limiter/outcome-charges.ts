@@ -62,7 +62,7 @@ export class OutcomeCharges {
       const difference = unitsDue(chargeOn, outcome, cost) - cost;
       if (difference === 0) return;
       lease.adjust(difference).catch((error: unknown) => {
-        // An outage is told by those who meet it; what was reserved lapses with its window.
+        // The affected calls report an outage. The reserved units expire with their window.
         if (!isUnavailable(error)) this.tell(policy, 'The charge could not be corrected', error);
       });
     } catch (error) {

@@ -2,7 +2,7 @@ import { isPromise } from '../contracts/maybe-promise.js';
 import type { CallOutcome, ChargeOn } from '../contracts/policy.js';
 import { isCost } from '../policies/compiled-policy.js';
 
-/** Statuses of HTTP from here on tell of a failure. */
+/** HTTP statuses from here on are failures. */
 const FIRST_FAILURE = 400;
 
 /** Whether a call failed: by an error, or by the status that its client got. */

@@ -109,7 +109,7 @@ export class PolicyStoreSync {
     }
   }
 
-  /** @param note who made the change and why; default: what the document tells of its last one */
+  /** @param note who made the change and why; default: the note of the document's last change */
   private adopt(document: PolicyDocument, note?: PolicyChangeNote): void {
     const before = this.catalog.document;
     const changes = changesBetween(before, document, this.catalog.names);

@@ -93,7 +93,7 @@ export class RateLimitPolicies {
     await this.change(options, (document) => {
       const { limit, algorithm } = this.catalog.byName('policies', name).policy;
       if (algorithm === 'concurrency' && carryOver !== 'as-is') {
-        // Calls in flight hold their slots: counted anew, more could run than the limit allows.
+        // Running calls hold their slots. With new counters, more calls could run than the limit allows.
         throw new RateLimitConfigurationError('carryOver', carryOver, 'Slots stay as they are: leave carryOver out.');
       }
       return withPolicy(document, name, plain, carryOver, limit);

@@ -52,7 +52,7 @@ export class ServicePolicies {
     let prepared = this.prepared.get(text);
     if (prepared === undefined) {
       prepared = this.prepare(policies);
-      // Names and rates are code, not input; should they come from data after all, the memory they take stays bounded.
+      // Rates and names come from code, not from input. If they do come from input, the memory still stays bounded.
       if (this.prepared.size >= MAX_PREPARED) this.prepared.clear();
       this.prepared.set(text, prepared);
     }

@@ -8,7 +8,7 @@ const POLL_MS = 250;
 export interface Waiting<T> {
   /** Asks for a slot; answers `undefined` if the call has to go on waiting. */
   ask(): Promise<T | undefined>;
-  /** What the call is told when it has waited for as long as it may. */
+  /** The error of a call that has waited for its maximum time. */
   giveUp(): T | Promise<T>;
   /** What becomes of an answer that comes after the call has left. */
   drop(answer: T): void;
@@ -28,7 +28,7 @@ export class SlotQueue<T> {
   private freed = false;
   private cancelPoll: (() => void) | undefined;
 
-  /** @param onEmpty is told when nobody waits any more */
+  /** @param onEmpty called when no call waits any more */
   constructor(
     private readonly settings: QueueSettings,
     private readonly onEmpty: () => void,

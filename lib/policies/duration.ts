@@ -37,7 +37,7 @@ export function inMilliseconds(text: string): number {
   const match = DURATION.exec(text.trim());
   if (match === null) return Number.NaN;
   const [, amount, unit] = match as unknown as [string, string, string];
-  // Multiplying in floating point makes 1.005 s 1004.9999999999999 ms: round what is whole but for that.
+  // In floating point, 1.005 s is 1004.9999999999999 ms. Round such results.
   const product = Number(amount) * (UNITS[unit] as number);
   const whole = Math.round(product);
   return Math.abs(product - whole) < 1e-6 ? whole : product;

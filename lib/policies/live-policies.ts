@@ -101,14 +101,14 @@ export class LivePolicies {
   }
 }
 
-/** Names of policies hold no `~`, so counters that began anew never meet those of another policy. */
+/** Names of policies contain no `~`, so new counters never collide with those of another policy. */
 const seriesId = (name: string, series: number): string => (series === 0 ? name : `${name}~${series}`);
 
 function inSeries(compiled: CompiledPolicy, name: string, { series, fromLimit }: CarriedCounters): CompiledPolicy {
-  const anew = withId(compiled, seriesId(name, series));
-  if (fromLimit === undefined || fromLimit === 0) return anew;
+  const renamed = withId(compiled, seriesId(name, series));
+  if (fromLimit === undefined || fromLimit === 0) return renamed;
   const { policy } = withId(compiled, seriesId(name, series - 1));
-  return { ...anew, carriedFrom: { id: policy.id, limit: fromLimit } };
+  return { ...renamed, carriedFrom: { id: policy.id, limit: fromLimit } };
 }
 
 /** What is given, over what was there before. */

@@ -10,6 +10,6 @@ export function checkModule(user: string, given: unknown): void {
   throw new RateLimitConfigurationError(
     user,
     given,
-    'It works with RateLimitModule: add RateLimitModule.forRoot() to the imports of the root module (with isGlobal: false, import it in a module of your own that exports it, and that one here).',
+    'It works with RateLimitModule: add RateLimitModule.forRoot() to the imports of the root module (with isGlobal: false, import it in your own module that exports it, and import that module here).',
   );
 }

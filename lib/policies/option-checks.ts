@@ -7,7 +7,7 @@ export function oneOf<T extends string>(option: string, value: T, allowed: reado
   throw new RateLimitConfigurationError(option, value, `Give one of ${list}.`);
 }
 
-/** @throws RateLimitConfigurationError if an object has a property that is not listed: most likely a slip of the pen */
+/** @throws RateLimitConfigurationError if an object has an unknown property, which is probably a typing mistake */
 export function onlyKnown(option: string, value: unknown, known: readonly string[]): asserts value is object {
   anObject(option, value, `Give an object with ${known.join(', ')}.`);
   const unknown = Object.keys(value).find((key) => !known.includes(key));

@@ -164,7 +164,7 @@ export class PolicyCatalog {
     let compiled = this.inline.get(rate);
     if (compiled === undefined) {
       compiled = this.possible('policies', compileInline(rate));
-      // Rates are code, not input; should they come from data after all, the memory they take stays bounded.
+      // Rates and names come from code, not from input. If they do come from input, the memory still stays bounded.
       if (this.inline.size >= 1_000) this.inline.clear();
       this.inline.set(rate, compiled);
     }

@@ -78,9 +78,9 @@ export function changesBetween(
   const changes: PolicyChange[] = [];
   for (const name of names) {
     const [old, now] = [before.policies[name], after.policies[name]];
-    const anew = before.counters?.[name]?.series !== after.counters?.[name]?.series;
+    const isNewSeries = before.counters?.[name]?.series !== after.counters?.[name]?.series;
     if (now === undefined && old !== undefined) changes.push({ change: 'unset', policy: name });
-    else if (now !== undefined && (anew || !isSame(old, now))) changes.push({ change: 'set', policy: name });
+    else if (now !== undefined && (isNewSeries || !isSame(old, now))) changes.push({ change: 'set', policy: name });
     if (isShadowed(before, name) !== isShadowed(after, name)) changes.push({ change: 'shadow', policy: name });
   }
   const same = (one: PolicyOverride) => (other: PolicyOverride) => one.policy === other.policy && one.key === other.key;
@@ -170,7 +170,7 @@ const isShadow = (value: unknown): boolean =>
   typeof value === 'boolean' || (Array.isArray(value) && value.every((name) => typeof name === 'string'));
 
 function checkedCounters(option: string, value: unknown): NonNullable<PolicyDocument['counters']> {
-  anObject(option, value, 'Leave it to those who wrote it: it tells which counters began anew.');
+  anObject(option, value, 'Do not edit it by hand: it says which counters started again.');
   for (const [name, carried] of Object.entries(value as Record<string, { series?: unknown } | null>)) {
     if (!Number.isSafeInteger(carried?.series)) {
       throw new RateLimitConfigurationError(`${option}.${name}.series`, carried?.series, 'Give a whole number.');

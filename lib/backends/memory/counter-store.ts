@@ -60,7 +60,7 @@ export class CounterStore {
     this.added += 1;
   }
 
-  /** Overwrites a counter: whoever holds it sees the new state. */
+  /** Overwrites a counter. Other holders of the counter see the new state. */
   update(counter: Counter, policy: Policy, state: CounterState): void {
     const link = counter as Link;
     link.policy = policy;

@@ -21,9 +21,9 @@ export interface PoolSource {
 }
 
 /**
- * @param caller whose options these are, in errors
- * @param max connections of a pool of our own at most
- * @throws RateLimitConfigurationError unless exactly one of `pool` and `connectionString` is given, and can be one
+ * @param caller the function in error messages
+ * @param max maximum number of connections of the backend's own pool
+ * @throws RateLimitConfigurationError unless exactly one of `pool` and `connectionString` is given, and is valid
  */
 export function poolSourceOf(caller: string, options: PostgresConnection, max = 10): PoolSource {
   const { pool, connectionString } = options;
@@ -53,8 +53,9 @@ export class GivenPool implements PoolSource {
   constructor(private readonly pool: PostgresPool) {}
 
   /**
-   * A pool without a time limit of its own waits for ever for a server that accepts and does not answer, and soon has no
-   * room left. So the attempts that the limiter causes get one; it is read while `connect` runs, and nobody else sees it.
+   * A pool without its own time limit waits without end for a server that accepts connections but does not answer, and
+   * is soon full. So attempts of the limiter get a time limit. The pool reads it while `connect` runs, and nobody else
+   * sees it.
    */
   take(): ReturnType<PostgresPool['connect']> {
     this.open();
@@ -83,11 +84,11 @@ export class GivenPool implements PoolSource {
   }
 }
 
-/** A pool of our own. It connects when it is asked to, and lets the process end while nobody waits for it. */
+/** The backend's own pool. It connects on demand, and does not keep the process alive while nobody waits. */
 class OwnPool implements PoolSource {
   private pool: pg.Pool | undefined;
   private closed = false;
-  /** All of them: those that connect, too, which the pool does not tell of. */
+  /** All clients, including those that are still connecting, which the pool does not report. */
   private readonly clients = new Set<pg.Client>();
 
   constructor(
@@ -165,5 +166,5 @@ function checkConnectionString(caller: string, connectionString: string): void {
 }
 
 function ignore(): void {
-  // Whoever needs a connection hears of it by a call of its own.
+  // The next call that needs a connection gets its own error.
 }

@@ -117,7 +117,7 @@ class PostgresBackend implements Backend {
 
   open(): void {
     this.source.open();
-    // Calls tell of what goes wrong here.
+    // Later calls report the error.
     this.limiter.ping().catch(() => undefined);
   }
 

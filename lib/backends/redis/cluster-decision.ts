@@ -51,7 +51,7 @@ export async function consumeForAll(
   if (failures.length === 0 && answers.every(({ reply }) => reply.allowed)) return joined(answers);
 
   const givenBack = await Promise.all(answers.map((answer) => giveBack(run, answer)));
-  // A bug is told rather than the outage that came with it.
+  // If there is a bug and an outage, the bug is thrown.
   if (failures.length > 0) throw failures.find((failure) => !isUnavailable(failure)) ?? failures[0];
   return { ...joined(givenBack), allowed: false };
 }

@@ -48,7 +48,7 @@ export class IoredisDriver implements RedisDriver {
   }
 
   onConnected(listener: () => void): () => void {
-    // A function of its own, so that one listener given twice is told twice and each can be ended.
+    // A new function for each call, so that the same listener can be added and removed twice.
     const tell = (): void => listener();
     this.client.on('ready', tell);
     return () => this.client.off('ready', tell);

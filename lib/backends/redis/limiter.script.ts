@@ -81,7 +81,7 @@ function verbParameters(verb: Verb | RunVerb): string[] {
   }
 }
 
-/** What the script is told of a policy with each call, around the cost. */
+/** The parameters of the script for a policy in each call, around the cost. */
 interface PolicyParameters {
   readonly quota: string;
   readonly id: string;

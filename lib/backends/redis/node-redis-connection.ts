@@ -49,7 +49,7 @@ export class NodeRedisConnection {
     return isReady ?? (isOpen && masters?.length !== 0);
   }
 
-  /** Whether the client waits to be told to connect. One that the application closed does not. */
+  /** Whether the client waits for `connect()`. A client that the application closed does not. */
   get isIdle(): boolean {
     return !this.client.isOpen && !this.isClosed;
   }
@@ -60,14 +60,14 @@ export class NodeRedisConnection {
   }
 
   onMade(listener: () => void): () => void {
-    // A function of its own, so that one listener given twice is told twice and each can be ended.
+    // A new function for each call, so that the same listener can be added and removed twice.
     const tell = (): void => listener();
     this.listeners.add(tell);
     return () => void this.listeners.delete(tell);
   }
 
   /**
-   * Resolves as soon as commands can be sent. A client that waits to be told is told to connect.
+   * Resolves as soon as commands can be sent. Connects a client that waits for `connect()`.
    *
    * @throws RedisDisconnectedError if the connection is down and no attempt is under way, or as soon as it has failed
    * @throws the signal's reason when it aborts

@@ -18,15 +18,15 @@ export interface RedisServerOptions {
 /** Longest pause between two attempts to connect, in ms. */
 const MAX_RETRY_DELAY_MS = 1_000;
 
-/** A connection that leaves a command without an answer for so long is taken for dead, in ms, and is made anew. */
+/** A connection that does not answer a command for this time is closed and made again, in ms. */
 const SOCKET_TIMEOUT_MS = 5_000;
 
 /** Longest wait for pending answers, and for the end of the connection, when it is closed, in ms. */
 const CLOSE_TIMEOUT_MS = 1_000;
 
 /**
- * ioredis 5 calls a connection ready even if it broke during its handshake, and then never makes another: there INFO
- * has to be answered first. Version 6 is told by its options.
+ * ioredis 5 reports a connection as ready even if its handshake failed, and then never reconnects. There INFO must
+ * succeed first. Version 6 is recognised by its options.
  */
 const NEEDS_READY_CHECK = !('replyMapping' in ((Redis as unknown as { defaultOptions?: object }).defaultOptions ?? {}));
 
@@ -65,7 +65,7 @@ export class OwnedConnection {
   private wanted = false;
   private attempts = 0;
   private retry: NodeJS.Timeout | undefined;
-  /** Hears of an attempt that failed before the client took part in it. */
+  /** Called for an attempt that failed before the client took part in it. */
   onFailure = (): void => undefined;
 
   constructor({ url, connection = {}, credentials }: RedisServerOptions) {
@@ -98,7 +98,8 @@ export class OwnedConnection {
   async close(): Promise<void> {
     this.wanted = false;
     clearTimeout(this.retry);
-    // Answers come in order. QUIT would end the connection, and leave those that watch the sentinels open for ever.
+    // Answers arrive in order. QUIT would end the connection, and the connections that watch the sentinels would stay
+    // open.
     if (this.client.status === 'ready') await inTime(this.client.ping().catch(ignore));
     if (this.wanted || this.client.status === 'end' || this.client.status === 'wait') return;
     const ended = new Promise((resolve) => this.client.once('end', resolve));
@@ -113,7 +114,7 @@ export class OwnedConnection {
       if (shakingHands) this.silence.answered();
       shakingHands = false;
     };
-    // Without a listener ioredis prints every failed attempt. Callers hear of the outage by their own failures.
+    // Without a listener, ioredis prints every failed attempt. Callers get their own errors in an outage.
     this.client.on('error', (error: Error) => (this.lastError = error));
     this.client.on('connect', () => {
       if (!shakingHands) this.silence.sent();
@@ -144,7 +145,7 @@ export class OwnedConnection {
       this.onFailure();
       return this.tryAgain();
     }
-    // What fails is told by the client's events.
+    // The client's events report failures.
     if (this.wanted) this.client.connect().catch(ignore);
   }
 
@@ -172,7 +173,10 @@ async function inTime(promise: Promise<unknown>): Promise<void> {
   clearTimeout(timer);
 }
 
-/** 50 ms doubled with each attempt up to a second, and up to half of it off by chance, lest all come back at once. */
+/**
+ * 50 ms, doubled with each attempt up to a second, minus up to half at random, so that not all processes connect at the
+ * same time.
+ */
 function retryDelayMs(attempt: number): number {
   const delayMs = Math.min(50 * 2 ** (attempt - 1), MAX_RETRY_DELAY_MS);
   return Math.round(delayMs * (1 - Math.random() / 2));

@@ -38,7 +38,7 @@ export class Readiness {
   }
 
   /**
-   * Resolves as soon as the client is ready. A client that waits to be asked is told to connect.
+   * Resolves as soon as the client is ready. Connects a client that waits for `connect()`.
    *
    * @throws RedisDisconnectedError if the connection is down and no attempt is under way, or as soon as it has failed
    * @throws the signal's reason when it aborts

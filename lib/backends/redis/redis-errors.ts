@@ -4,7 +4,10 @@ import { BackendUnavailableError, isUnavailable, RateLimitConfigurationError } f
 const NETWORK =
   /^(ECONN|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_|EPIPE|EADDRNOTAVAIL|ENOENT|EACCES|EMFILE|ENFILE|ERR_(TLS|SSL|SOCKET|STREAM)_)/;
 
-/** Names of errors by which clients and this backend say that a command found no connection, lost it, or waited in vain. */
+/**
+ * Names of errors by which clients and this backend report that a command found no connection, lost it, or waited too
+ * long.
+ */
 const DRIVER_NAMES: ReadonlySet<string> = new Set([
   'MaxRetriesPerRequestError',
   'ClusterAllFailedError',
@@ -70,7 +73,7 @@ const WITHIN_SCRIPT = /: -([A-Z]+) /;
 /** Whether an error says that Redis cannot serve now, rather than that it was asked wrongly. */
 export function isInfrastructureError(error: unknown): boolean {
   if (!isError(error)) return false;
-  // Only ioredis names the replies of a server; those of others are told by their text.
+  // Only ioredis names the replies of a server. Replies in other clients are recognised by their text.
   return isInfrastructureReply(error.message) || (error.name !== 'ReplyError' && isConnectionError(error));
 }
 

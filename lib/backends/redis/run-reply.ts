@@ -27,7 +27,7 @@ export function readRunReply(raw: unknown, charges: readonly Charge[], count: nu
   const answers: Answer[] = [];
   while (answers.length < admitted) answers.push({ reply: admit(charges, states, nowMs) });
   if (admitted === count) return answers;
-  // Those that are refused charge nothing, so all are told the same.
+  // Refused calls charge nothing, so all get the same reply.
   const refused = { reply: refuse(charges, states, nowMs), states };
   while (answers.length < count) answers.push(refused);
   return answers;

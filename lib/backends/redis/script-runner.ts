@@ -19,7 +19,7 @@ export class ScriptRunner {
     private readonly onSlots: () => void,
   ) {}
 
-  /** Sends them as one call of the script. Never fails: what goes wrong is told to the callers. */
+  /** Sends the calls as one call of the script. Never fails: the callers get the errors. */
   readonly send = (runs: readonly Run[]): Promise<void> =>
     runs.length === 1 ? this.sendOne(runs[0] as Run) : this.sendTogether(runs);
 
@@ -63,7 +63,7 @@ export class ScriptRunner {
     await this.sendOne(run);
   }
 
-  /** A call that cannot be told to the script is the error of its caller alone. */
+  /** If a call cannot be encoded for the script, only its caller gets the error. */
   private isSound(run: Run): boolean {
     try {
       this.callOf(run);

@@ -41,7 +41,7 @@ const COMING_MS = 1_000;
 /** A process that could not meet the others tries again after this, in ms. */
 const TRY_AGAIN_MS = 10_000;
 
-/** Who asks for a probe while the hub changes is told to ask again after this, in ms. */
+/** If a process claims a probe while the hub changes, it asks again after this time, in ms. */
 const CHANGING_MS = 100;
 
 /** Where this process is: at its own hub, at that of another process, or on its way. */
@@ -64,7 +64,7 @@ export class HostStore implements BreakerStateStore, HubMember, FileListener {
   private starts = true;
   private timer: NodeJS.Timeout | undefined;
   private joining: Promise<void> | undefined;
-  /** Warnings that were told: each is told once. */
+  /** Warnings that were logged. Each is logged once. */
   private readonly told = new Set<string>();
   private isAway = false;
   private triedMs = 0;
@@ -210,7 +210,7 @@ export class HostStore implements BreakerStateStore, HubMember, FileListener {
     if (starts && reports.length > 0) this.listener?.resumed(reports);
   }
 
-  /** Whoever was the hub, and lost its socket to another, joins that one; who is apart tries again. */
+  /** If the hub has lost its socket to another process, it joins that one. A process that is apart tries again. */
   private look(): void {
     const { place } = this;
     if (place.kind !== 'hub' || this.joining !== undefined) return;

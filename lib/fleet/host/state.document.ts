@@ -13,7 +13,7 @@ interface StateDocument {
 /** What the text of a file turned out to be. */
 type Found =
   | { readonly kind: 'document'; readonly processes: readonly ProcessReport[] }
-  /** Written by half, or broken: it is written anew. */
+  /** Half-written or broken: it is written again. */
   | { readonly kind: 'damaged' }
   /** Of a newer release, or of somebody else: it is left alone. */
   | { readonly kind: 'newer' | 'foreign' };

@@ -7,7 +7,7 @@ import { print, read } from './state.document.js';
 /** A draft that is older is left over from a process that was killed, in ms. */
 const OLD_DRAFT_MS = 60_000;
 
-/** Two due times that differ by less are the same, in ms: a report is told again and again. */
+/** Two due times with a smaller difference are the same, in ms, because a report is repeated. */
 const SAME_MS = 250;
 
 /** What is kept, and when its probes are due by the wall clock. */
@@ -55,7 +55,7 @@ export class StateFile {
       case 'document':
         return found.processes;
       case 'damaged':
-        this.listener.warn(`the file is damaged, and is written anew: ${this.path}`);
+        this.listener.warn(`the file is damaged and will be written again: ${this.path}`);
         return [];
       case 'newer':
         this.leaveAlone('is of a newer release');
@@ -123,7 +123,7 @@ export class StateFile {
         if (Date.now() - mtimeMs > OLD_DRAFT_MS) await rm(join(folder, draft), { force: true });
       }
     } catch {
-      // A folder that cannot be read is told of when the file is.
+      // Reading the file reports a folder that cannot be read.
     }
   }
 }

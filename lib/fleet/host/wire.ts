@@ -23,7 +23,7 @@ export type FromHub =
   | { readonly kind: 'answer'; readonly call: number; readonly refusal?: ProbeRefusal }
   | { readonly kind: 'heard'; readonly peers: readonly PeersReport[] };
 
-/** Longest message, in characters: whoever sends more is no process of ours. */
+/** Maximum length of a message, in characters. A sender of more is not a process of this package. */
 const MAX_LENGTH = 16_000_000;
 
 export function send(socket: Socket, message: ToHub | FromHub): void {

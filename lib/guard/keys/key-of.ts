@@ -76,6 +76,8 @@ export const composedKey = (parts: readonly string[]): string =>
 function valueOf(source: string, name: string, value: Value): string {
   const text = [value].flat().map(String).join(',');
   if (text === '')
-    throw new TypeError(`keyOf.${source}() was given an empty value: the guard goes by the address then.`);
+    throw new TypeError(
+      `keyOf.${source}() got an empty value. For such a call the guard uses the IP address: use keyOf.ip().`,
+    );
   return valueKeyOf(`${source}:${name}`, text);
 }

@@ -124,7 +124,7 @@ export class RedisSource implements CounterSource {
   private async takeOne(name: string, nowMs: number, take: TakeSubject): Promise<void> {
     const key = subjectOfKey(this.keyPrefix, name);
     if (key === undefined) return;
-    // What another program keeps under the prefix is none of ours.
+    // Another program may keep other values under the prefix.
     const value = await this.client.getBuffer(name).catch((error: unknown) => {
       if (error instanceof Error && error.message.startsWith('WRONGTYPE')) return null;
       throw error;
