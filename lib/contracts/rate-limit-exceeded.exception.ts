@@ -8,6 +8,8 @@ const TITLE = 'Too Many Requests';
  * A call exceeds its limit: 429 over HTTP. The guard and `BackendService#acquire` throw it.
  *
  * `instanceof` compares the `code`, so it recognises errors of another copy of this package.
+ *
+ * An exception that the limiter throws has no stack, because a stack would cost more than everything else.
  */
 export class RateLimitExceededException extends HttpException {
   static override [Symbol.hasInstance](value: unknown): boolean {
