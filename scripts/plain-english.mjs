@@ -20,7 +20,7 @@ const LIST = [
   [/\bbut for (?!all|each|every)/gi, "'except'"],
   [/\bstands? above\b/gi, "'overrides'"],
   [/\bgoes by\b/gi, "'uses'"],
-  [/\bhears? (?:of|nothing)\b/gi, "'is informed', 'receives'"],
+  [/\bhears? of\b/gi, "'is informed', 'receives'"],
   [/\btells? of\b/gi, "'reports'"],
   [/\bin hand\b/gi, "'in use'"],
   [/\bas it likes\b/gi, "'any'"],

@@ -18,7 +18,7 @@ export function docstringsOf(/** @type {string} */ root) {
       : [],
   );
   const options = ts.parseJsonConfigFileContent(
-    ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile).config,
+    ts.readConfigFile(join(root, 'tsconfig.json'), (path) => ts.sys.readFile(path)).config,
     ts.sys,
     root,
   ).options;

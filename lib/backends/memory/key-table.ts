@@ -2,8 +2,8 @@
 const PARTS = 64;
 
 /**
- * A map of keys in parts. One map of a million keys takes a tenth of a second when it makes itself anew, as it does when
- * it grows or when many keys have gone; that of a part takes two milliseconds.
+ * A map of keys in parts. A single map with a million keys is rebuilt in a tenth of a second, when it grows or when
+ * many keys were deleted. A part is rebuilt in two milliseconds.
  */
 export class KeyTable<V> {
   private readonly parts: (Map<string, V> | undefined)[] = new Array<undefined>(PARTS).fill(undefined);
