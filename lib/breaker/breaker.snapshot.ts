@@ -52,5 +52,6 @@ function requireSnapshot(snapshot: BreakerSnapshot): void {
     ['closed', 'open'].includes(snapshot.state) &&
     [snapshot.backoffStep, snapshot.tripCount].every((count) => Number.isSafeInteger(count) && count >= 0) &&
     [snapshot.takenAt, snapshot.retryAfterMs, snapshot.closedForMs].every((ms) => Number.isFinite(ms) && ms >= 0);
-  if (!valid) throw new RateLimitConfigurationError('snapshot', snapshot, 'Give what Breaker#snapshot() answered.');
+  if (!valid)
+    throw new RateLimitConfigurationError('snapshot', snapshot, 'Give the return value of Breaker#snapshot().');
 }

@@ -23,5 +23,5 @@ export function unitsDue(chargeOn: ChargeOn, outcome: CallOutcome, cost: number)
   // What it rejects with would be an unhandled rejection.
   if (isPromise(due)) due.then(undefined, () => undefined);
   const found = typeof due === 'number' ? String(due) : isPromise(due) ? 'a promise' : typeof due;
-  throw new TypeError(`It answered ${found}: return true, false or a whole number of at least 0.`);
+  throw new TypeError(`It returned ${found}: return true, false or a whole number of at least 0.`);
 }

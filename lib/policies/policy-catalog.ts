@@ -147,7 +147,7 @@ export class PolicyCatalog {
       throw new RateLimitConfigurationError(
         'policies',
         input,
-        'A dynamic policy needs a request: hand BackendService a name, a rate or options.',
+        'A dynamic policy needs a request: give BackendService a name, a rate or options.',
       );
     }
     if (typeof input === 'string')

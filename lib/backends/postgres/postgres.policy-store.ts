@@ -81,7 +81,7 @@ RETURNING 1`,
     }
     throw new BackendUnavailableError({
       backend: this.name,
-      cause: new Error('Others change the policies all the time'),
+      cause: new Error('Other processes keep changing the policies at the same time'),
     });
   }
 

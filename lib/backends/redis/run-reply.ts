@@ -56,5 +56,5 @@ function refuse(charges: readonly Charge[], states: readonly CounterState[], now
 
 const miscounted = (): TypeError =>
   new TypeError(
-    'The limiter script counted otherwise than this process does. This is a bug: please report it. redisBackend({ coalesce: false }) avoids it.',
+    'The limiter script and this process counted differently. This is a bug: please report it. redisBackend({ coalesce: false }) avoids it.',
   );

@@ -61,7 +61,7 @@ function ownFolder(temporary = tmpdir()): string {
     throw new RateLimitConfigurationError(
       'breakerState',
       folder,
-      'Processes meet in this folder, which is open to others. Let it be a folder of this user alone: chown it and chmod 700, or remove it.',
+      'Processes meet in this folder, but other users can enter it. Change its owner to this user and chmod 700 it, or remove it.',
     );
   }
   return folder;

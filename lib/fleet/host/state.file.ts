@@ -47,7 +47,9 @@ export class StateFile {
       const code = codeOf(error);
       if (code === 'ENOENT') return [];
       this.untouchable = true;
-      this.listener.inaccessible(`the file cannot be read (${code}): nothing is kept. Mend it at ${this.path}`);
+      this.listener.inaccessible(
+        `the file cannot be read (${code}): open circuits are not stored. Check the permissions of ${this.path}`,
+      );
       return [];
     }
     const found = read(text, Date.now());
@@ -91,7 +93,7 @@ export class StateFile {
         this.written = writing;
       } catch (error) {
         this.listener.inaccessible(
-          `the file cannot be written (${codeOf(error)}): a restart forgets. Mend it at ${this.path}`,
+          `the file cannot be written (${codeOf(error)}): a restart forgets open circuits. Check the folder, the disk and the permissions of ${this.path}`,
         );
       }
     }
@@ -110,7 +112,9 @@ export class StateFile {
 
   private leaveAlone(why: string): void {
     this.untouchable = true;
-    this.listener.warn(`the file ${why}, and is left as it is: nothing is kept. Give another path than ${this.path}`);
+    this.listener.warn(
+      `the file ${why}, and is not changed: open circuits are not stored. Give another path than ${this.path}`,
+    );
   }
 
   private async removeDrafts(): Promise<void> {
