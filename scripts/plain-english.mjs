@@ -24,6 +24,16 @@ const LIST = [
   [/\btells? of\b/gi, "'reports'"],
   [/\bin hand\b/gi, "'in use'"],
   [/\bas it likes\b/gi, "'any'"],
+  [/\bmints?\b/gi, "'creates'"],
+  [/\bfor want of\b/gi, "'because … is missing'"],
+  [/\bno verdict\b/gi, "'does not count'"],
+  [/\bhands? on\b/gi, "'passes on'"],
+  [/\bfor so long\b/gi, "'for this time'"],
+  [/\bby chance\b/gi, "'at random'"],
+  [/\ball the same\b/gi, "'anyway', 'still'"],
+  [/\btaken for\b|\btakes? \w+ for a\b/gi, "'treated as'"],
+  // A clause without a noun: 'Who waits …', 'what hears …'.
+  [/(?<=[.:;] )who (?:asks|waits|hangs|leaves|comes|gives|reads|has|is) (?!limited|it\?)/gi, 'a noun first'],
   [/\bshould (?:it|they|that|giving)\b [a-z]+/gi, "'if it …'"],
   // An inversion at the start of a sentence: 'Refused is what …'.
   [

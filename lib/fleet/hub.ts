@@ -35,7 +35,7 @@ export class Hub {
   /**
    * Processes of before this hub.
    *
-   * @param graceMs how long they may take to come here; who has not come by then has ended
+   * @param graceMs how long they may take to come here; a process that has not come by then has ended
    */
   remember(processes: readonly ProcessReport[], graceMs: number): void {
     const nowMs = this.parts.clock();

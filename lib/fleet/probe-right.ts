@@ -10,7 +10,7 @@ export type ProbeRight =
 /** Longest wait for an answer before the process goes on as if it were alone, in ms. */
 const ANSWER_MS = 2_000;
 
-/** A right that no call uses for so long is given back, in ms: another process may have calls to make. */
+/** A right that no call uses for this time is given back, in ms, because another process may have calls. */
 export const UNUSED_MS = 1_000;
 
 /** Who was refused asks again after this at the latest, in ms: the prober may have ended without a word. */

@@ -50,7 +50,7 @@ export class Admission {
     const request = withSlots(given);
     const line = lineOf(request);
     const queue = line && this.queues.get(line.name);
-    // Who comes later does not overtake those that wait.
+    // A later call does not overtake waiting calls.
     if (line !== undefined && queue !== undefined && !queue.isFull)
       return this.told(request, await this.wait(request, queue, line.policy, signal), startedMs);
     const admitted = await this.attempt(request);

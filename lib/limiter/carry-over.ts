@@ -17,7 +17,10 @@ export interface CarriedFrom {
   readonly limit: number;
 }
 
-/** Keys that a process remembers to have carried over; who is forgotten is asked for once more, and refused. */
+/**
+ * Maximum number of keys that a process remembers to have carried over. A forgotten key asks the store again, which
+ * refuses it.
+ */
 const MAX_REMEMBERED = 10_000;
 
 /**

@@ -11,7 +11,7 @@ export class ConnectionWatch {
 
   constructor(private readonly backend: Backend) {}
 
-  /** Whether a probe makes sense. A backend that connects only when it is asked is asked now and then all the same. */
+  /** Whether a probe makes sense. A backend that connects only on demand still gets a probe now and then. */
   mayBeAsked(open: Breaker): boolean {
     this.look(open);
     return !this.changed || open.isOverdue();

@@ -18,7 +18,7 @@ export interface DecisionRequest extends CallOrigin {
   readonly isProvisional?: boolean;
   /** Aborts when the caller stops waiting. */
   readonly signal?: AbortSignal;
-  /** What is decided already, so that no backend is asked: by the lists, an override, or for want of a limit. */
+  /** A decision that needs no backend: by the lists, by an override, or because there is no limit. */
   readonly settled?: Decision;
   /** Charges whose counters continue those before a change of the policy. */
   readonly carried?: readonly CarriedCharge[];

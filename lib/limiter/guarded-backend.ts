@@ -227,7 +227,7 @@ export class GuardedBackend implements Backend {
     throw BackendUnavailableError.of({ backend: this.name, retryAfterMs: cause.retryAfterMs, cause });
   }
 
-  /** What stood still moves again: the circuit that its silence opened need not wait for its period to end. */
+  /** The backend answers again after a pause: the circuit that opened need not wait for the end of its period. */
   private readonly answeredLate = (): void => this.opened?.hasten();
 
   /** The breaker, if its circuit is open. */

@@ -80,7 +80,7 @@ export class HeldSlots {
     this.lapsing = true;
   }
 
-  /** Renews them again after `lapse`: somebody sees the end of the call after all. */
+  /** Renews the slots again after `lapse`, because the end of the call is reported after all. */
   keep(): void {
     this.lapsing = false;
     if (this.freeing === undefined) this.renewLater();

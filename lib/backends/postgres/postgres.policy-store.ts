@@ -96,7 +96,7 @@ RETURNING 1`,
     return document as string;
   }
 
-  /** Whether it was still the document that it was taken for. */
+  /** Whether the document had not changed since it was read. */
   private async replaced(present: string, document: string): Promise<boolean> {
     try {
       return (await this.run(this.sql.write, [present, document])).length > 0;

@@ -3,7 +3,7 @@ import type { PoolSource } from './pool-source.js';
 import { statement } from './postgres-client.js';
 import type { TableNames } from './table-names.js';
 
-/** Time between two sweeps of a process, in ms, up to half of it less by chance: many processes are to take turns. */
+/** Time between two sweeps of a process, in ms, minus up to half of it at random, so that processes take turns. */
 const INTERVAL_MS = 15_000;
 
 /** Rows that one statement takes: it holds their locks for some milliseconds. */
