@@ -1,7 +1,7 @@
 import { DeadlineExceededError } from '../contracts/errors.js';
 import { MAX_TIMER_MS } from '../policies/duration.js';
 
-/** A timer that fires later than this, in ms, says that the process itself did not run: suspended, starved or blocked. */
+/** If a timer fires later than this, in ms, the process itself did not run: it was suspended, starved or blocked. */
 const LATE_MS = 20;
 
 /**
@@ -23,7 +23,7 @@ export function withDeadline<T>(promise: Promise<T>, timeoutMs: number, answered
       expired = true;
       reject(DeadlineExceededError.of(timeoutMs));
     };
-    // Timers come before sockets in a turn of the event loop: an answer that lies in a socket gets its turn first.
+    // In a turn of the event loop, timers run before sockets: let an answer in a socket run first.
     const expireAfterSockets = (): void => void setImmediate(expire);
     let timer = setTimeout(() => {
       const lateMs = performance.now() - dueMs;

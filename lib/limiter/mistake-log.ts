@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { Backend } from '../contracts/backend.js';
 import { isConfigurationError } from '../contracts/errors.js';
 
-/** Longest wait for a connection and an answer, in ms. */
+/** Maximum wait for a connection and an answer, in ms. */
 const PATIENCE_MS = 10_000;
 
 /**

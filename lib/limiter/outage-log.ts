@@ -14,19 +14,19 @@ const CONSEQUENCE: Readonly<Record<FailureMode, string>> = {
   local: 'this process enforces the limits by itself',
 };
 
-/** A backend that comes and goes many times a second is worth one warning in this time. */
+/** A backend that flaps gets one warning in this time, in ms. */
 const QUIET_MS = 10_000;
 
-/** What was written of a backend. */
+/** The log state of a backend. */
 interface Written {
   readonly warnedMs: number;
-  /** Whether the last line said that it is away. */
+  /** Whether the last line was about an outage. */
   readonly away: boolean;
 }
 
 /**
- * Writes one warning when a backend goes away and one line when it is back: not one for each request, and for a backend
- * that flaps not one for each flap either.
+ * Logs one warning when a backend fails and one line when it works again: not one for each request, and for a backend
+ * that flaps not one for each change.
  */
 @Injectable()
 export class OutageLog {
