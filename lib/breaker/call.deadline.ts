@@ -1,6 +1,6 @@
 import { DeadlineExceededError } from '../contracts/errors.js';
 
-/** What ends a call before its own end. */
+/** The ways to end a call early. */
 export interface CallBounds {
   /** 0: no deadline. */
   readonly timeoutMs: number;

@@ -29,7 +29,7 @@ export function guardObservable(stream: GuardedStream<Observable<unknown>>): Obs
   });
 }
 
-/** Fails if there is no value within a time; later values may take as long as they do. */
+/** Fails if there is no value in time; later values may take any time. */
 function firstWithin(timeoutMs: number): <T>(source: Observable<T>) => Observable<T> {
   return timeout({ first: timeoutMs, with: () => throwError(() => DeadlineExceededError.of(timeoutMs)) });
 }

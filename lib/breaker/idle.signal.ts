@@ -1,4 +1,4 @@
-/** How many calls one signal is given to: `AbortSignal.any` enters in it every signal that it makes of it. */
+/** Number of calls that share one signal: `AbortSignal.any` registers every derived signal with it. */
 const CALLS_PER_SIGNAL = 2_000;
 
 let signal = makeSignal();
@@ -19,7 +19,7 @@ export function idleSignal(): AbortSignal {
 
 function makeSignal(): AbortSignal {
   const { signal: made } = new AbortController();
-  // It never happens what they listen for; and kept, they would keep what their calls have long done with.
+  // The event never happens, and stored listeners would keep objects of ended calls alive.
   made.addEventListener = () => undefined;
   return made;
 }
