@@ -43,8 +43,6 @@ interface CallWatch {
  *
  * It has no timer of its own: it checks the time when a call or an outcome arrives. It has no queue.
  *
- * It owns no timer: time is looked at when a call or an outcome comes. Nothing is queued.
- *
  * @example
  * const breaker = new Breaker({ name: 'payments', callTimeout: '2s' });
  * const receipt = await breaker.execute((signal) => fetch(url, { signal }));

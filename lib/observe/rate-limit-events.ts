@@ -17,8 +17,6 @@ const NONE: readonly Charge[] = [];
  * Listeners run during the request, so they should be fast. If a listener throws, the error is logged and has no other
  * effect.
  *
- * Listeners are called in the course of the request, so they should be quick; one that fails harms nobody.
- *
  * @example
  * events.on((event) => { if (event.kind === 'outage-started') page(event.backend); });
  */

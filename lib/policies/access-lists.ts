@@ -31,18 +31,18 @@ export class AccessLists {
     return this.allow.isEmpty && this.deny.isEmpty;
   }
 
-  /** @param keys those of the call's policies and, over HTTP, that of its address */
+  /** @param keys the keys of the call's policies and, over HTTP, of its IP address */
   verdict(keys: readonly string[]): AccessVerdict {
     if (keys.some((key) => this.deny.has(key))) return 'deny-listed';
     return keys.some((key) => this.allow.has(key)) ? 'allow-listed' : undefined;
   }
 }
 
-/** Patterns of which any may match. */
+/** A list of patterns; any may match. */
 class PatternSet {
   private readonly exact = new Set<string>();
   private readonly others: KeyPattern[] = [];
-  /** All networks at once: most addresses are in none of them. */
+  /** All networks in one search, because most addresses are in none of them. */
   private readonly networks = new BlockList();
 
   constructor(option: string, texts: readonly string[]) {

@@ -1,9 +1,9 @@
 import { RateLimitConfigurationError } from '../contracts/errors.js';
 
 /**
- * Checks what dependency injection gave to a class that stands outside the module, such as one in `@UseGuards()`.
+ * Checks the injected dependencies of a class outside the module, such as one in `@UseGuards()`.
  *
- * @throws RateLimitConfigurationError if the module is not there
+ * @throws RateLimitConfigurationError if the module is missing
  */
 export function checkModule(user: string, given: unknown): void {
   if (given !== undefined) return;

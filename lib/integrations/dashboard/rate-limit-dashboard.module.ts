@@ -10,8 +10,6 @@ import { DashboardService } from './dashboard.service.js';
  *
  * Without `guards` it only serves this machine. Global guards of the application apply to it, too.
  *
- * Without `guards` it serves this machine alone. What an application's own global guards refuse, it refuses too.
- *
  * @example
  * \@Module({ imports: [RateLimitModule.forRoot(), RateLimitDashboardModule.forRoot({ guards: [AdminGuard] })] })
  * export class AppModule {}

@@ -27,8 +27,6 @@ const SETTINGS = Symbol.for('nestjs-floodgate:prometheus-settings');
  *
  * Inject `RATE_LIMIT_METRICS_REGISTRY` to get the registry.
  *
- * `RATE_LIMIT_METRICS_REGISTRY` injects the registry they are in.
- *
  * @example
  * \@Module({ imports: [RateLimitModule.forRoot(), RateLimitPrometheusModule.forRoot()] })
  * export class AppModule {}

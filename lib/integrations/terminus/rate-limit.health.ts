@@ -14,8 +14,6 @@ type Check = ReturnType<HealthIndicatorService['check']> & {
  *
  * Use it for readiness only. An outage of the limiter is no reason to restart a process.
  *
- * For readiness. A limiter's outage is no reason to restart a process, so keep it out of liveness checks.
- *
  * @example
  * \@HealthCheck()
  * \@Get('health')
