@@ -31,7 +31,7 @@ export class KeyTable<V> {
   }
 }
 
-/** By the last characters, which differ most: keys are a kind and then an address or a number. */
+/** By the last characters, which differ most: a key starts with its kind. */
 function partOf(key: string): number {
   const last = key.length - 1;
   return (key.charCodeAt(last) + key.charCodeAt(last - 1) * 7 + key.charCodeAt(last - 2) * 31) & (PARTS - 1);

@@ -8,7 +8,7 @@ export interface GlideClient {
   invokeScript(...call: never[]): Promise<unknown>;
 }
 
-/** Whether this is a client of glide at all: TypeScript need not have looked. */
+/** Whether this is a client of glide; the caller may not use TypeScript. */
 export function isGlideClient(client: object): client is GlideClient {
   const { customCommand, invokeScript } = client as Partial<GlideClient>;
   return typeof customCommand === 'function' && typeof invokeScript === 'function';

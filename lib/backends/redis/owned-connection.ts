@@ -8,20 +8,20 @@ export interface RedisCredentials {
   readonly password: string;
 }
 
-/** What a connection of the backend's own is made from. */
+/** The settings of the backend's own connection. */
 export interface RedisServerOptions {
   readonly url?: string | undefined;
   readonly connection?: RedisOptions | undefined;
   readonly credentials?: (() => RedisCredentials | Promise<RedisCredentials>) | undefined;
 }
 
-/** Longest pause between two attempts to connect, in ms. */
+/** Maximum pause between two connection attempts, in ms. */
 const MAX_RETRY_DELAY_MS = 1_000;
 
 /** A connection that does not answer a command for this time is closed and made again, in ms. */
 const SOCKET_TIMEOUT_MS = 5_000;
 
-/** Longest wait for pending answers, and for the end of the connection, when it is closed, in ms. */
+/** Maximum wait for pending answers, and for the end of the connection, at close, in ms. */
 const CLOSE_TIMEOUT_MS = 1_000;
 
 /**
@@ -30,34 +30,36 @@ const CLOSE_TIMEOUT_MS = 1_000;
  */
 const NEEDS_READY_CHECK = !('replyMapping' in ((Redis as unknown as { defaultOptions?: object }).defaultOptions ?? {}));
 
-/** What an application may set otherwise. */
+/** Options that an application can change. */
 const DEFAULTS = {
   connectTimeout: 5_000,
   disconnectTimeout: 500,
   maxLoadingRetryTime: MAX_RETRY_DELAY_MS,
-  // A server that became a replica is left for the one that took over, once name or Sentinel points there.
+  // Disconnects from a server that became a replica, so that the name or Sentinel leads to the new master.
   reconnectOnError: (error: Error): boolean => error.message.includes('READONLY'),
 } satisfies RedisOptions;
 
-/** What a limiter cannot do without: a command is answered, or fails at once; none waits, and none is sent twice. */
+/**
+ * Options that a limiter needs: a command is answered or fails immediately. No command waits, and none is sent twice.
+ */
 const REQUIRED = {
   enableOfflineQueue: false,
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
   lazyConnect: true,
   replyMapping: 'legacy',
-  // Attempts are made here: ioredis could not wait for credentials.
+  // Attempts are made here, because ioredis could not wait for credentials.
   retryStrategy: () => null,
 } satisfies RedisOptions;
 
 /**
- * A client of the backend's own. Once it is opened, it connects in the background, for as long as it takes, and as suits
- * a limiter.
+ * The backend's own client. After it is opened, it connects in the background until it succeeds, with the settings that
+ * a limiter needs.
  */
 export class OwnedConnection {
   readonly client: Redis;
   readonly silence: SilenceWatch;
-  /** Why there is no connection, if there is none. */
+  /** The reason for a missing connection. */
   lastError: Error | undefined;
   private readonly credentials: RedisServerOptions['credentials'];
   private readonly retryDelayMs: (attempt: number) => unknown;
@@ -72,7 +74,8 @@ export class OwnedConnection {
     const { socketTimeout = SOCKET_TIMEOUT_MS, retryStrategy = retryDelayMs, ...given } = connection;
     const options = {
       ...DEFAULTS,
-      // A server that is loading says so itself, at once. Behind Sentinel the check also tells a master from a replica.
+      // A server that is loading reports that itself. Behind Sentinel, the check also separates a master from a
+      // replica.
       enableReadyCheck: NEEDS_READY_CHECK || given.sentinels !== undefined,
       ...given,
       ...REQUIRED,
@@ -80,13 +83,13 @@ export class OwnedConnection {
     this.credentials = credentials;
     this.retryDelayMs = retryStrategy ?? (() => undefined);
     this.connectTimeoutMs = options.connectTimeout ?? DEFAULTS.connectTimeout;
-    // In this order ioredis takes from the URL what the options do not say, which its types leave out.
+    // With this order, which its types do not declare, ioredis uses the URL for options that are not set.
     this.client = Reflect.construct(Redis, url === undefined ? [options] : [options, url]) as Redis;
     this.silence = new SilenceWatch(socketTimeout, () => this.giveUp());
     this.watch();
   }
 
-  /** Connects and stays connected; harmless where that is so already. */
+  /** Connects and reconnects; does nothing if it is already open. */
   open(): void {
     if (this.wanted) return;
     this.wanted = true;
@@ -94,7 +97,7 @@ export class OwnedConnection {
     if (this.client.status === 'wait' || this.client.status === 'end') void this.attempt();
   }
 
-  /** Lets pending answers come in, for a moment, and disconnects. */
+  /** Waits a moment for pending answers, and disconnects. */
   async close(): Promise<void> {
     this.wanted = false;
     clearTimeout(this.retry);
@@ -149,7 +152,7 @@ export class OwnedConnection {
     if (this.wanted) this.client.connect().catch(ignore);
   }
 
-  /** Asks for credentials, which the connection that is made next logs in with. */
+  /** Gets the credentials for the next connection. */
   private async logIn(credentials: NonNullable<RedisServerOptions['credentials']>): Promise<void> {
     const asked = Promise.resolve(credentials());
     const { username, password } = await untilAborted(asked, AbortSignal.timeout(this.connectTimeoutMs));
@@ -165,7 +168,7 @@ export class OwnedConnection {
   }
 }
 
-/** Waits for a promise, but not for longer than closing may take. */
+/** Waits for a promise, at most for the closing time. */
 async function inTime(promise: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise((resolve) => (timer = setTimeout(resolve, CLOSE_TIMEOUT_MS)));
@@ -183,5 +186,5 @@ function retryDelayMs(attempt: number): number {
 }
 
 function ignore(): void {
-  // The outcome is seen by the client's status and events.
+  // The client's status and events report the result.
 }

@@ -44,8 +44,8 @@ export type RedisAddress =
 /**
  * The driver of a connection.
  *
- * @param place what is given the connection, for errors
- * @throws RateLimitConfigurationError unless it is a `client`, or a `url`, a `connection` or both
+ * @param place the function in error messages
+ * @throws RateLimitConfigurationError unless `client` is given, or `url`, `connection` or both
  */
 export function driverOf(place: string, options: RedisConnection): RedisDriver {
   const { client, url, connection, credentials } = options;

@@ -108,7 +108,7 @@ class RedisBackend implements Backend {
     const shares = this.sharesOf(charges);
     if (shares.length > 1) {
       const joined = await consumeForAll((verb, share) => this.run(verb, share, request), request, shares);
-      // What was reserved for a refused call was given back: others may have been refused for its sake.
+      // Reserved units of a refused call were given back. They may have caused refusals of other calls.
       if (!joined.allowed) this.refusals?.drop(request);
       return joined;
     }
@@ -138,7 +138,7 @@ class RedisBackend implements Backend {
     await this.lower({ kind: 'reset' }, request);
   }
 
-  /** Asks for all that a decision asks for: unlike PING it finds out about a replica, a full server, and permissions. */
+  /** Runs every command of a decision. Unlike PING, it finds a replica, a full server, and missing permissions. */
   async ping(signal: AbortSignal): Promise<void> {
     try {
       if (!this.driver.isReady) await this.driver.whenReady(signal);
@@ -168,7 +168,7 @@ class RedisBackend implements Backend {
     return this.driver.close();
   }
 
-  /** Runs a verb after which calls may pass that were refused before. */
+  /** Runs an operation after which refused calls may pass. */
   private async lower(verb: Verb, request: BackendRequest): Promise<void> {
     this.refusals?.drop(request);
     try {
@@ -184,7 +184,7 @@ class RedisBackend implements Backend {
     return this.run(verb, request.charges, request);
   }
 
-  /** Only a Cluster has to be asked for each subject apart. */
+  /** Only a Cluster needs a separate call for each subject. */
   private sharesOf(charges: readonly Refund[]): ReturnType<typeof sharesOf> {
     return this.driver.isCluster && charges.length > 1 ? sharesOf(charges) : ONE_SHARE;
   }

@@ -5,15 +5,15 @@ import type { PolicyStatus } from '../../contracts/decision.js';
 import type { Answer } from './queued-call.js';
 import { unexpected, wholeNumber } from './reply.js';
 
-/** Bytes of the time and of the number of calls that were admitted, and of a counter. */
+/** Bytes of the time and the number of admitted calls, and of a counter. */
 const HEAD = 16;
 const STATE = 24;
 
 /**
- * What each call of a run is told: counted on from the counters that the script found, by the arithmetic that the script
- * has, too.
+ * The result of each call of a run: computed from the counters that the script found, with the calculation of the
+ * script.
  *
- * @throws TypeError if the reply is not what the script replies
+ * @throws TypeError for a reply that the script never sends
  */
 export function readRunReply(raw: unknown, charges: readonly Charge[], count: number): readonly Answer[] {
   const length = HEAD + STATE * charges.length;
