@@ -4,7 +4,7 @@
 const LIST = [
   [/\b(?:sees|see|seeing|seen) to (?:it|them|that|this|the|its)\b/gi, "'handles', 'starts', 'makes sure'"],
   [/\bin earnest\b/gi, 'nothing'],
-  [/\b(?:is|are|was|were|be|been|being) told (?!apart)/gi, "'gets', 'receives', 'learns'; or who says it"],
+  [/\b(?:is|are|was|were|be|been|being) told\b(?! apart)/gi, "'gets', 'receives', 'learns'; or who says it"],
   [/\bthe way of\b/gi, "'the path of', 'how'"],
   [/\bof (?:one's|your|our|somebody's) own\b/gi, "'your own …', 'custom'"],
   [/\blets? go\b/gi, "'releases', 'drops'"],

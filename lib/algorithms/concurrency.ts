@@ -1,7 +1,7 @@
 import type { Policy } from '../contracts/policy.js';
 import { counted, type Algorithm, type CounterState } from './algorithm.js';
 
-/** Least wait that a refused call is told, ms: a slot is free as soon as its holder is done, which nobody can foresee. */
+/** Minimum retry time of a refused call, ms: nobody can know when a slot becomes free. */
 const LEAST_WAIT_MS = 1_000;
 
 /** What is known of the slots of a key: each has a name and an end, in the list `log`. */

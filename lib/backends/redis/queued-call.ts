@@ -2,7 +2,7 @@ import type { Refund, Reply } from '../../contracts/backend.js';
 import type { Verb } from './limiter.script.js';
 import type { ToldState } from './reply.js';
 
-/** What a call is told. */
+/** The result of a call. */
 export interface Answer {
   readonly reply: Reply;
   /** The counters of a refusal, if the script sent them. */
