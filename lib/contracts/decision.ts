@@ -1,8 +1,8 @@
 import type { PolicyMode } from './policy.js';
 
 /**
- * Who decided: the first (or only) backend, another member of a failover, this process alone, a cached refusal, or
- * nobody.
+ * Who decided: the first (or only) backend, another member of a failover, this process alone, what the process knows of
+ * the store (`cache`: a refusal, or units that were debited in advance), or nobody.
  */
 export type DecisionSource = 'primary' | 'fallback' | 'local' | 'cache' | 'none';
 

@@ -175,6 +175,12 @@ export interface PolicyOptions {
   readonly skipIf?: SkipFunction;
   /** After a refusal the key is refused for this long, and then finds a fresh quota. Default: no block. */
   readonly blockFor?: Duration;
+  /**
+   * Takes units from the store in advance and hands them out in the process, never above the limit: for `fixed-window` and
+   * calendar windows, without `blockFor`. `true`: as many as suit the traffic. They are held for a second at most. Default
+   * `false`. A backend in memory ignores it.
+   */
+  readonly lease?: boolean | PolicyLease;
   /** Default `shared`. */
   readonly scope?: PolicyScope;
   /** Default `enforce`. */
@@ -196,6 +202,16 @@ export interface PolicyQueue {
   readonly maxWait: Duration;
   /** Who is next: who came first (`fifo`, the default) or who came last (`lifo`). */
   readonly order?: 'fifo' | 'lifo';
+}
+
+/** How many units a process takes from the store in advance. */
+export interface PolicyLease {
+  /**
+   * Units of one debit, the cost of the call included: a whole number from 1 to the limit. A process that is killed loses at
+   * most so many, until their window ends. `auto` (the default): about what the key uses in a tenth of a second, and a
+   * sixteenth of what is left at most.
+   */
+  readonly size?: 'auto' | number;
 }
 
 /** What finds the policies of a call answers: one, several, or (`null`, `undefined`, `[]`) none, which is no limit. */
@@ -244,6 +260,8 @@ export interface Policy {
   /** 0: no block. */
   readonly blockForMs: number;
   readonly mode: PolicyMode;
+  /** Units that a process may debit at a time and hand out by itself. Only with `fixed-window`; a backend need not care. */
+  readonly lease?: 'auto' | number;
   /** What is counted; `undefined`: requests. A backend copies it to the status. */
   readonly unit?: string | undefined;
 }

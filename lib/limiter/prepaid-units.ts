@@ -1,0 +1,254 @@
+import type {
+  Backend,
+  BackendRequest,
+  Charge,
+  ConsumeRequest,
+  Refund,
+  RefundRequest,
+  Reply,
+} from '../contracts/backend.js';
+import { type MaybePromise, when, whenAll } from '../contracts/maybe-promise.js';
+import { withDeadline } from './deadline.js';
+import { UnitDraw } from './unit-draw.js';
+import type { UnitHolding } from './unit-holding.js';
+import { UnitHoldings } from './unit-holdings.js';
+
+export interface PrepaidUnitsOptions {
+  /** Monotonic, ms. Default: the process's own. */
+  readonly clock?: () => number;
+  /** Keys of each policy that are remembered. Default 10,000. */
+  readonly maxKeys?: number;
+}
+
+/** How long giving back may take at most, where no call has said so, ms. */
+const PATIENCE_MS = 1_000;
+
+/**
+ * The verbs of a backend, with units of leased policies debited in advance and handed out without asking it.
+ *
+ * Never above the limit: what is handed out, the store has counted in the window that it is handed out in.
+ */
+export class PrepaidUnits implements Pick<Backend, 'recall' | 'consume' | 'peek' | 'refund' | 'reset' | 'close'> {
+  private readonly clock: () => number;
+  private readonly holdings: UnitHoldings;
+  private timeoutMs = PATIENCE_MS;
+  private isClosed = false;
+
+  constructor(
+    private readonly inner: Backend,
+    { clock = () => performance.now(), maxKeys }: PrepaidUnitsOptions = {},
+  ) {
+    this.clock = clock;
+    this.holdings = new UnitHoldings({
+      clock,
+      giveBack: (holding) => void this.giveBack(holding),
+      ...(maxKeys !== undefined && { maxKeys }),
+    });
+  }
+
+  /** What is answered without asking: by units that are held, or by a refusal that the backend knows. */
+  recall(request: ConsumeRequest): Reply | undefined {
+    if (this.holdings.isEmpty) return this.inner.recall?.(request);
+    const { charges } = request;
+    const nowMs = this.clock();
+    const lone = charges.length === 1 ? (charges[0] as Charge) : undefined;
+    if (lone !== undefined && request.overdraw !== true) {
+      const holding = this.leased(lone);
+      if (holding?.has(lone.cost, nowMs) === true) {
+        holding.take(lone.cost);
+        const { status, nowMs: atMs } = holding.status(nowMs);
+        return { allowed: true, nowMs: atMs, policies: [status], source: 'cache' };
+      }
+    }
+    if (charges.some((charge) => this.leased(charge)?.isBusy === true)) {
+      const draw = this.drawOf(request);
+      draw.take(nowMs);
+      if (draw.isMet) return draw.answer(undefined, nowMs);
+      const refusal = draw.isDoubtful ? undefined : this.inner.recall?.(draw.toAsk(request.timeoutMs));
+      draw.putBack();
+      return refusal && draw.answer(refusal, nowMs);
+    }
+    return this.inner.recall?.(request);
+  }
+
+  consume(request: ConsumeRequest): MaybePromise<Reply> {
+    const isLeased = request.charges.some(isLeasable);
+    if (!isLeased) {
+      // One that was leased until now gives back what it holds.
+      if (!this.holdings.isEmpty) for (const charge of request.charges) this.holdings.find(charge);
+      return this.inner.consume(request);
+    }
+    return this.drawn(request);
+  }
+
+  peek(request: BackendRequest): MaybePromise<Reply> {
+    if (this.holdings.isEmpty) return this.inner.peek(request);
+    return when(this.inner.peek(request), (reply) => {
+      const nowMs = this.clock();
+      const policies = reply.policies.map((status, index) => {
+        const holding = this.leased(request.charges[index] as Charge);
+        return holding === undefined ? status : { ...status, remaining: holding.remaining(status.remaining, nowMs) };
+      });
+      return { ...reply, policies };
+    });
+  }
+
+  /** Holds all that is given back, without asking the store, if this process has charged it and there is room. */
+  keeps({ charges, chargedAtMs }: RefundRequest): boolean {
+    if (this.holdings.isEmpty) return false;
+    const nowMs = this.clock();
+    const fits = charges.every((charge) => {
+      const { cost } = charge;
+      return cost > 0 && this.leased(charge)?.roomFor({ cost, chargedAtMs, nowMs }) === cost;
+    });
+    if (fits) for (const charge of charges) this.leased(charge)?.takeBack({ cost: charge.cost, chargedAtMs, nowMs });
+    return fits;
+  }
+
+  /** Gives back to the store what cannot be held. */
+  refund(request: RefundRequest): MaybePromise<void> {
+    if (this.holdings.isEmpty) return this.inner.refund(request);
+    const { chargedAtMs } = request;
+    const nowMs = this.clock();
+    const beyond: UnitHolding[] = [];
+    const charges = request.charges.map((charge): Refund => {
+      const holding = this.leased(charge);
+      const { cost } = charge;
+      const taken = holding?.takeBack({ cost, chargedAtMs, nowMs });
+      if (holding === undefined || taken === undefined) return charge;
+      if (taken.beyond > 0) beyond.push(holding);
+      return { ...charge, cost: cost - taken.kept };
+    });
+    if (beyond.length === 0) return this.inner.refund({ ...request, charges });
+    // The store gives back no more than it has counted: what is held has to be with it before, and what is on its way void.
+    const givenBack = beyond.map((holding) => this.giveBack(holding));
+    return this.lowered(beyond, async () => {
+      await Promise.all(givenBack);
+      await this.inner.refund({ ...request, charges });
+    });
+  }
+
+  /** Voids what is held, and what is on its way. */
+  reset(request: BackendRequest): MaybePromise<void> {
+    for (const charge of request.charges) this.holdings.drop(charge);
+    const leased = request.charges.filter(isLeasable).map((charge) => this.holdings.of(charge));
+    if (leased.length === 0) return this.inner.reset(request);
+    return this.lowered(leased, async () => this.inner.reset(request));
+  }
+
+  /** Gives back all that is held, within a deadline; nothing is debited in advance from now on. */
+  close(): MaybePromise<void> {
+    this.isClosed = true;
+    this.holdings.stop();
+    const underWay = [...this.holdings.all()].filter(({ isBusy }) => isBusy);
+    return whenAll(
+      underWay.map(async (holding) => {
+        await holding.debiting;
+        await this.giveBack(holding);
+      }),
+      () => undefined,
+    );
+  }
+
+  /** Looks for units that are held for too long, as it does by itself: for those who have a clock of their own. */
+  look(): void {
+    this.holdings.look();
+  }
+
+  private async drawn(request: ConsumeRequest): Promise<Reply> {
+    const startMs = this.clock();
+    this.timeoutMs = request.timeoutMs;
+    const draw = this.drawOf(request, true);
+    draw.take(startMs);
+    try {
+      const reply = draw.isMet ? undefined : await this.asked(draw, startMs, request);
+      if (reply?.allowed === false) draw.putBack();
+      return draw.answer(reply, this.clock());
+    } catch (error) {
+      draw.putBack();
+      throw error;
+    }
+  }
+
+  /** Asks for units in advance; if the store has not so many, for what the call costs; if not, with all that is held. */
+  private async asked(draw: UnitDraw, startMs: number, { timeoutMs }: ConsumeRequest): Promise<Reply | undefined> {
+    const leftMs = (): number => startMs + timeoutMs - this.clock();
+    let reply = this.isClosed ? undefined : await this.inAdvance(draw, startMs, timeoutMs);
+    if (reply?.allowed === true) return reply;
+    if (reply !== undefined && leftMs() <= 0) return reply;
+    reply = await this.ask(draw, Math.max(1, leftMs()));
+    const doubted = reply.allowed ? [] : draw.doubted(reply);
+    if (doubted.length === 0) return reply;
+    for (const { debiting } of doubted) await debiting;
+    draw.take(this.clock());
+    if (draw.isMet) return undefined;
+    await Promise.all(doubted.map((holding) => this.giveBack(holding)));
+    return leftMs() <= 0 ? reply : this.ask(draw, leftMs());
+  }
+
+  /** `undefined`: nothing is to be debited in advance. */
+  private async inAdvance(draw: UnitDraw, nowMs: number, timeoutMs: number): Promise<Reply | undefined> {
+    let done = (): void => undefined;
+    draw.plan(nowMs, new Promise((resolve) => (done = resolve)));
+    if (!draw.isInAdvance) return undefined;
+    try {
+      return await withDeadline(this.ask(draw, timeoutMs), timeoutMs);
+    } finally {
+      draw.end();
+      done();
+    }
+  }
+
+  private async ask(draw: UnitDraw, timeoutMs: number): Promise<Reply> {
+    const sentMs = this.clock();
+    const reply = await this.inner.consume(draw.toAsk(timeoutMs));
+    if (!reply.allowed) draw.refused(reply, sentMs);
+    else if (draw.charged(reply, sentMs)) this.holdings.watch();
+    return reply;
+  }
+
+  /** Runs a verb after which the store has counted less than this process knows of. */
+  private async lowered(holdings: readonly UnitHolding[], run: () => Promise<void>): Promise<void> {
+    const voidAll = (by: number): void => {
+      for (const holding of holdings) {
+        holding.lowering += by;
+        holding.void();
+      }
+    };
+    voidAll(1);
+    try {
+      await run();
+    } finally {
+      voidAll(-1);
+    }
+  }
+
+  /** Never fails: what cannot be given back is lost until its window ends. */
+  private async giveBack(holding: UnitHolding): Promise<void> {
+    const cost = holding.empty(this.clock());
+    if (cost === 0) return holding.returning;
+    const { key, policy, chargedAtMs, returning } = holding;
+    const request: RefundRequest = { charges: [{ key, policy, cost }], chargedAtMs, timeoutMs: this.timeoutMs };
+    const refunded = withDeadline((async () => this.inner.refund(request))(), this.timeoutMs).catch(() => undefined);
+    const all = Promise.all([returning, refunded]).then(() => {
+      if (holding.returning === all) holding.returning = undefined;
+    });
+    holding.returning = all;
+    return all;
+  }
+
+  private drawOf(request: ConsumeRequest, isMade = false): UnitDraw {
+    return new UnitDraw(request, (charge) => {
+      if (!isLeasable(charge)) return undefined;
+      return isMade ? this.holdings.of(charge) : this.holdings.find(charge);
+    });
+  }
+
+  private leased(charge: Charge): UnitHolding | undefined {
+    const holding = this.holdings.find(charge);
+    return isLeasable(charge) ? holding : undefined;
+  }
+}
+
+/** A policy in shadow counts what it would refuse, so the store has to be asked. */
+const isLeasable = ({ policy }: Charge): boolean => policy.lease !== undefined && policy.mode === 'enforce';
