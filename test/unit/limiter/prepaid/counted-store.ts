@@ -1,5 +1,11 @@
-import { MemoryBackend } from '../../../lib/backends/memory/memory.backend.js';
-import type { Backend, BackendRequest, ConsumeRequest, RefundRequest, Reply } from '../../../lib/contracts/backend.js';
+import { MemoryBackend } from '../../../../lib/backends/memory/memory.backend.js';
+import type {
+  Backend,
+  BackendRequest,
+  ConsumeRequest,
+  RefundRequest,
+  Reply,
+} from '../../../../lib/contracts/backend.js';
 
 /** A store that counts exactly, tells what it was asked, and answers when a test lets it. */
 export class CountedStore implements Backend {
