@@ -159,6 +159,7 @@ export class PrepaidUnits implements Pick<Backend, 'recall' | 'consume' | 'peek'
     const startMs = this.clock();
     this.timeoutMs = request.timeoutMs;
     const draw = this.drawOf(request, true);
+    if (draw.isOverdraft) await Promise.all(draw.holdings.map((holding) => this.giveBack(holding)));
     draw.take(startMs);
     try {
       const reply = draw.isMet ? undefined : await this.asked(draw, startMs, request);
@@ -172,7 +173,7 @@ export class PrepaidUnits implements Pick<Backend, 'recall' | 'consume' | 'peek'
 
   /** Asks for units in advance; if the store has not so many, for what the call costs; if not, with all that is held. */
   private async asked(draw: UnitDraw, startMs: number, { timeoutMs }: ConsumeRequest): Promise<Reply | undefined> {
-    const leftMs = (): number => startMs + timeoutMs - this.clock();
+    const leftMs = (): number => Math.min(timeoutMs, Math.ceil(startMs + timeoutMs - this.clock()));
     let reply = this.isClosed ? undefined : await this.inAdvance(draw, startMs, timeoutMs);
     if (reply?.allowed === true) return reply;
     if (reply !== undefined && leftMs() <= 0) return reply;

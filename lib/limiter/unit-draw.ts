@@ -26,9 +26,18 @@ export class UnitDraw {
     holdingOf: (charge: Charge) => UnitHolding | undefined,
   ) {
     this.lines = request.charges.map((charge): Line => {
-      const holding = request.overdraw === true ? undefined : holdingOf(charge);
-      return { charge, holding, taken: undefined, place: -1, extra: 0, generation: 0 };
+      return { charge, holding: holdingOf(charge), taken: undefined, place: -1, extra: 0, generation: 0 };
     });
+  }
+
+  /** Whether it is charged whatever is left. What is held must not outlast the quota then, so it is given back before. */
+  get isOverdraft(): boolean {
+    return this.request.overdraw === true;
+  }
+
+  /** What is held for its policies, whether it suffices or not. */
+  get holdings(): readonly UnitHolding[] {
+    return this.lines.flatMap(({ holding }) => holding ?? []);
   }
 
   get isMet(): boolean {
@@ -41,6 +50,7 @@ export class UnitDraw {
 
   /** Takes what is held, of each policy that holds enough. */
   take(nowMs: number): void {
+    if (this.isOverdraft) return;
     for (const line of this.lines) {
       const { holding, taken, charge } = line;
       if (holding === undefined || taken !== undefined || !holding.has(charge.cost, nowMs)) continue;
@@ -60,6 +70,7 @@ export class UnitDraw {
 
   /** Plans debits in advance. @param done resolves when they are over */
   plan(nowMs: number, done: Promise<void>): void {
+    if (this.isOverdraft) return;
     for (const line of this.asked()) {
       const { holding, charge } = line;
       if (holding === undefined || charge.cost === 0) continue;
