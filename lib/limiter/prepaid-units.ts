@@ -159,6 +159,7 @@ export class PrepaidUnits implements Pick<Backend, 'recall' | 'consume' | 'peek'
     const startMs = this.clock();
     this.timeoutMs = request.timeoutMs;
     const draw = this.drawOf(request, true);
+    for (const holding of draw.holdings) if (holding.isStale(startMs)) void this.giveBack(holding);
     if (draw.isOverdraft) await Promise.all(draw.holdings.map((holding) => this.giveBack(holding)));
     draw.take(startMs);
     try {

@@ -133,8 +133,6 @@ export class UnitHolding {
   /** Learns what the store has left, and which window it counts. */
   learn(told: Told): void {
     const { status, sentMs } = told;
-    // Without a charge, no window has begun.
-    if (status.resetAfterMs === 0) return;
     if (this.told !== undefined && endOf(told) !== this.windowEndMs) {
       // What was told of an older window comes late.
       if (endOf(told) < this.windowEndMs && sentMs < this.windowUntilMs) return;

@@ -55,6 +55,26 @@ describe('the window', () => {
     expect(await takeAll()).toBe(149);
   });
 
+  it.each([
+    ['what was debited in it', 1, undefined],
+    ['nothing', 20, 'cache'],
+  ])('that is over voids %s when an answer comes late', async (_what, cost, source) => {
+    const { clock, store, consume, takeAll } = made({ aheadMs: 0 });
+    clock.advance(59_900);
+    const { gate, open } = closedGate();
+    store.inbound = gate;
+    const late = consume(cost);
+    await tick();
+    store.inbound = undefined;
+    clock.advance(100);
+    await consume();
+    open();
+    await late;
+    const next = await consume(9);
+    expect(next.source).toBe(source);
+    expect(await takeAll()).toBe(140);
+  });
+
   it('of the calendar ends it, too', async () => {
     const policy = leasedPolicy({ calendar: 'calendar-month', timeZone: 'Europe/Berlin', windowMs: 31 * 86_400_000 });
     const { clock, consume } = made({ policy, aheadMs: 0 });

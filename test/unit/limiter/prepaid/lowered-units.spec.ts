@@ -86,6 +86,22 @@ describe('a refund', () => {
     expect(await takeAll()).toBe(150);
   });
 
+  it('that comes twice is one of more than was charged', async () => {
+    const { units, request, consume, takeAll } = made();
+    await consume();
+    expect(units.keeps(request())).toBe(true);
+    expect(units.keeps(request())).toBe(false);
+    await units.refund(request());
+    expect(await takeAll()).toBe(150);
+  });
+
+  it('that comes when nothing can be held any longer goes to the store', async () => {
+    const { clock, units, request, consume } = made();
+    await consume();
+    clock.advance(1_000);
+    expect(units.keeps(request())).toBe(false);
+  });
+
   it('of more than was charged voids a debit that is on its way', async () => {
     const { store, units, request, consume, takeAll } = made();
     const { gate, open } = closedGate();
@@ -100,14 +116,17 @@ describe('a refund', () => {
   });
 
   it('of a window before leaves all as it is', async () => {
-    const { clock, units, request, consume, takeAll } = made({ aheadMs: 0 });
+    const { clock, store, units, request, consume, takeAll } = made({ aheadMs: 0 });
     const { nowMs } = await consume();
     clock.advance(60_000);
     await consume();
+    store.asked.length = 0;
     const refund = { ...request(1), chargedAtMs: nowMs };
     expect(units.keeps(refund)).toBe(false);
     await units.refund(refund);
-    expect(await takeAll()).toBe(149);
+    expect((await consume()).source).toBe('cache');
+    expect(store.asked).toEqual(['refund 1']);
+    expect(await takeAll()).toBe(148);
   });
 
   it('of another process goes to the store', async () => {

@@ -60,6 +60,23 @@ describe('a call of several policies', () => {
     expect(await takeAll()).toBe(150);
   });
 
+  it('puts nothing back into the next window', async () => {
+    const { clock, store, policy, ask, takeAll } = made({ aheadMs: 0 });
+    clock.advance(59_500);
+    await ask(charges(policy));
+    await ask([{ key: 'k', policy: other, cost: 19 }]);
+    const { gate, open } = closedGate();
+    store.inbound = gate;
+    const call = ask(charges(policy));
+    await tick();
+    store.inbound = undefined;
+    clock.advance(500);
+    await ask([{ key: 'k', policy, cost: 1 }]);
+    open();
+    expect((await call).allowed).toBe(false);
+    expect(await takeAll()).toBe(149);
+  });
+
   it('is answered without asking where all are leased', async () => {
     const { store, policy, ask } = made();
     const second = leasedPolicy({ name: 'second', limit: 30 });

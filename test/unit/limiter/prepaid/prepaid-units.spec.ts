@@ -1,4 +1,5 @@
 import { setImmediate as tick } from 'node:timers/promises';
+import { closedGate } from '../closed-gate.js';
 import { leasedPolicy, made } from './prepaid-store.js';
 
 it('debits units in advance, and hands them out without asking', async () => {
@@ -24,6 +25,27 @@ it('gives a lone process that calls at once every unit', async () => {
   const { consume } = made({ policy: leasedPolicy({ lease: 40 }) });
   const replies = await Promise.all(Array.from({ length: 400 }, () => consume()));
   expect(replies.filter(({ allowed }) => allowed)).toHaveLength(150);
+});
+
+it('waits for a debit that is on its way before a call is refused', async () => {
+  const { store, consume } = made({ policy: leasedPolicy({ limit: 10 }) });
+  const { gate, open } = closedGate();
+  store.inbound = gate;
+  const first = consume();
+  await tick();
+  store.inbound = undefined;
+  const second = consume();
+  await tick();
+  open();
+  expect((await first).allowed).toBe(true);
+  expect(await second).toMatchObject({ allowed: true, policies: [{ remaining: 8 }] });
+  expect(store.asked).toEqual(['consume 10', 'consume 1']);
+});
+
+it('holds no more than its size, with what is left of the debit before', async () => {
+  const { store, consume } = made();
+  for (let call = 0; call < 4; call += 1) await consume(3);
+  expect(store.asked).toEqual(['consume 10', 'consume 9']);
 });
 
 it('gives back what is held before a call that costs more is refused', async () => {
