@@ -52,7 +52,7 @@ export class PrepaidUnits implements Pick<Backend, 'recall' | 'consume' | 'peek'
     const { charges } = request;
     const nowMs = this.clock();
     const lone = charges.length === 1 ? (charges[0] as Charge) : undefined;
-    if (lone !== undefined && request.overdraw !== true) {
+    if (lone !== undefined) {
       const holding = this.leased(lone);
       if (holding?.has(lone.cost, nowMs) === true) {
         holding.take(lone.cost);
@@ -72,13 +72,7 @@ export class PrepaidUnits implements Pick<Backend, 'recall' | 'consume' | 'peek'
   }
 
   consume(request: ConsumeRequest): MaybePromise<Reply> {
-    const isLeased = request.charges.some(isLeasable);
-    if (!isLeased) {
-      // One that was leased until now gives back what it holds.
-      if (!this.holdings.isEmpty) for (const charge of request.charges) this.holdings.find(charge);
-      return this.inner.consume(request);
-    }
-    return this.drawn(request);
+    return request.charges.some(isLeasable) ? this.drawn(request) : this.inner.consume(request);
   }
 
   peek(request: BackendRequest): MaybePromise<Reply> {
@@ -160,9 +154,10 @@ export class PrepaidUnits implements Pick<Backend, 'recall' | 'consume' | 'peek'
     this.timeoutMs = request.timeoutMs;
     const draw = this.drawOf(request, true);
     for (const holding of draw.holdings) if (holding.isStale(startMs)) void this.giveBack(holding);
-    if (draw.isOverdraft) await Promise.all(draw.holdings.map((holding) => this.giveBack(holding)));
     draw.take(startMs);
     try {
+      // What is charged whatever is left must not leave units in hand that are beyond it.
+      if (request.overdraw === true) await Promise.all(draw.holdings.map((holding) => this.giveBack(holding)));
       const reply = draw.isMet ? undefined : await this.asked(draw, startMs, request);
       if (reply?.allowed === false) draw.putBack();
       return draw.answer(reply, this.clock());

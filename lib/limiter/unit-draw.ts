@@ -30,11 +30,6 @@ export class UnitDraw {
     });
   }
 
-  /** Whether it is charged whatever is left. What is held must not outlast the quota then, so it is given back before. */
-  get isOverdraft(): boolean {
-    return this.request.overdraw === true;
-  }
-
   /** What is held for its policies, whether it suffices or not. */
   get holdings(): readonly UnitHolding[] {
     return this.lines.flatMap(({ holding }) => holding ?? []);
@@ -50,7 +45,6 @@ export class UnitDraw {
 
   /** Takes what is held, of each policy that holds enough. */
   take(nowMs: number): void {
-    if (this.isOverdraft) return;
     for (const line of this.lines) {
       const { holding, taken, charge } = line;
       if (holding === undefined || taken !== undefined || !holding.has(charge.cost, nowMs)) continue;
@@ -70,7 +64,8 @@ export class UnitDraw {
 
   /** Plans debits in advance. @param done resolves when they are over */
   plan(nowMs: number, done: Promise<void>): void {
-    if (this.isOverdraft) return;
+    // It is charged whatever is left, so the store has to know all that is.
+    if (this.request.overdraw === true) return;
     for (const line of this.asked()) {
       const { holding, charge } = line;
       if (holding === undefined || charge.cost === 0) continue;

@@ -109,15 +109,6 @@ export class UnitHolding {
     return nowMs < this.windowUntilMs ? held : 0;
   }
 
-  /** From now on another quota holds. What is held was given back before. */
-  follow(policy: Policy): void {
-    this.policy = policy;
-    this.void();
-    this.told = undefined;
-    this.size = 0;
-    this.untilMs = this.windowUntilMs = Number.NEGATIVE_INFINITY;
-  }
-
   /** Whether nothing of it matters any longer. */
   isOver(nowMs: number): boolean {
     return nowMs >= this.windowUntilMs && this.debiting === undefined && this.lowering === 0;

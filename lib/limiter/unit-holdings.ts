@@ -31,13 +31,9 @@ export class UnitHoldings {
   find({ key, policy }: Charge): UnitHolding | undefined {
     const holding = this.byPolicy.get(policy.id)?.get(key);
     if (holding === undefined || holding.policy === policy) return holding;
-    if (isSameQuota(holding.policy, policy) && isSameQuota(policy, holding.policy)) {
-      holding.policy = policy;
-      return holding;
-    }
+    const isSame = isSameQuota(holding.policy, policy) && isSameQuota(policy, holding.policy);
     holding.policy = policy;
-    this.options.giveBack(holding);
-    holding.follow(policy);
+    if (!isSame) this.options.giveBack(holding);
     return holding;
   }
 

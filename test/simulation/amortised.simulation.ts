@@ -9,7 +9,7 @@ import { chooser, pauseMs } from './random.js';
 import { SimulatedStore } from './simulated-store.js';
 import { Timeline } from './timeline.js';
 
-/** A fleet under one limit that is asked for twice as much. */
+/** A fleet under one limit that is asked for four times as much. */
 export interface AmortisedPlan {
   readonly seed: number;
   readonly processes: number;
@@ -19,8 +19,8 @@ export interface AmortisedPlan {
   readonly windowMs: number;
   /** `uneven`: the n-th process gets a call for every n of the first. */
   readonly spread: 'even' | 'uneven';
-  /** In the middle of the last window, one process resets the counter. */
-  readonly resets: boolean;
+  /** When one process resets the counter in the last window. Default: never. */
+  readonly resetWhen?: 'half is used' | 'nothing is left' | undefined;
 }
 
 /** What came of it. */
@@ -32,12 +32,15 @@ export interface AmortisedResult {
   readonly asked: number;
 }
 
-const WINDOWS = 3;
-const DEMAND = 2;
+const WINDOWS = 2;
+const DEMAND = 4;
+
+/** The part of a window after which so much is used. */
+const RESET_AT = { 'half is used': 0.5 / DEMAND, 'nothing is left': 2 / DEMAND } as const;
 
 /** Runs the real leases and the real cache of refusals of each process, under a clock, a network and randomness of its own. */
 export async function simulateAmortised(plan: AmortisedPlan): Promise<AmortisedResult> {
-  const { seed, processes, lease, refusalCache, limit, windowMs, spread, resets } = plan;
+  const { seed, processes, lease, refusalCache, limit, windowMs, spread, resetWhen } = plan;
   const random = randomNumbers(seed);
   const timeline = new Timeline();
   const store = new SimulatedStore(timeline, random);
@@ -53,7 +56,7 @@ export async function simulateAmortised(plan: AmortisedPlan): Promise<AmortisedR
     return new PrepaidUnits(store.connection(refusals), { clock });
   });
   const choose = chooser(random, processes, spread);
-  const resetMs = resets ? (WINDOWS - 0.5) * windowMs : Number.POSITIVE_INFINITY;
+  const resetMs = resetWhen === undefined ? Number.POSITIVE_INFINITY : (WINDOWS - 1 + RESET_AT[resetWhen]) * windowMs;
   const admitted = new Array<number>(WINDOWS + 1).fill(0);
   let made = 0;
   const count = ({ allowed, nowMs }: Reply): void => {
@@ -78,7 +81,7 @@ export async function simulateAmortised(plan: AmortisedPlan): Promise<AmortisedR
   } finally {
     replaceTime(undefined);
   }
-  const judged = resets ? admitted.slice(WINDOWS) : admitted.slice(0, WINDOWS);
+  const judged = resetWhen === undefined ? admitted.slice(0, WINDOWS) : admitted.slice(WINDOWS);
   return {
     mostShare: Math.max(...judged) / limit,
     leastShare: Math.min(...judged) / limit,

@@ -17,6 +17,8 @@ export class CountedStore implements Backend {
   inbound: Promise<void> | undefined;
   /** What each call fails with. */
   error: Error | undefined;
+  /** The refusal that it knows. */
+  recall: () => Reply | undefined = () => undefined;
   private readonly memory: MemoryBackend;
 
   constructor(clock: () => number) {

@@ -55,6 +55,21 @@ describe('the window', () => {
     expect(await takeAll()).toBe(149);
   });
 
+  it('of a debit voids what is left of the one before', async () => {
+    const { clock, store, consume, takeAll } = made({ aheadMs: 0 });
+    clock.advance(59_900);
+    await consume(8);
+    const { gate, open } = closedGate();
+    store.outbound = gate;
+    const debit = consume(3);
+    await tick();
+    clock.advance(100);
+    store.outbound = undefined;
+    open();
+    await debit;
+    expect(await takeAll()).toBe(147);
+  });
+
   it.each([
     ['what was debited in it', 1, undefined],
     ['nothing', 20, 'cache'],
@@ -120,6 +135,22 @@ describe('units that nobody uses', () => {
     await tick();
     open();
     expect(await call).toMatchObject({ allowed: true });
+  });
+
+  it('are not given back to the next window', async () => {
+    const { clock, store, units, another, consume, used } = made({ aheadMs: 0 });
+    clock.advance(58_900);
+    await consume();
+    clock.advance(1_000);
+    const { gate, open } = closedGate();
+    store.outbound = gate;
+    units.look();
+    clock.advance(100);
+    store.outbound = undefined;
+    await consume(20, another());
+    open();
+    await tick();
+    expect(await used()).toBe(20);
   });
 
   it('are lost where they cannot be given back', async () => {

@@ -86,6 +86,20 @@ describe('a refund', () => {
     expect(await takeAll()).toBe(150);
   });
 
+  it('of more than was charged waits until what is held is given back', async () => {
+    const { store, units, request, consume } = made();
+    await consume();
+    const { gate, open } = closedGate();
+    store.outbound = gate;
+    const refunding = units.refund(request(1_000));
+    store.outbound = undefined;
+    await tick();
+    expect(store.asked).toEqual(['consume 10', 'refund 10']);
+    open();
+    await refunding;
+    expect(store.asked.at(-1)).toBe('refund 999');
+  });
+
   it('that comes twice is one of more than was charged', async () => {
     const { units, request, consume, takeAll } = made();
     await consume();

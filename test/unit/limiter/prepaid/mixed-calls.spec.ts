@@ -89,6 +89,24 @@ describe('a call of several policies', () => {
     expect(store.asked).toEqual(['consume 10+10']);
   });
 
+  it('is answered by a refusal of the others that is known', async () => {
+    const { store, units, policy, ask } = made();
+    await ask(charges(policy));
+    const refusal = await ask([{ key: 'k', policy: other, cost: 20 }]);
+    store.asked.length = 0;
+    store.recall = () => ({ ...refusal, source: 'cache' });
+    const request = { charges: charges(policy), timeoutMs: 1_000 };
+    expect(units.recall(request)).toMatchObject({
+      ...{ allowed: false, source: 'cache' },
+      policies: [
+        { name: 'leased', allowed: true },
+        { name: 'other', allowed: false },
+      ],
+    });
+    expect(units.recall({ ...request, charges: charges(policy).slice(0, 1) })).toMatchObject({ allowed: true });
+    expect(store.asked).toEqual([]);
+  });
+
   it('in shadow is counted by the store', async () => {
     const { store, ask } = made();
     const shadow = leasedPolicy({ mode: 'shadow' });

@@ -57,6 +57,33 @@ it('gives back what is held before a call that costs more is refused', async () 
   expect(await consume(12)).toMatchObject({ allowed: true });
   expect(store.asked).toEqual(['consume 10', 'consume 12', 'refund 2', 'consume 12']);
   expect(await consume()).toMatchObject({ allowed: false, policies: [{ remaining: 0 }] });
+  expect(store.asked.slice(4)).toEqual(['consume 1']);
+});
+
+it('does not trust a refusal that was known before what is held', async () => {
+  const { store, consume } = made({ policy: leasedPolicy({ limit: 20 }) });
+  await consume(8);
+  const refusal = await consume(15);
+  expect(refusal.allowed).toBe(false);
+  await consume(8);
+  store.recall = () => ({ ...refusal, source: 'cache' });
+  expect(await consume(4)).toMatchObject({ allowed: true });
+});
+
+it('charges an overdraft by what is held, or gives that back before', async () => {
+  const { store, units, policy, consume, used } = made({ policy: leasedPolicy({ limit: 20 }) });
+  const overdraft = (cost: number) => ({
+    charges: [{ key: 'k', policy, cost }],
+    timeoutMs: 1_000,
+    overdraw: true,
+  });
+  await consume();
+  expect(units.recall(overdraft(4))).toMatchObject({ allowed: true, source: 'cache' });
+  expect(units.recall(overdraft(30))).toBeUndefined();
+  expect(await units.consume(overdraft(30))).toMatchObject({ allowed: true, policies: [{ remaining: 0 }] });
+  expect(store.asked).toEqual(['consume 10', 'refund 5', 'consume 30']);
+  expect(await used()).toBe(20);
+  expect((await consume()).allowed).toBe(false);
 });
 
 describe('a store that fails', () => {
