@@ -86,6 +86,7 @@ const amortised = [];
 for (const processes of fleets) {
   for (const { name, ...way } of ways) {
     for (const spread of /** @type {const} */ (['even', 'uneven'])) {
+      if (way.lease === undefined && spread === 'uneven') continue;
       const result = await simulateAmortised({ ...limited, processes, ...way, spread });
       amortised.push({
         processes,

@@ -86,6 +86,26 @@ it('charges an overdraft by what is held, or gives that back before', async () =
   expect((await consume()).allowed).toBe(false);
 });
 
+it('debits nothing in advance beside an overdraft', async () => {
+  const { store, units, policy } = made();
+  await units.consume({ charges: [{ key: 'k', policy, cost: 2 }], timeoutMs: 1_000, overdraw: true });
+  expect(store.asked).toEqual(['consume 2']);
+});
+
+it('is not held up by a debit that is never answered, and gives nothing of it out', async () => {
+  const { store, units, policy, consume, takeAll } = made();
+  const { gate, open } = closedGate();
+  store.inbound = gate;
+  const call = (async () => units.consume({ charges: [{ key: 'k', policy, cost: 1 }], timeoutMs: 20 }))();
+  await expect(call).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+  store.inbound = undefined;
+  await consume();
+  expect(store.asked).toEqual(['consume 10', 'consume 10']);
+  open();
+  await tick();
+  expect(await takeAll()).toBe(139);
+});
+
 describe('a store that fails', () => {
   it('leaves what is held for a second', async () => {
     const { clock, store, consume } = made();
@@ -158,13 +178,4 @@ it('remembers so many keys, and gives back what the others hold', async () => {
   await tick();
   expect(store.asked).toContain('refund 9');
   expect(await used()).toBe(1);
-});
-
-it('forgets keys whose window is over', async () => {
-  const { clock, store, units, consume } = made({ aheadMs: 0 });
-  await consume();
-  clock.advance(60_000);
-  units.look();
-  expect(store.asked).toEqual(['consume 10']);
-  expect(units.recall({ charges: [], timeoutMs: 1 })).toBeUndefined();
 });
