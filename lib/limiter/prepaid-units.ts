@@ -12,6 +12,7 @@ import { withDeadline } from './deadline.js';
 import { UnitDraw } from './unit-draw.js';
 import type { UnitHolding } from './unit-holding.js';
 import { UnitHoldings } from './unit-holdings.js';
+import { lowering, UnitReturns } from './unit-returns.js';
 
 export interface PrepaidUnitsOptions {
   /** Monotonic, ms. Default: the process's own. */
@@ -19,9 +20,6 @@ export interface PrepaidUnitsOptions {
   /** Keys of each policy that are remembered. Default 10,000. */
   readonly maxKeys?: number;
 }
-
-/** How long giving back may take at most, where no call has said so, ms. */
-const PATIENCE_MS = 1_000;
 
 /**
  * The verbs of a backend, with units of leased policies debited in advance and handed out without asking it.
@@ -31,7 +29,7 @@ const PATIENCE_MS = 1_000;
 export class PrepaidUnits implements Pick<Backend, 'recall' | 'consume' | 'peek' | 'refund' | 'reset' | 'close'> {
   private readonly clock: () => number;
   private readonly holdings: UnitHoldings;
-  private timeoutMs = PATIENCE_MS;
+  private readonly returns: UnitReturns;
   private isClosed = false;
 
   constructor(
@@ -39,9 +37,10 @@ export class PrepaidUnits implements Pick<Backend, 'recall' | 'consume' | 'peek'
     { clock = () => performance.now(), maxKeys }: PrepaidUnitsOptions = {},
   ) {
     this.clock = clock;
+    this.returns = new UnitReturns(inner, clock);
     this.holdings = new UnitHoldings({
       clock,
-      giveBack: (holding) => void this.giveBack(holding),
+      giveBack: (holding) => void this.returns.giveBack(holding),
       ...(maxKeys !== undefined && { maxKeys }),
     });
   }
@@ -95,8 +94,10 @@ export class PrepaidUnits implements Pick<Backend, 'recall' | 'consume' | 'peek'
       const { cost } = charge;
       return cost > 0 && this.leased(charge)?.roomFor({ cost, chargedAtMs, nowMs }) === cost;
     });
-    if (fits) for (const charge of charges) this.leased(charge)?.takeBack({ cost: charge.cost, chargedAtMs, nowMs });
-    return fits;
+    if (!fits) return false;
+    for (const charge of charges) this.leased(charge)?.takeBack({ cost: charge.cost, chargedAtMs, nowMs });
+    this.holdings.watch();
+    return true;
   }
 
   /** Gives back to the store what cannot be held. */
@@ -113,11 +114,12 @@ export class PrepaidUnits implements Pick<Backend, 'recall' | 'consume' | 'peek'
       if (taken.beyond > 0) beyond.push(holding);
       return { ...charge, cost: cost - taken.kept };
     });
+    this.holdings.watch();
     if (beyond.length === 0) return this.inner.refund({ ...request, charges });
     // The store gives back no more than it has counted: what is held has to be with it before, and what is on its way void.
-    const givenBack = beyond.map((holding) => this.giveBack(holding));
-    return this.lowered(beyond, async () => {
-      await Promise.all(givenBack);
+    const givenBack = this.returns.giveBackAll(beyond);
+    return lowering(beyond, async () => {
+      await givenBack;
       await this.inner.refund({ ...request, charges });
     });
   }
@@ -127,7 +129,7 @@ export class PrepaidUnits implements Pick<Backend, 'recall' | 'consume' | 'peek'
     for (const charge of request.charges) this.holdings.drop(charge);
     const leased = request.charges.filter(isLeasable).map((charge) => this.holdings.of(charge));
     if (leased.length === 0) return this.inner.reset(request);
-    return this.lowered(leased, async () => this.inner.reset(request));
+    return lowering(leased, async () => this.inner.reset(request));
   }
 
   /** Gives back all that is held, within a deadline; nothing is debited in advance from now on. */
@@ -138,10 +140,15 @@ export class PrepaidUnits implements Pick<Backend, 'recall' | 'consume' | 'peek'
     return whenAll(
       underWay.map(async (holding) => {
         await holding.debiting;
-        await this.giveBack(holding);
+        await this.returns.giveBack(holding);
       }),
       () => undefined,
     );
+  }
+
+  /** Whether it looks by itself for units that are held for too long: while any are. */
+  get isWatching(): boolean {
+    return this.holdings.isWatched;
   }
 
   /** Looks for units that are held for too long, as it does by itself: for those who have a clock of their own. */
@@ -151,20 +158,25 @@ export class PrepaidUnits implements Pick<Backend, 'recall' | 'consume' | 'peek'
 
   private async drawn(request: ConsumeRequest): Promise<Reply> {
     const startMs = this.clock();
-    this.timeoutMs = request.timeoutMs;
+    this.returns.timeoutMs = request.timeoutMs;
     const draw = this.drawOf(request, true);
-    for (const holding of draw.holdings) if (holding.isStale(startMs)) void this.giveBack(holding);
+    for (const holding of draw.holdings) if (holding.isStale(startMs)) void this.returns.giveBack(holding);
     draw.take(startMs);
     try {
       // What is charged whatever is left must not leave units in hand that are beyond it.
-      if (request.overdraw === true) await Promise.all(draw.holdings.map((holding) => this.giveBack(holding)));
+      if (request.overdraw === true) await this.returns.giveBackAll(draw.holdings);
       const reply = draw.isMet ? undefined : await this.asked(draw, startMs, request);
-      if (reply?.allowed === false) draw.putBack();
+      if (reply?.allowed === false) this.putBack(draw);
       return draw.answer(reply, this.clock());
     } catch (error) {
-      draw.putBack();
+      this.putBack(draw);
       throw error;
     }
+  }
+
+  private putBack(draw: UnitDraw): void {
+    draw.putBack();
+    this.holdings.watch();
   }
 
   /** Asks for units in advance; if the store has not so many, for what the call costs; if not, with all that is held. */
@@ -179,7 +191,7 @@ export class PrepaidUnits implements Pick<Backend, 'recall' | 'consume' | 'peek'
     for (const { debiting } of doubted) await debiting;
     draw.take(this.clock());
     if (draw.isMet) return undefined;
-    await Promise.all(doubted.map((holding) => this.giveBack(holding)));
+    await this.returns.giveBackAll(doubted);
     return leftMs() <= 0 ? reply : this.ask(draw, leftMs());
   }
 
@@ -202,36 +214,6 @@ export class PrepaidUnits implements Pick<Backend, 'recall' | 'consume' | 'peek'
     if (!reply.allowed) draw.refused(reply, sentMs);
     else if (draw.charged(reply, sentMs)) this.holdings.watch();
     return reply;
-  }
-
-  /** Runs a verb after which the store has counted less than this process knows of. */
-  private async lowered(holdings: readonly UnitHolding[], run: () => Promise<void>): Promise<void> {
-    const voidAll = (by: number): void => {
-      for (const holding of holdings) {
-        holding.lowering += by;
-        holding.void();
-      }
-    };
-    voidAll(1);
-    try {
-      await run();
-    } finally {
-      voidAll(-1);
-    }
-  }
-
-  /** Never fails: what cannot be given back is lost until its window ends. */
-  private async giveBack(holding: UnitHolding): Promise<void> {
-    const cost = holding.empty(this.clock());
-    if (cost === 0) return holding.returning;
-    const { key, policy, chargedAtMs, returning } = holding;
-    const request: RefundRequest = { charges: [{ key, policy, cost }], chargedAtMs, timeoutMs: this.timeoutMs };
-    const refunded = withDeadline((async () => this.inner.refund(request))(), this.timeoutMs).catch(() => undefined);
-    const all = Promise.all([returning, refunded]).then(() => {
-      if (holding.returning === all) holding.returning = undefined;
-    });
-    holding.returning = all;
-    return all;
   }
 
   private drawOf(request: ConsumeRequest, isMade = false): UnitDraw {

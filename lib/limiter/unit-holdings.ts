@@ -27,6 +27,10 @@ export class UnitHoldings {
     return this.byPolicy.size === 0;
   }
 
+  get isWatched(): boolean {
+    return this.cancelLook !== undefined;
+  }
+
   /** The holding of a charge, if there is one; one of another quota is given back. */
   find({ key, policy }: Charge): UnitHolding | undefined {
     const holding = this.byPolicy.get(policy.id)?.get(key);

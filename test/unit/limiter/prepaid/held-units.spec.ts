@@ -123,6 +123,18 @@ describe('units that nobody uses', () => {
     expect(store.asked).toEqual(['consume 10', 'refund 9']);
   });
 
+  it('are looked after again when a refund has made some of them', async () => {
+    const { clock, store, units, request, consume } = made();
+    await consume();
+    await consume(9);
+    await eventually(() => !units.isWatching, { what: 'that it stops to look' });
+    expect(units.keeps(request(3))).toBe(true);
+    expect(units.isWatching).toBe(true);
+    clock.advance(1_000);
+    await eventually(() => store.asked.length === 2, { what: 'the refund' });
+    expect(store.asked).toEqual(['consume 10', 'refund 3']);
+  });
+
   it('are waited for by a call that the store refuses meanwhile', async () => {
     const { clock, store, units, consume } = made({ policy: leasedPolicy({ limit: 10 }) });
     await consume();

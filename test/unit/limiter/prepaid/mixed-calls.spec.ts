@@ -38,10 +38,11 @@ describe('a call of several policies', () => {
   });
 
   it('puts back what it took if the store fails', async () => {
-    const { store, policy, ask, consume } = made();
+    const { store, units, policy, ask, consume } = made();
     await ask(charges(policy));
     store.error = new Error('away');
     await expect(ask(charges(policy))).rejects.toThrow('away');
+    expect(units.isWatching).toBe(true);
     expect(await consume(9)).toMatchObject({ source: 'cache' });
   });
 
