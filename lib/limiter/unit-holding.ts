@@ -165,6 +165,8 @@ export class UnitHolding {
   /** How much of a refund can be held: what this process has charged in this window, as far as there is room. */
   roomFor({ cost, chargedAtMs, nowMs }: Returned): number {
     if (nowMs >= this.untilMs || !this.isOfWindow(chargedAtMs)) return 0;
+    // Where nothing is left, there may be a debt, which a refund lessens first.
+    if (this.told?.status.remaining === 0) return 0;
     const { lease = 'auto' } = this.policy;
     const room = (lease === 'auto' ? this.size : lease) - this.held;
     return Math.max(0, Math.min(cost, this.spent, room));

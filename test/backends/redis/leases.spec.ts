@@ -89,6 +89,20 @@ it('a reset, a refund and a change take effect at once in their process', async 
   expect((await service.consume('everybody', 'global')).source).toBe('primary');
 });
 
+it('an estimate is corrected by what is held, and charged into debt beyond it', async () => {
+  await using redis = await RedisServer.start();
+  const { service, takeAll } = await start(redis);
+  await service.consume('everybody', 'global');
+  const estimate = await service.acquire('everybody', 'global', { cost: 10 });
+  expect(estimate.decision).toMatchObject({ source: 'cache', policies: [{ remaining: 139 }] });
+  await estimate.adjust(-6);
+  expect(await service.peek('everybody', 'global')).toMatchObject({ policies: [{ remaining: 145 }] });
+  await estimate.adjust(40);
+  expect(await service.peek('everybody', 'global')).toMatchObject({ policies: [{ remaining: 105 }] });
+  await estimate.release();
+  expect(await takeAll()).toBe(149);
+});
+
 it('what is held is handed out while the server is away, for a second', async () => {
   await using redis = await RedisServer.start();
   const { service } = await start(redis);

@@ -100,6 +100,17 @@ describe('a refund', () => {
     expect(store.asked.at(-1)).toBe('refund 999');
   });
 
+  it('pays off a debt first', async () => {
+    const { units, policy, request, consume, used } = made({ policy: leasedPolicy({ limit: 20 }) });
+    await consume();
+    await units.consume({ charges: [{ key: 'k', policy, cost: 30 }], timeoutMs: 1_000, overdraw: true });
+    expect(units.keeps(request(5))).toBe(false);
+    await units.refund(request(5));
+    expect((await consume()).allowed).toBe(false);
+    await units.refund(request(7));
+    expect(await used()).toBe(19);
+  });
+
   it('that comes twice is one of more than was charged', async () => {
     const { units, request, consume, takeAll } = made();
     await consume();
