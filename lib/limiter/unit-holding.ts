@@ -7,6 +7,9 @@ export const LONGEST_HELD_MS = 1_000;
 /** What `auto` takes at a time is used up in about so long, ms. */
 const LASTING_MS = 100;
 
+/** So much later than is known a window ends at most, or little is lost, ms. */
+const LATER_MS = 100;
+
 /** The part of what is left that `auto` takes at most. */
 const SHARE = 16;
 
@@ -102,11 +105,14 @@ export class UnitHolding {
     this.spent -= cost;
   }
 
-  /** All that is held, for giving it back; 0 where its window is over. */
+  /**
+   * All that is held, for giving it back; 0 where its window is over. The store may end it a little later than is known
+   * here, and takes nothing back that it has ended.
+   */
   empty(nowMs: number): number {
     const { held } = this;
     this.held = 0;
-    return nowMs < this.windowUntilMs ? held : 0;
+    return nowMs < this.windowUntilMs + LATER_MS ? held : 0;
   }
 
   /** Whether nothing of it matters any longer. */

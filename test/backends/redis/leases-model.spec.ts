@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import type { Charge, ConsumeRequest, Reply } from '../../../lib/contracts/backend.js';
+import type { Backend, Charge, ConsumeRequest, Reply } from '../../../lib/contracts/backend.js';
 import { PrepaidUnits } from '../../../lib/limiter/prepaid-units.js';
 import { testPolicy } from '../../../lib/testing/test-policy.js';
 import { CLOCK_START_MS, manualClock } from '../../support/manual-clock.js';
@@ -37,7 +37,9 @@ function fleet(processes: number, aheadMs: number, keyPrefix: string, sharing: b
   const clock = manualClock(CLOCK_START_MS);
   const serverClock = (): number => Math.floor(clock()) + aheadMs;
   const { backend } = timedLimiter(client, serverClock, keyPrefix, sharing);
-  const units = Array.from({ length: processes }, () => new PrepaidUnits(backend, { clock }));
+  // Its refusals hold for times of the real clock.
+  const store = Object.create(backend, { recall: { value: undefined } }) as Backend;
+  const units = Array.from({ length: processes }, () => new PrepaidUnits(store, { clock }));
   const consume = async (by: PrepaidUnits, request: ConsumeRequest): Promise<Reply> =>
     by.recall(request) ?? by.consume(request);
   return { clock, serverClock, units, consume };
