@@ -6,8 +6,10 @@ import { circuitBreaker, ConsecutiveBreaker, handleAll } from 'cockatiel';
 import Opossum from 'opossum';
 import { Breaker } from '../dist/esm/breaker/breaker.js';
 import { median } from './support/median.mjs';
+import { report } from './support/report.mjs';
+import { scaled } from './support/scale.mjs';
 
-const ROUNDS = 41;
+const ROUNDS = scaled(41);
 /** Length of one contender's turn: by time, for one of them takes longer the more calls it has seen. */
 const TURN_NS = 12_000_000n;
 const BATCH = 100;
@@ -126,9 +128,8 @@ async function measureIdle([contender, { make, close }]) {
 
 const calls = [];
 for (const scenario of scenarios) calls.push(await measure(scenario));
-console.table(Object.fromEntries(calls));
+report('A call through a circuit breaker, x the bare call', Object.fromEntries(calls));
 
 const idle = [];
 for (const contender of Object.entries(contenders)) idle.push(await measureIdle(contender));
-console.log(`${IDLE} idle breakers:`);
-console.table(Object.fromEntries(idle));
+report(`${IDLE.toLocaleString('en')} idle circuit breakers`, Object.fromEntries(idle));

@@ -8,6 +8,7 @@ import { Cluster } from 'ioredis';
 import { redisBackend } from '../dist/esm/backends/redis/index.js';
 import { testPolicy } from '../dist/esm/testing/index.js';
 import { startMaster } from './support/redis-server.mjs';
+import { report } from './support/report.mjs';
 
 const MOST_KEYS = Number(process.env.CLUSTER_KEYS ?? 1_000_000);
 const MASTERS = 3;
@@ -69,7 +70,7 @@ const backend = redisBackend({ client: cluster });
 const policy = testPolicy({ algorithm: 'sliding-window', limit: 1_000_000_000, windowMs: 86_400_000 });
 const decide = (index) => backend.consume({ charges: [{ key: `user:${index}`, policy, cost: 1 }], timeoutMs: 30_000 });
 
-const rows = [];
+const rows = {};
 try {
   await decide(0);
   const emptyBytes = await memoryOf(masters);
@@ -87,15 +88,13 @@ try {
       rates.push(COUNTED / ((performance.now() - startMs) / 1_000));
       costs.push((await scriptTimeOf(masters)) / COUNTED);
     }
-    rows.push({
-      keys,
+    rows[`${keys.toLocaleString('en')} keys`] = {
       'server µs a decision': Number(Math.min(...costs).toFixed(2)),
       'decisions a second': Math.round(Math.max(...rates)),
       'bytes a key': Math.round(((await memoryOf(masters)) - emptyBytes) / keys),
-    });
-    console.table(rows.slice(-1));
+    };
   }
-  console.table(rows);
+  report('A Redis Cluster of three masters', rows);
 } finally {
   cluster.disconnect();
   for (const { stop } of masters) await stop();

@@ -10,9 +10,11 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { median } from './support/median.mjs';
+import { report } from './support/report.mjs';
+import { scaled } from './support/scale.mjs';
 
-const ROUNDS = 100;
-const WARM_UP = 30;
+const ROUNDS = scaled(100);
+const WARM_UP = scaled(30);
 const REQUESTS = 400;
 const CONNECTIONS = 8;
 const LIMIT_PERCENT = { nobody: 3, metrics: 8, page: 10 };
@@ -102,7 +104,7 @@ async function measure() {
       },
     ];
   });
-  console.table(Object.fromEntries(rows));
+  report('What observers add to a guarded request, processor time', Object.fromEntries(rows));
 }
 
 async function start(name) {

@@ -5,24 +5,20 @@
 // counts the calls of a key in a fixed window, for one policy, within no bound, and leaves it to its caller to say which
 // pass; the others decide.
 //   npm run bench -- memory
-import { fork, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { MemoryStore } from 'express-rate-limit';
 import { RateLimiterMemory, RateLimiterUnion } from 'rate-limiter-flexible';
 import { memoryBackend } from '../dist/esm/index.js';
 import { testPolicy } from '../dist/esm/testing/index.js';
+import { compete, contend, keysOf } from './support/contest.mjs';
 import { median } from './support/median.mjs';
+import { report } from './support/report.mjs';
 
 // Throttler's module loads all of Nest; the storage alone does.
 const require = createRequire(import.meta.url);
 const { ThrottlerStorageService } = require('@nestjs/throttler/dist/throttler.service.js');
 
-const ROUNDS = 21;
-const WARM_UP = 12;
-/** Length of one contender's turn: by time, for some of them are a thousand times slower than others. */
-const TURN_NS = 25_000_000n;
-const BATCH = 100;
 const MANY = 100_000;
 const WEIGHED = 1_000_000;
 const WINDOW_MS = 60_000;
@@ -30,8 +26,6 @@ const ALGORITHMS = ['sliding-window', 'fixed-window', 'token-bucket', 'sliding-l
 /** What all the peers count by. */
 const ALIKE = 'fixed-window';
 const SLOTS = 'concurrency, taken and freed';
-
-const keysOf = (count) => Array.from({ length: count }, (_, index) => `ip:10.${index >> 16}.${index >> 8}.${index}`);
 
 /** Contenders by name: each makes, for its limits, a function that decides on a key, or promises to. */
 const peers = {
@@ -111,67 +105,12 @@ const scenarios = [
   { name: 'four policies, hot key', limits: [100, 1000, 5000, 10_000], keys: 1, without: [SLOTS] },
 ];
 
-/** Kept, or the compiler might find that nobody needs to know. */
-export let decision;
-
-/** What decides at once is not waited for, just as the guard does not. */
-function decideAtOnce(decide, keys, from) {
-  for (let call = 0; call < BATCH; call += 1) decision = decide(keys[(from + call * 7919) % keys.length]);
-}
-
-async function decideByPromise(decide, keys, from) {
-  for (let call = 0; call < BATCH; call += 1) decision = await decide(keys[(from + call * 7919) % keys.length]);
-}
-
-/** A turn: decisions a second. */
-async function turn(decide, keys, state) {
-  const promises = typeof decide(keys[0]).then === 'function';
-  const start = process.hrtime.bigint();
-  let elapsed = 0n;
-  let made = 0;
-  while (elapsed < TURN_NS) {
-    if (promises) await decideByPromise(decide, keys, state.next);
-    else decideAtOnce(decide, keys, state.next);
-    state.next = (state.next + BATCH * 7919) % keys.length;
-    made += BATCH;
-    elapsed = process.hrtime.bigint() - start;
-  }
-  return (made / Number(elapsed)) * 1e9;
-}
-
-/** In a process of its own: takes a turn whenever it is told to, and tells the rate. */
-async function contend(contender, { limits, keys: count }) {
-  const keys = keysOf(count);
-  const decide = contenders[contender](limits);
-  for (const key of keys) await decide(key);
-  const state = { next: 0 };
-  // The callers of a limiter know many functions by then: none of these is compiled as a part of the loop that calls it.
-  for (const other of [() => 1, () => 2, () => 3, () => 4, () => 5]) {
-    decideAtOnce(other, keys, 0);
-    await decideByPromise(other, keys, 0);
-  }
-  process.on('message', async () => process.send(await turn(decide, keys, state)));
-  process.on('disconnect', () => process.exit());
-  process.send('ready');
-}
-
-const answerOf = (child) => once(child, 'message', { signal: AbortSignal.timeout(60_000) });
+/** In a process of its own. */
+const contendIn = ({ limits, keys }) => contend(contenders[contender](limits), keysOf(keys));
 
 async function measure({ name, without = [] }, scenario) {
-  const runs = [];
-  for (const contender of Object.keys(contenders).filter((one) => !without.includes(one))) {
-    const child = fork(import.meta.filename, ['--contend', contender, String(scenario)]);
-    await answerOf(child);
-    runs.push({ contender, child, rates: [] });
-  }
-  for (let round = -WARM_UP; round < ROUNDS; round += 1) {
-    for (const { child, rates } of runs) {
-      child.send('turn');
-      const [rate] = await answerOf(child);
-      if (round >= 0) rates.push(rate);
-    }
-  }
-  for (const { child } of runs) child.kill();
+  const asked = Object.keys(contenders).filter((one) => !without.includes(one));
+  const runs = await compete(import.meta.filename, asked, String(scenario));
   const rates = Object.fromEntries(runs.map((run) => [run.contender, millions(median(run.rates))]));
   const ours = runs.filter(({ contender }) => ALGORITHMS.includes(contender));
   const ratios = runs
@@ -213,17 +152,19 @@ async function compare() {
   const measured = [];
   for (const [index, scenario] of scenarios.entries()) measured.push(await measure(scenario, index));
 
-  console.log('Decisions a second, in millions');
-  console.table(Object.fromEntries(measured.map(({ name, rates }) => [name, rates])));
-
-  console.log(
-    `\nTimes as fast as each peer, which all count fixed windows: ${ALIKE} (our slowest algorithm - our fastest)`,
+  report(
+    'Decisions of backends in memory, millions a second',
+    Object.fromEntries(measured.map(({ name, rates }) => [name, rates])),
   );
-  console.table(Object.fromEntries(measured.map(({ name, ratios }) => [name, ratios])));
-
-  console.log('\nBytes a key, after one call and after 100 under a limit of 100');
+  report(
+    `Times as fast as each peer, which all count fixed windows: ${ALIKE} (our slowest algorithm - our fastest)`,
+    Object.fromEntries(measured.map(({ name, ratios }) => [name, ratios])),
+  );
   const weights = (contender) => ({ '1 call': weightOf(contender, 1), '100 calls': weightOf(contender, 100) });
-  console.table(Object.fromEntries(Object.keys(contenders).map((contender) => [contender, weights(contender)])));
+  report(
+    'Bytes a key, after one call and after 100 under a limit of 100',
+    Object.fromEntries(Object.keys(contenders).map((contender) => [contender, weights(contender)])),
+  );
 }
 
 function weightOf(contender, calls) {
@@ -234,6 +175,6 @@ function weightOf(contender, calls) {
 }
 
 const [task, contender, argument] = process.argv.slice(2);
-if (task === '--contend') await contend(contender, scenarios[Number(argument)]);
+if (task === '--contend') await contendIn(scenarios[Number(argument)]);
 else if (task === '--weigh') await weigh(contender, Number(argument));
 else await compare();

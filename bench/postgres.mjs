@@ -9,8 +9,10 @@ import { postgresBackend } from '../dist/esm/backends/postgres/index.js';
 import { testPolicy } from '../dist/esm/testing/index.js';
 import { median } from './support/median.mjs';
 import { startServer } from './support/postgres-server.mjs';
+import { report } from './support/report.mjs';
+import { scaled } from './support/scale.mjs';
 
-const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 9);
+const ROUNDS = scaled(9);
 const WARM_UP = 1;
 const TURN_MS = 700;
 const KEYS = 5_000;
@@ -80,16 +82,17 @@ async function compare(server, limits, what) {
       run.ratios.push(rate / runs[0].rates.at(-1));
     }
   }
-  console.log(`${limits.length === 1 ? 'one policy' : `${limits.length} policies`}, a server that is ${what}`);
-  console.log(`${' '.repeat(28)}decisions  ratio  µs of client  µs of server`);
-  for (const { name, rates, ratios, client, server: cost } of runs) {
-    const rate = Math.round(median(rates)).toLocaleString('en');
-    const ratio = median(ratios).toFixed(2);
-    console.log(
-      `  ${name.padEnd(26)}${rate.padStart(7)}/s ${ratio.padStart(6)} ${median(client).toFixed(0).padStart(13)} ${median(cost).toFixed(0).padStart(13)}`,
-    );
-  }
-  console.log();
+  const rows = runs.map(({ name, rates, ratios, client, server: cost }) => [
+    name,
+    {
+      'decisions/s': Math.round(median(rates)),
+      ratio: Number(median(ratios).toFixed(2)),
+      'client µs': Math.round(median(client)),
+      'server µs': Math.round(median(cost)),
+    },
+  ]);
+  const policies = limits.length === 1 ? 'one policy' : `${limits.length} policies`;
+  report(`PostgreSQL ${what}, ${policies}`, Object.fromEntries(rows));
   await Promise.all(runs.map(({ pool }) => pool.end()));
 }
 

@@ -14,8 +14,10 @@ import { LIMITER, limiterCall } from '../dist/esm/backends/redis/limiter.script.
 import { testPolicy } from '../dist/esm/testing/index.js';
 import { median } from './support/median.mjs';
 import { startRedis } from './support/redis-server.mjs';
+import { report } from './support/report.mjs';
+import { scaled } from './support/scale.mjs';
 
-const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 11);
+const ROUNDS = scaled(11);
 const WARM_UP = 2;
 const TURN_MS = 200;
 const KEYS = 5_000;
@@ -117,24 +119,22 @@ async function compare(callers) {
       run.cpu.push((user + system) / made);
     }
   }
-  console.log(`${callers} callers`);
-  console.log(`${' '.repeat(32)}calls     of bare  of its limiter  of ioredis' same  µs of client`);
-  runs.forEach(({ name, rates, cpu }, index) => {
+  const rows = runs.map(({ name, rates, cpu }, index) => {
     const own = index % RUNS_EACH;
-    const bare = runs[index - own].rates;
-    const script = runs[index - own + 1].rates;
-    const first = runs[own].rates;
-    const ratio = (to) => median(rates.map((rate, round) => rate / to[round])).toFixed(2);
-    const rate = Math.round(median(rates)).toLocaleString('en');
-    console.log(
-      `  ${name.padEnd(28)}${rate.padStart(8)}/s ${ratio(bare).padStart(8)} ${ratio(script).padStart(15)} ${ratio(first).padStart(17)} ${Math.min(
-        ...cpu,
-      )
-        .toFixed(2)
-        .padStart(13)}`,
-    );
+    const [bare, script] = runs.slice(index - own);
+    const ratio = (to) => Number(median(rates.map((rate, round) => rate / to.rates[round])).toFixed(2));
+    return [
+      name,
+      {
+        'calls/s': Math.round(median(rates)),
+        'of bare': ratio(bare),
+        'of its limiter': ratio(script),
+        "of ioredis' same": ratio(runs[own]),
+        'client µs': Number(Math.min(...cpu).toFixed(2)),
+      },
+    ];
   });
-  console.log();
+  report(`Clients of Redis, ${callers} callers`, Object.fromEntries(rows));
   await Promise.all(ends.map((end) => end()));
 }
 

@@ -16,18 +16,22 @@ import { redisBackend } from '../dist/esm/backends/redis/index.js';
 import { testPolicy } from '../dist/esm/testing/index.js';
 import { median } from './support/median.mjs';
 import { startRedis } from './support/redis-server.mjs';
+import { report } from './support/report.mjs';
+import { scaled } from './support/scale.mjs';
 
 // The Nest that the package finds, not the one that peers bring along here.
 const { resolve } = createRequire(new URL('../package.json', import.meta.url));
 const { NestFactory } = await import(pathToFileURL(resolve('@nestjs/core')));
 
-const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 15);
+const ROUNDS = scaled(15);
 const WARM_UP = 2;
 const TURN_MS = 250;
 const KEYS = 5_000;
 const COUNTED = 20_000;
 const WINDOW_MS = 3_600_000;
 const LIMITS = [1_000_000_000, 2_000_000_000, 3_000_000_000];
+
+const rounded = (value) => Number(value.toFixed(2));
 
 const key = (index) => `ip:10.0.${index >> 8}.${index & 255}`;
 
@@ -129,7 +133,7 @@ try {
     await admin.flushall();
     await throughput({ title: 'refused', limits: [1], callers, contenders: refusing });
   }
-  if (process.env.BENCH_ONLY !== 'rates') {
+  if (scaled(100) === 100) {
     for (const limits of [one, LIMITS]) await serverCost(limits);
     await weight();
   }
@@ -158,18 +162,16 @@ async function throughput({ title, limits, callers, keys = KEYS, contenders = in
       run.ratios.push(rate / runs[0].rates.at(-1));
     }
   }
-  console.log(`${callers} callers, ${title}`);
-  console.log(`${' '.repeat(26)}decisions  ratio  µs of client  µs of server`);
-  for (const { name, rates, ratios, cpu, serverCpu } of runs) {
-    const rate = Math.round(median(rates)).toLocaleString('en');
-    const [ratio, client, server] = [median(ratios), Math.min(...cpu), Math.min(...serverCpu)].map((it) =>
-      it.toFixed(2),
-    );
-    console.log(
-      `  ${name.padEnd(24)}${rate.padStart(7)}/s ${ratio.padStart(6)} ${client.padStart(13)} ${server.padStart(13)}`,
-    );
-  }
-  console.log();
+  const rows = runs.map(({ name, rates, ratios, cpu, serverCpu }) => [
+    name,
+    {
+      'decisions/s': Math.round(median(rates)),
+      ratio: rounded(median(ratios)),
+      'client µs': rounded(Math.min(...cpu)),
+      'server µs': rounded(Math.min(...serverCpu)),
+    },
+  ]);
+  report(`Redis, ${callers} callers, ${title}`, Object.fromEntries(rows));
   runs.forEach(({ client }) => client.disconnect());
 }
 
@@ -188,7 +190,7 @@ async function turn(decide, callers, keys) {
 }
 
 async function serverCost(limits) {
-  console.log(`server time in scripts for each decision, ${policiesOf(limits)} (µs, least of 5)`);
+  const rows = {};
   for (const [name, make] of Object.entries(onServer)) {
     const client = new Redis({ port });
     const decide = make(client, limits);
@@ -200,14 +202,10 @@ async function serverCost(limits) {
       }
       costs.push((await scriptTime()) / COUNTED);
     }
-    console.log(
-      `  ${name.padEnd(24)}${Math.min(...costs)
-        .toFixed(2)
-        .padStart(6)}`,
-    );
+    rows[name] = { 'µs, least of 5': rounded(Math.min(...costs)) };
     client.disconnect();
   }
-  console.log();
+  report(`Time of the Redis server in scripts for a decision, ${policiesOf(limits)}`, rows);
 }
 
 /** Time that the server spent in scripts, µs. */
@@ -226,7 +224,7 @@ async function serverCpuTime() {
 }
 
 async function weight() {
-  console.log('memory of the server for each subject (bytes)');
+  const rows = {};
   for (const limits of [LIMITS.slice(0, 1), LIMITS]) {
     for (const [name, make] of Object.entries(onServer).slice(1)) {
       await admin.flushall();
@@ -240,11 +238,11 @@ async function weight() {
       for (let made = 0; made < count; made += 512) {
         await Promise.all(Array.from({ length: 512 }, (_, index) => decide(`ip:10.${made}.${index}`)));
       }
-      const bytes = Math.round(((await usedMemory()) - before) / count);
-      console.log(`  ${name.padEnd(24)}${String(bytes).padStart(6)}  ${policiesOf(limits)}`);
+      rows[name] = { ...rows[name], [policiesOf(limits)]: Math.round(((await usedMemory()) - before) / count) };
       client.disconnect();
     }
   }
+  report('Bytes of the Redis server for a subject', rows);
 }
 
 async function usedMemory() {

@@ -1,16 +1,22 @@
-// Runs the benchmarks beside this file one after another, each in a process of its own: all, or those named.
+// Runs the benchmarks beside this file one after another, each in a process of its own: all, or those named. All of them
+// write their tables to docs/benchmarks.md.
 //   npm run bench
 //   npm run bench -- memory redis
-import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
-import { basename } from 'node:path';
+//   npm run bench:quick            a quarter of the rounds of those that tell most
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { cpus, tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { section } from './support/page.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const all = readdirSync(here)
   .filter((file) => file.endsWith('.mjs') && file !== basename(import.meta.filename))
   .map((file) => basename(file, '.mjs'));
-const chosen = process.argv.length > 2 ? process.argv.slice(2) : all;
+const asked = process.argv.slice(2);
+const chosen = asked.length > 0 ? asked : all;
 
 const unknown = chosen.filter((name) => !all.includes(name));
 if (unknown.length > 0) {
@@ -18,8 +24,42 @@ if (unknown.length > 0) {
   process.exit(1);
 }
 
-for (const name of chosen) {
+const folder = mkdtempSync(join(tmpdir(), 'floodgate-bench-'));
+const sections = chosen.map(run);
+rmSync(folder, { recursive: true });
+if (asked.length === 0 && process.exitCode === undefined) {
+  writeFileSync(join(here, '../docs/benchmarks.md'), `${[introduction(), ...sections].join('\n\n')}\n`);
+  execFileSync('npx', ['prettier', '--write', '--log-level', 'warn', 'docs/benchmarks.md'], { cwd: join(here, '..') });
+}
+
+/** The section of a benchmark, which it runs. */
+function run(name) {
   console.log(`\n# ${name}\n`);
-  const { status } = spawnSync(process.execPath, ['--expose-gc', `${here}${name}.mjs`], { stdio: 'inherit' });
+  const tables = join(folder, name);
+  writeFileSync(tables, '');
+  const env = { ...process.env, BENCH_REPORT: tables };
+  const { status } = spawnSync(process.execPath, ['--expose-gc', `${here}${name}.mjs`], { stdio: 'inherit', env });
   if (status !== 0) process.exitCode = 1;
+  const lines = readFileSync(tables, 'utf8').split('\n').slice(0, -1);
+  return section(
+    name,
+    lines.map((line) => JSON.parse(line)),
+  );
+}
+
+function introduction() {
+  const require = createRequire(import.meta.url);
+  const peers = Object.keys(require('./package.json').dependencies).map(
+    (name) => `${name} ${JSON.parse(readFileSync(join(here, 'node_modules', name, 'package.json'), 'utf8')).version}`,
+  );
+  const redis = /v=([\d.]+)/.exec(
+    execFileSync(process.env.REDIS_SERVER_BIN ?? 'redis-server', ['--version']).toString(),
+  );
+  const [{ model }] = cpus();
+  return [
+    '# Benchmarks',
+    'The tables of `npm run bench`, which writes this page. [Performance](performance.md) says what they mean, and how to measure your own application.',
+    `Measured on ${new Date().toISOString().slice(0, 10)} with Node ${process.versions.node} and Redis ${redis?.[1]}, on ${cpus().length} cores (${model}). Beside: ${peers.join(', ')}.`,
+    'Contenders take turns. A ratio is to the first row, in the same round; medians are shown, unless a table says otherwise.',
+  ].join('\n\n');
 }

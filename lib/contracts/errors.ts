@@ -1,5 +1,6 @@
 import { HttpException, HttpStatus } from '@nestjs/common';
 import type { PolicyStatus } from './decision.js';
+import { stackless } from './stackless.js';
 
 /** What every error of this package is, for `instanceof`: one with a stable `code`. */
 export abstract class FloodgateError extends Error {
@@ -8,20 +9,6 @@ export abstract class FloodgateError extends Error {
   }
 
   abstract readonly code: string;
-}
-
-/**
- * Builds an error without a stack: for errors that are made once a request while something is down, where the stack
- * would cost more than the answer and would tell only of the limiter itself.
- */
-function stackless<E extends Error>(build: () => E): E {
-  const { stackTraceLimit } = Error;
-  Error.stackTraceLimit = 0;
-  try {
-    return build();
-  } finally {
-    Error.stackTraceLimit = stackTraceLimit;
-  }
 }
 
 /** What GraphQL servers send with an error, beside its message. */
@@ -135,7 +122,7 @@ export class CircuitOpenError extends OutageError {
   }
 
   static of(breaker: string, retryAfterMs: number): CircuitOpenError {
-    // As `stackless` does, less its function: here an error is all that a call costs.
+    // As `stackless` does, without its function: here an error is all that a call costs.
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 0;
     const error = new CircuitOpenError(breaker, retryAfterMs);

@@ -9,6 +9,8 @@ const TITLE = 'Too Many Requests';
  *
  * It stands among the contracts because a lease, far from any request, is refused by it too. `instanceof` goes by
  * `code`, so that one of another copy of this package is known too.
+ *
+ * One that the limiter throws has no stack: it is an answer, and a stack would cost more than the rest of it.
  */
 export class RateLimitExceededException extends HttpException {
   static override [Symbol.hasInstance](value: unknown): boolean {

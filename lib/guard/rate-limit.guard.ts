@@ -18,6 +18,9 @@ import { firstSight, keepDecision } from './request-decision.js';
 import { checkModule } from '../policies/missing-module.js';
 import { ChargeResolver } from './charge-resolver.js';
 
+/** Whether a call passes, or the error that it gets instead: an error costs most where it is thrown, so that is done once. */
+type Verdict = true | Error;
+
 /**
  * Lets a call pass or not: charges what applies to it, tells the caller of it where the transport has headers, and throws
  * `RateLimitExceededException` when a limit is reached. Bound to all handlers by the module unless
@@ -45,15 +48,18 @@ export class RateLimitGuard implements CanActivate {
    */
   canActivate(context: ExecutionContext): MaybePromise<boolean> {
     if (!firstSight(context)) return true;
+    let verdict: MaybePromise<Verdict>;
     try {
-      const passed = this.guarded(context);
-      return isPromise(passed) ? passed.catch((error: unknown) => this.refuse(context, error)) : passed;
+      verdict = this.judge(context);
     } catch (error) {
-      return this.refuse(context, error);
+      return this.fail(context, error);
     }
+    return isPromise(verdict)
+      ? verdict.then(passOrThrow, (error: unknown) => this.fail(context, error))
+      : passOrThrow(verdict);
   }
 
-  private guarded(context: ExecutionContext): MaybePromise<boolean> {
+  private judge(context: ExecutionContext): MaybePromise<Verdict> {
     if (!this.settings.enabled) return this.uncounted(context, 'disabled');
     return when(this.resolver.resolve(context), (request) => {
       if (request === undefined) return this.uncounted(context, 'skipped');
@@ -66,7 +72,7 @@ export class RateLimitGuard implements CanActivate {
    * Holds the slots that are given until the call is over; who hangs up while it waits for one leaves the queue. The
    * transport tells the end of a call where it can; elsewhere the end of the handler counts, too.
    */
-  private async admit(context: ExecutionContext, request: PolicyDecisionRequest): Promise<true> {
+  private async admit(context: ExecutionContext, request: PolicyDecisionRequest): Promise<Verdict> {
     const over = new AbortController();
     const end = (): void => over.abort(new HttpException('Client Closed Request', 499));
     const transport = this.transports.of(context);
@@ -79,11 +85,11 @@ export class RateLimitGuard implements CanActivate {
     return this.answer(context, request, outcome);
   }
 
-  private answer(context: ExecutionContext, request: PolicyDecisionRequest, outcome: Outcome): true {
+  private answer(context: ExecutionContext, request: PolicyDecisionRequest, outcome: Outcome): Verdict {
     const { decision } = outcome;
     this.transports.of(context).show?.(context, decision);
     this.pass(context, decision);
-    if (decision.kind === 'limited') throw exceeded(request, decision);
+    if (decision.kind === 'limited') return this.told(context, exceeded(request, decision));
     this.judgeLater(context, request, outcome);
     return true;
   }
@@ -107,15 +113,27 @@ export class RateLimitGuard implements CanActivate {
     return this.pass(context, decision);
   }
 
-  /** Tells when to come back, before a filter answers that knows nothing of it. */
-  private refuse(context: ExecutionContext, error: unknown): never {
+  /**
+   * The error that the caller gets, in the shape of its transport. Tells when to come back, before a filter answers that
+   * knows nothing of it.
+   */
+  private told(context: ExecutionContext, error: Error): Error {
     const transport = this.transports.of(context);
     if (isUnavailable(error)) transport.announce?.(context, error);
-    throw error instanceof Error ? (transport.thrown?.(error) ?? error) : error;
+    return transport.thrown?.(error) ?? error;
+  }
+
+  private fail(context: ExecutionContext, error: unknown): never {
+    throw error instanceof Error ? this.told(context, error) : error;
   }
 
   private pass(context: ExecutionContext, decision: Decision): true {
     keepDecision(context, decision);
     return true;
   }
+}
+
+function passOrThrow(verdict: Verdict): true {
+  if (verdict !== true) throw verdict;
+  return true;
 }

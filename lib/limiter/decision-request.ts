@@ -3,6 +3,7 @@ import type { Decision, LimitedDecision } from '../contracts/decision.js';
 import type { CallOrigin } from '../contracts/events.js';
 import type { FailureMode } from '../contracts/policy.js';
 import { RateLimitExceededException } from '../contracts/rate-limit-exceeded.exception.js';
+import { stackless } from '../contracts/stackless.js';
 import type { CarriedCharge } from './carry-over.js';
 import type { CompiledPolicy } from '../policies/compiled-policy.js';
 import { refuses } from './decisions.js';
@@ -41,5 +42,5 @@ export function exceeded(
       policy.blockForMs > 0 && refuses(decision.policies[index]) && decision.policies[index]?.retryAfterMs !== null,
   );
   const spoken = policies.find(({ policy, message }) => message !== undefined && refusing.includes(policy));
-  return new RateLimitExceededException(decision, spoken?.message, blocked);
+  return stackless(() => new RateLimitExceededException(decision, spoken?.message, blocked));
 }

@@ -1,6 +1,7 @@
 import type { CounterState } from '../../algorithms/algorithm.js';
 import { isFresh } from '../../algorithms/counter.js';
 import type { Policy } from '../../contracts/policy.js';
+import { KeyTable } from './key-table.js';
 
 /** One stored counter: its state, until it is written again. */
 export interface Counter extends CounterState {
@@ -26,7 +27,7 @@ const SWEEP = 2;
  * That is done by `trim`, when a decision is complete: what one found stays where it is until then.
  */
 export class CounterStore {
-  private readonly tables = new Map<string, Map<string, Link>>();
+  private readonly tables = new Map<string, KeyTable<Link>>();
   private oldest: Link | undefined;
   private newest: Link | undefined;
   private nextToSweep: Link | undefined;
@@ -52,9 +53,9 @@ export class CounterStore {
   add(policy: Policy, key: string, state: CounterState): void {
     const { windowMs, at, used, rest, log } = state;
     const link: Link = { windowMs, at, used, rest, log, key, policy, older: undefined, newer: undefined };
-    const table = this.tables.get(policy.id);
-    if (table === undefined) this.tables.set(policy.id, new Map([[key, link]]));
-    else table.set(key, link);
+    let table = this.tables.get(policy.id);
+    if (table === undefined) this.tables.set(policy.id, (table = new KeyTable()));
+    table.add(key, link);
     this.append(link);
     this.count += 1;
     this.added += 1;

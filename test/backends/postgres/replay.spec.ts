@@ -102,6 +102,12 @@ describe('the function', () => {
 
   const DAY_MS = 86_400_000;
 
+  it('keeps a block that is over until the key is charged again, for a clock that steps back', async () => {
+    const day: Shape = { ...quota(1, DAY_MS), blockForMs: 1_500, calendar: 'calendar-day', timeZone: 'UTC' };
+    const steps = [consume(1), consume(1), pass(3_600_000), consume(5), pass(-3 * DAY_MS), consume(5, true)];
+    await replay({ algorithms: same('fixed-window'), shapes: same(day), steps }, 'over');
+  });
+
   // First where the borders that are told suffice: from then on the backend knows how far off its clock is.
   it.each([-1, 1, 2, -3, -40, 40])(
     "picks windows of the calendar by the database's clock, where the process's is ahead by %d days",

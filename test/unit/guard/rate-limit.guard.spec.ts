@@ -407,6 +407,16 @@ describe('a shadow policy', () => {
 });
 
 describe('a refusal', () => {
+  it('is an error without a stack, which would cost more than the rest of the answer', async () => {
+    const [app, target] = await routeUnder(['1/m']);
+    await app.guard.canActivate(httpCall({}, target));
+    const error: unknown = await Promise.resolve()
+      .then(() => app.guard.canActivate(httpCall({}, target)))
+      .catch((thrown: unknown) => thrown);
+    expect((error as Error).stack).toBe('RateLimitExceededException: Too Many Requests');
+    expect(new Error('another').stack).toMatch(/\n\s+at /);
+  });
+
   it('has the message of the policy that refuses', async () => {
     const [app, target] = await routeUnder([
       { rate: '9/m', message: 'not this' },

@@ -283,7 +283,7 @@ BEGIN
         stored_ms := window_ms;
         at := -1;
         used := 0;
-        rest := 0;
+        rest := CASE WHEN algorithm = FIXED THEN kind ELSE 0 END;
         records := '{}';
       ELSIF algorithm >= LOG THEN
         records := value[place + HEADER : place + size - 1];
