@@ -149,6 +149,39 @@ describe('units that nobody uses', () => {
     expect(await call).toMatchObject({ allowed: true });
   });
 
+  it('are given back in the last millisecond of their window, too', async () => {
+    const { clock, consume } = made({ aheadMs: 0, policy: leasedPolicy({ limit: 10 }) });
+    clock.advance(59_500);
+    await consume();
+    clock.advance(499.3);
+    expect(await consume(9)).toMatchObject({ allowed: true, policies: [{ remaining: 0 }] });
+  });
+
+  it('are not given back once their window is over', async () => {
+    const { clock, store, units, consume } = made({ aheadMs: 0 });
+    clock.advance(59_500);
+    await consume();
+    clock.advance(600);
+    units.look();
+    expect(store.asked).toEqual(['consume 10']);
+  });
+
+  it('are waited for, whenever they were given back', async () => {
+    const { clock, store, units, consume } = made({ policy: leasedPolicy({ limit: 20 }) });
+    await consume();
+    clock.advance(1_000);
+    const { gate, open } = closedGate();
+    store.outbound = gate;
+    units.look();
+    store.outbound = undefined;
+    await consume();
+    const call = consume(18);
+    await tick();
+    expect(store.asked).toEqual(['consume 10', 'refund 9', 'consume 10', 'consume 18', 'refund 9']);
+    open();
+    expect(await call).toMatchObject({ allowed: true, policies: [{ remaining: 0 }] });
+  });
+
   it('are not given back to the next window', async () => {
     const { clock, store, units, another, consume, used } = made({ aheadMs: 0 });
     clock.advance(58_900);

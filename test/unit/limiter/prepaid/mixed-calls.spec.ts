@@ -2,6 +2,7 @@ import { setImmediate as tick } from 'node:timers/promises';
 import type { Charge } from '../../../../lib/contracts/backend.js';
 import type { Policy } from '../../../../lib/contracts/policy.js';
 import { testPolicy } from '../../../../lib/testing/test-policy.js';
+import { eventually } from '../../../support/eventually.js';
 import { closedGate } from '../closed-gate.js';
 import { leasedPolicy, made } from './prepaid-store.js';
 
@@ -40,8 +41,13 @@ describe('a call of several policies', () => {
   it('puts back what it took if the store fails', async () => {
     const { store, units, policy, ask, consume } = made();
     await ask(charges(policy));
+    const { gate, open } = closedGate();
+    store.outbound = gate;
     store.error = new Error('away');
-    await expect(ask(charges(policy))).rejects.toThrow('away');
+    const call = ask(charges(policy, 9));
+    await eventually(() => !units.isWatching, { what: 'that it holds nothing' });
+    open();
+    await expect(call).rejects.toThrow('away');
     expect(units.isWatching).toBe(true);
     expect(await consume(9)).toMatchObject({ source: 'cache' });
   });
