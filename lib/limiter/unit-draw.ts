@@ -20,6 +20,8 @@ interface Line {
 /** How a call is met: by what is held, and for the rest by the store. */
 export class UnitDraw {
   private readonly lines: readonly Line[];
+  /** What the store was last asked for: an answer that comes late is that to it, whatever became of the call. */
+  private sent: readonly Line[] = [];
 
   constructor(
     private readonly request: ConsumeRequest,
@@ -92,7 +94,8 @@ export class UnitDraw {
 
   /** What the store is asked for. */
   toAsk(timeoutMs: number): ConsumeRequest {
-    const charges = this.asked().map((line, index) => {
+    this.sent = this.asked();
+    const charges = this.sent.map((line, index) => {
       line.place = index;
       line.generation = line.holding?.generation ?? 0;
       return line.extra === 0 ? line.charge : { ...line.charge, cost: line.charge.cost + line.extra };
@@ -103,7 +106,7 @@ export class UnitDraw {
   /** Counts what the store has charged. Answers whether units are held now. */
   charged({ policies, nowMs }: Reply, sentMs: number): boolean {
     let isHolding = false;
-    for (const [index, { charge, holding, extra, generation }] of this.asked().entries()) {
+    for (const [index, { charge, holding, extra, generation }] of this.sent.entries()) {
       // What was on its way is void after a reset: it is lost, wherever the store counted it.
       if (holding === undefined || generation !== holding.generation) continue;
       const status = policies[index] as PolicyStatus;
@@ -115,14 +118,14 @@ export class UnitDraw {
 
   /** Learns from a refusal. */
   refused({ policies, nowMs }: Reply, sentMs: number): void {
-    for (const [index, { holding }] of this.asked().entries()) {
+    for (const [index, { holding }] of this.sent.entries()) {
       holding?.learn({ status: policies[index] as PolicyStatus, nowMs, sentMs });
     }
   }
 
   /** Holdings that may let a call pass after all which the store has refused. */
   doubted({ policies }: Reply): readonly UnitHolding[] {
-    return this.asked().flatMap(({ holding }, index) =>
+    return this.sent.flatMap(({ holding }, index) =>
       holding?.isBusy === true && policies[index]?.allowed === false ? [holding] : [],
     );
   }

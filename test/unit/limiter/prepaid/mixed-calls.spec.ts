@@ -52,6 +52,21 @@ describe('a call of several policies', () => {
     expect(await consume(9)).toMatchObject({ source: 'cache' });
   });
 
+  it('takes a late answer for what it was asked', async () => {
+    const { store, units, policy, ask, consume } = made();
+    const second = leasedPolicy({ name: 'second', limit: 30 });
+    await consume();
+    const { gate, open } = closedGate();
+    store.inbound = gate;
+    const both = [policy, second].map((one) => ({ key: 'k', policy: one, cost: 1 }));
+    await expect(units.consume({ charges: both, timeoutMs: 20 })).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    store.inbound = undefined;
+    open();
+    await tick();
+    expect(await consume()).toMatchObject({ source: 'cache', policies: [{ name: 'leased', remaining: 148 }] });
+    expect(await ask(both)).toMatchObject({ policies: [{ remaining: 147 }, { name: 'second', remaining: 19 }] });
+  });
+
   it('puts nothing back after a reset', async () => {
     const { store, units, policy, request, ask, takeAll } = made();
     await ask(charges(policy));
