@@ -34,19 +34,19 @@ import { RATE_LIMIT_OPTIONS, type RateLimitModuleOptions } from './rate-limit.op
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from './rate-limit.settings.js';
 import { EXPORTS, PROVIDERS } from './rate-limit.providers.js';
 
-/** Makes the options of the module; for `useClass` and `useExisting`. */
+/** Creates the options of the module; for `useClass` and `useExisting`. */
 export interface RateLimitOptionsFactory {
   createRateLimitOptions(): RateLimitModuleOptions | Promise<RateLimitModuleOptions>;
 }
 
-/** How to make the options of the module when they depend on other providers: one of the three `use…`. */
+/** How to create the options of the module if they depend on other providers: one of the three `use…`. */
 export interface RateLimitModuleAsyncOptions extends Pick<ModuleMetadata, 'imports'> {
   readonly inject?: NonNullable<FactoryProvider['inject']>;
   // The arguments are what `inject` lists, whose types a signature cannot follow.
   readonly useFactory?: (...args: never[]) => RateLimitModuleOptions | Promise<RateLimitModuleOptions>;
   readonly useClass?: Type<RateLimitOptionsFactory>;
   readonly useExisting?: Type<RateLimitOptionsFactory>;
-  /** Needed here, before the options are made. Default true. */
+  /** Set here, because it is needed before the options exist. Default true. */
   readonly isGlobal?: boolean;
 }
 
@@ -59,7 +59,8 @@ function withoutOptions(): never {
 }
 
 /**
- * Rate limiting for an application: a guard, a filter, `BackendService`, the breakers' registry and the event stream.
+ * Rate limiting for an application: a guard, filters, `BackendService`, the registry of circuit breakers and the event
+ * stream.
  *
  * @example
  * \@Module({ imports: [RateLimitModule.forRoot({ policies: { api: '100/m' }, apply: ['api'] })] })
@@ -109,15 +110,15 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationB
     return moduleWith([{ provide: RATE_LIMIT_OPTIONS, useValue: options }], options.isGlobal);
   }
 
-  /** Like `forRoot`, with options that are made when the application starts. */
+  /** Like `forRoot`, with options that are created when the application starts. */
   static forRootAsync(options: RateLimitModuleAsyncOptions): DynamicModule {
     return { ...moduleWith(asyncOptions(options), options.isGlobal), imports: options.imports ?? [] };
   }
 
   /**
-   * Binds the filters once more, at the last moment before routes are made: Nest asks the last global filter first, and
-   * one of the application that catches everything would answer an outage with a body of its own. Where filters of the
-   * application come first all the same, the headers are set before them.
+   * Binds the filters again, at the last moment before routes are created. Nest runs the last global filter first, so a
+   * filter of the application that catches everything would write the body of an outage. If filters of the application
+   * run first anyway, the headers are already set.
    */
   configure(): void {
     this.bindFilters();
@@ -144,13 +145,13 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationB
     await this.policyStore.start();
   }
 
-  /** The start is over but for the hooks of other modules. */
+  /** The start is complete except for hooks of other modules. */
   async onApplicationBootstrap(): Promise<void> {
     this.decider.join();
     await this.breakerState.start();
   }
 
-  /** By now no request is served any more: backends that are closed earlier would fail those that drain. */
+  /** No request runs any more. If backends closed earlier, the remaining requests would fail. */
   async onApplicationShutdown(): Promise<void> {
     try {
       await this.breakerState.stop();
@@ -162,7 +163,7 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationB
     }
   }
 
-  /** At once: Nest reads what is bound to gateways and message handlers before it calls any hook of a module. */
+  /** Immediately: Nest reads the bindings of gateways and message handlers before it calls hooks of modules. */
   private bindToHandlers(): void {
     const { bindGuard, bindFilter } = this.settings;
     bindToHandlers(this.modules, {
@@ -173,7 +174,7 @@ export class RateLimitModule implements NestModule, OnModuleInit, OnApplicationB
     });
   }
 
-  /** Providers, not classes: so a test's overrideProvider reaches what is bound. */
+  /** Providers, not classes, so that `overrideProvider` in a test works for them. */
   private bindFilters(): void {
     if (this.settings.bindFilter) this.application.useGlobalFilters(this.exceeded, this.unavailable);
   }

@@ -1,8 +1,8 @@
 import type { Policy } from '../contracts/policy.js';
 
 /**
- * Largest product that an algorithm may form. Integers up to here are exact in a double, and so is the floor or the
- * ceiling of their quotients: the distance of a quotient from a whole number is more than its rounding error.
+ * The largest product that an algorithm may compute. Integers up to this are exact in a double, and so are the floor
+ * and the ceiling of their quotients: the distance of a quotient from a whole number is larger than its rounding error.
  */
 export const MAX_PRODUCT = 2 ** 52;
 
@@ -26,59 +26,58 @@ export const MAX_PRODUCT = 2 ** 52;
  * overwrite them: with an object for each new state, 100,000 keys in use keep the garbage collector busy.
  */
 export interface CounterState {
-  /** The window for which it was counted, ms. 0: the key is blocked until `at`. */
+  /** The window of the counts, ms. 0: the key is blocked until `at`. */
   readonly windowMs: number;
   readonly at: number;
   readonly used: number;
   readonly rest: number;
   /**
-   * Pairs of a time and the units that came then, oldest first: of a sliding log, and of a strict window. Pairs of a
-   * slot's name and the end of its lease, of `concurrency`.
+   * For a sliding log and a strict window: pairs of a time and its units, oldest first. For `concurrency`: pairs of a
+   * slot's name and the end of its lease.
    */
   readonly log: readonly number[] | undefined;
 }
 
-/** What an algorithm says of a call. */
+/** The result of an algorithm for a call. */
 export interface Verdict {
   readonly admitted: boolean;
-  /** As of now, charged if the call is admitted; or the stored one, if it tells the same when time is counted on. */
+  /** The current state, charged if the call is admitted; or the stored state, if it is equivalent. */
   readonly state: CounterState;
-  /** Whole units that are left in that state; negative after an overdraft. */
+  /** Whole units left in that state; negative after an overdraft. */
   readonly remaining: number;
-  /** Time until the state is that of a key never seen: when the full quota is back, and the key may be forgotten. */
+  /** Time until the full quota is back, and the key can be forgotten. */
   readonly resetAfterMs: number;
-  /** 0 if admitted; else, for a cost of at most the capacity, time until the call passes. */
+  /** 0 if admitted; else the time until the call passes, for a cost of at most the capacity. */
   readonly retryAfterMs: number;
-  /** Time until a whole unit more than `remaining` (or than 0, after an overdraft) is left; 0 if none can come. */
+  /** Time until one more whole unit than `remaining` (or than 0, after an overdraft) is left; 0 if no more can come. */
   readonly nextUnitAfterMs: number;
 }
 
 /**
- * One way to count, as pure functions over an immutable state. Times are whole milliseconds since the epoch of
- * the store's clock; costs are safe integers of at least 0.
+ * A counting algorithm, as pure functions of an immutable state. Times are whole milliseconds since the epoch of the
+ * store's clock; costs are safe integers of at least 0.
  */
 export interface Algorithm {
   /**
-   * The state as of now: windows rolled on, tokens refilled, a changed window converted, a clock that stepped back
-   * made good. `undefined` is a key never seen. May return the same object where nothing changed.
+   * The current state: windows are moved on, tokens refilled, a changed window converted, and a clock that stepped back
+   * corrected. `undefined` is a new key. It may return the same object if nothing changed.
    */
   advance(stored: CounterState | undefined, policy: Policy, nowMs: number): CounterState;
 
   /**
-   * Whether the ground has moved under a stored state: the clock stepped back behind it, or the policy's window (a
-   * bucket's rate) is another. What `advance` makes of it must then be stored even when nothing is charged, or its
-   * time would not pass.
+   * Whether a stored state is out of date: the clock stepped back, or the policy's window (for a bucket, the rate)
+   * changed. Then the result of `advance` must be stored even if nothing is charged. Otherwise its time would not pass.
    */
   isDisplaced(stored: CounterState, policy: Policy, nowMs: number): boolean;
 
-  /** Whether a call passes: what `decide` says of it, without the charge. */
+  /** Whether a call passes: the result of `decide`, without the charge. */
   admits(stored: CounterState | undefined, policy: Policy, cost: number, nowMs: number, slot?: number): boolean;
 
   /**
    * Decides on a call.
    *
-   * @param forced the call passes even where the quota does not suffice
-   * @param slot the slot that is taken, of a concurrency policy
+   * @param forced the call passes even if the quota is not enough
+   * @param slot the slot of a concurrency policy that the call takes
    */
   decide(
     stored: CounterState | undefined,
@@ -90,10 +89,10 @@ export interface Algorithm {
   ): Verdict;
 
   /**
-   * Gives a cost back, never above the full quota; a charge made at `chargedAtMs` only where it still counts.
+   * Gives units back, never above the full quota. A charge of `chargedAtMs` is only given back while it counts.
    *
-   * @param state what `advance` returned for the same `nowMs`
-   * @param owed what a bucket owed right after that charge (see `Refund` of the backend's contract)
+   * @param state the result of `advance` for the same `nowMs`
+   * @param owed the debt of a bucket right after that charge (see `Refund` of the backend's contract)
    */
   refund(
     state: CounterState,

@@ -1,20 +1,20 @@
 import type { Policy } from '../contracts/policy.js';
 import { counted, type Algorithm, type CounterState } from './algorithm.js';
 
-/** Least wait that a refused call is told, ms: a slot is free as soon as its holder is done, which nobody can foresee. */
+/** Minimum retry time of a refused call, ms: nobody can know when a slot becomes free. */
 const LEAST_WAIT_MS = 1_000;
 
-/** What is known of the slots of a key: each has a name and an end, in the list `log`. */
+/** The slots of a key: each has a name and an end, in the list `log`. */
 interface Slots extends Algorithm {
-  /** Lets a slot that is held end a lease from now; one that is gone stays gone. */
+  /** Starts the lease of a held slot again; a lost slot stays lost. */
   renew(state: CounterState, policy: Policy, slot: number, nowMs: number): CounterState;
 }
 
 /**
- * So many calls at a time. Each holds a slot, until it gives it back or its lease (`windowMs`) is over.
+ * A number of calls at the same time. Each holds a slot until it gives the slot back or its lease (`windowMs`) ends.
  *
- * A charge of cost 1 takes the slot that it names; of one that is held it makes the lease anew, so that a call that is
- * made twice has one slot.
+ * A charge of cost 1 takes the slot that it names. If that slot is held, its lease starts again, so a repeated call has
+ * one slot.
  */
 export const concurrency: Slots = {
   advance,
@@ -54,7 +54,7 @@ function advance(stored: CounterState | undefined, { windowMs }: Policy, nowMs: 
   let changed = false;
   for (let index = 0; index < log.length; index += 2) {
     const endMs = log[index + 1] as number;
-    // No lease lasts for longer than one from now: the clock may have stepped back, or the policy changed.
+    // No lease is longer than one that starts now, because the clock may have stepped back, or the policy changed.
     const boundMs = Math.min(endMs, nowMs + windowMs);
     if (endMs > nowMs) live.push(log[index] as number, boundMs);
     if (endMs <= nowMs || boundMs !== endMs) changed = true;

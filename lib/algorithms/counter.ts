@@ -1,27 +1,28 @@
 import type { PolicyStatus } from '../contracts/decision.js';
 import type { Policy } from '../contracts/policy.js';
 import { concurrency } from './concurrency.js';
-import { counted, type Algorithm, type CounterState, type Verdict } from './algorithm.js';
+import { type Algorithm, type CounterState, type Verdict } from './algorithm.js';
+import { blockedUntil, blockLeft, counting, isBlock, isDisplacedBlock, uncounted } from './block.js';
 import { fixedWindow, presentWindowMs } from './fixed-window.js';
 import { slidingLog } from './sliding-log.js';
 import { slidingWindow } from './sliding-window.js';
 import { strictWindow } from './strict-window.js';
 import { tokenBucket } from './token-bucket.js';
 
-/** What a call makes of a counter. */
+/** The result of a call for a counter. */
 export interface Outcome {
-  /** What is to be stored from now on: the very state that was, where nothing changes; `undefined`: nothing. */
+  /** The state to store: the same object if nothing changed; `undefined`: no state. */
   readonly state: CounterState | undefined;
   readonly status: PolicyStatus;
 }
 
 /**
- * Decides on a call by one policy alone, and charges it. A call that costs nothing always passes, and only tells.
+ * Decides on a call by one policy, and charges it. A call that costs nothing always passes, and only reports.
  *
- * A stored state that is neither charged nor blocked stays as it is, unless the ground has moved under it: the clock
- * stepped back behind it, or the policy's window or rate was changed.
+ * A stored state that is neither charged nor blocked stays the same, unless it is out of date: the clock stepped back,
+ * or the policy's window or rate changed.
  *
- * @param overdraw the call passes even where the quota does not suffice
+ * @param overdraw the call passes even if the quota is not enough
  */
 export function decide(
   stored: CounterState | undefined,
@@ -34,8 +35,8 @@ export function decide(
   const forced = overdraw || cost === 0;
   const blockedForMs = blockLeft(stored, policy, nowMs);
   if (blockedForMs > 0 || policy.limit === 0) return decideUncounted(stored, policy, cost, forced, blockedForMs, nowMs);
-  // A call for each algorithm, and all in one function: so V8 compiles it, and the algorithm into it, apart from the
-  // callers. In smaller parts it runs out of what it may inline, at a fifth of the time of a decision in memory.
+  // A separate call for each algorithm, all in one function: then V8 compiles it together with the algorithms. With
+  // smaller functions, V8 reaches its inlining limit, which costs a fifth of the time of a decision in memory.
   const state = counting(stored);
   let verdict: Verdict;
   switch (policy.algorithm) {
@@ -113,9 +114,9 @@ export function admits(
 }
 
 /**
- * Gives units back; a block stays, and a limit of 0 has nothing to give.
+ * Gives units back. A block stays, and a limit of 0 has no units.
  *
- * @returns what is to be stored from now on, as in an outcome
+ * @returns the state to store, as in an outcome
  */
 export function refund(
   stored: CounterState,
@@ -133,9 +134,9 @@ export function refund(
 }
 
 /**
- * Makes the lease of a slot anew, if it is still held.
+ * Starts the lease of a slot again, if it is still held.
  *
- * @returns what is to be stored from now on, as in an outcome
+ * @returns the state to store, as in an outcome
  */
 export function renew(
   stored: CounterState,
@@ -149,7 +150,7 @@ export function renew(
   return changedTo(state, before, stored, policy, nowMs);
 }
 
-/** What is to be stored where a state became another without a decision. */
+/** The state to store after a change without a decision. */
 function changedTo(
   state: CounterState,
   before: CounterState,
@@ -157,13 +158,13 @@ function changedTo(
   policy: Policy,
   nowMs: number,
 ): CounterState | undefined {
-  // A call that costs nothing tells how long it is to be kept.
+  // A call that costs nothing reports how long the state must be stored.
   const { resetAfterMs } = decide(state, policy, 0, false, nowMs).status;
   if (state === before) return kept(stored, { state, resetAfterMs }, policy, nowMs);
   return resetAfterMs === 0 ? undefined : state;
 }
 
-/** What a stored state is as of now; a block that is over is forgotten, and the key finds a fresh quota. */
+/** The current form of a stored state. An ended block is forgotten, and the key has a fresh quota. */
 export function asOfNow(stored: CounterState | undefined, policy: Policy, nowMs: number): CounterState {
   const blockedForMs = blockLeft(stored, policy, nowMs);
   return blockedForMs > 0
@@ -171,14 +172,14 @@ export function asOfNow(stored: CounterState | undefined, policy: Policy, nowMs:
     : algorithmOf(policy).advance(counting(stored), policy, nowMs);
 }
 
-/** Whether a state is that of a key that is refused until a time (`blockFor`). */
-const isBlock = ({ windowMs }: CounterState): boolean => windowMs === 0;
-
-/** Whether a stored state tells no more than that of a key never seen, and may be forgotten. */
+/** Whether a stored state is the same as that of a new key, and can be forgotten. */
 export const isFresh = (stored: CounterState, policy: Policy, nowMs: number): boolean =>
   decide(stored, policy, 0, false, nowMs).status.resetAfterMs === 0;
 
-/** Each policy's states are of its own algorithm: the id of a counter carries the algorithm's name. */
+/**
+ * The algorithm of a policy. States of two algorithms are never confused, because the id of a counter contains the
+ * algorithm.
+ */
 function algorithmOf({ algorithm }: Policy): Algorithm {
   switch (algorithm) {
     case 'fixed-window':
@@ -198,21 +199,7 @@ function algorithmOf({ algorithm }: Policy): Algorithm {
   }
 }
 
-const blockedUntil = (timeMs: number): CounterState => counted(0, timeMs, 0, 0);
-
-/** What an algorithm is to see of a stored state: nothing of a block, which is over when it is asked. */
-const counting = (stored: CounterState | undefined): CounterState | undefined =>
-  stored === undefined || isBlock(stored) ? undefined : stored;
-
-/** How long a key is blocked. */
-const blockLeft = (stored: CounterState | undefined, policy: Policy, nowMs: number): number =>
-  stored !== undefined && isBlock(stored) ? untilOver(stored, policy, nowMs) : 0;
-
-/** A block never lasts for longer than the policy says, even if the clock stepped back or that changed. */
-const untilOver = (block: CounterState, { blockForMs }: Policy, nowMs: number): number =>
-  Math.max(0, Math.min(block.at - nowMs, blockForMs));
-
-/** Where nothing is counted: under a block, or a limit of 0. */
+/** Decides without counting: during a block, or with a limit of 0. */
 function decideUncounted(
   stored: CounterState | undefined,
   policy: Policy,
@@ -228,16 +215,19 @@ function decideUncounted(
   };
 }
 
-/** After a refusal, if the policy blocks then. */
+/** The outcome of a refusal, if the policy blocks. */
 const blocked = (policy: Policy, nowMs: number): Outcome => ({
   state: blockedUntil(nowMs + policy.blockForMs),
   status: uncounted(policy, false, policy.blockForMs, policy.blockForMs, nowMs),
 });
 
-/** Whether no wait is long enough. `burst` is the capacity: it equals `limit` for every algorithm but the token bucket. */
+/**
+ * Whether a call can never pass. `burst` is the capacity: it equals `limit` for every algorithm except the token
+ * bucket.
+ */
 export const canNeverPass = (policy: Policy, cost: number): boolean => policy.limit === 0 || cost > policy.burst;
 
-/** What is to be stored where a call changes nothing, given what that is as of now. */
+/** The state to store if a call changes nothing, for the given current state. */
 function kept(
   stored: CounterState | undefined,
   { state, resetAfterMs }: Pick<Verdict, 'state' | 'resetAfterMs'>,
@@ -250,24 +240,4 @@ function kept(
 }
 
 const isDisplaced = (stored: CounterState, policy: Policy, nowMs: number): boolean =>
-  isBlock(stored) ? stored.at > nowMs + policy.blockForMs : algorithmOf(policy).isDisplaced(stored, policy, nowMs);
-
-/** The status of a key that has nothing until a block is over, or of a limit of 0. */
-const uncounted = (
-  policy: Policy,
-  allowed: boolean,
-  blockedForMs: number,
-  retryAfterMs: number | null,
-  nowMs: number,
-): PolicyStatus => ({
-  name: policy.name,
-  limit: policy.limit,
-  windowMs: presentWindowMs(policy, nowMs),
-  allowed,
-  remaining: 0,
-  resetAfterMs: blockedForMs,
-  retryAfterMs,
-  nextUnitAfterMs: blockedForMs,
-  mode: policy.mode,
-  unit: policy.unit,
-});
+  isBlock(stored) ? isDisplacedBlock(stored, policy, nowMs) : algorithmOf(policy).isDisplaced(stored, policy, nowMs);

@@ -62,7 +62,7 @@ export function bordersAround(policy: Policy, atMs: number): readonly number[] {
   return [before.startMs, present.startMs, present.endMs, next.endMs, last.endMs];
 }
 
-/** Length of a policy's present window, which is that of the policy but for a calendar's. */
+/** Length of the current window: the policy's, except for calendar windows. */
 export function presentWindowMs(policy: Policy, nowMs: number): number {
   if (policy.calendar === undefined) return policy.windowMs;
   const { startMs, endMs } = windowAt(policy, nowMs);

@@ -1,10 +1,7 @@
-/**
- * Records of a log, oldest first: a flat list of pairs, each a time (ms since the epoch) and the units that count as
- * having come then.
- */
+/** Records of a log, oldest first: a flat list of pairs, each a time (ms since the epoch) and its units. */
 export type Records = readonly number[];
 
-/** The same units after the clock stepped back: what lies in the future came now, in one record. */
+/** The same units after the clock stepped back: future records are moved to now, as one record. */
 export function heldBack(records: Records, nowMs: number): number[] {
   let past = records.length;
   let units = 0;
@@ -15,7 +12,7 @@ export function heldBack(records: Records, nowMs: number): number[] {
   return [...records.slice(0, past), nowMs, units];
 }
 
-/** Takes units away, the newest first: of any record, or only of those of one time. Tells how many there were. */
+/** Removes units, newest first: from any record, or only from those of one time. Returns their number. */
 export function takeUnits(records: Records, cost: number, cameMs?: number): { left: number[]; taken: number } {
   const left = [...records];
   let wanted = cost;

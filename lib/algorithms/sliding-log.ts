@@ -3,11 +3,11 @@ import type { Algorithm, CounterState } from './algorithm.js';
 import { heldBack, takeUnits } from './records.js';
 
 /**
- * Exact: a unit that came at t leaves at t + window. Costs memory for every unit, so it is made for small limits.
+ * Exact: a unit of time t leaves at t + window. It needs memory for every unit, so use it for small limits.
  *
- * The log has the units of the last window, oldest first, as pairs of a time and the number of units that came then.
- * States share one growing log and look at a part of it, from `rest` up to `at`: a charge appends in constant time, and
- * the states before it still see what they saw.
+ * The log contains the units of the last window, oldest first, as pairs of a time and the number of its units. States
+ * share one growing log and use a part of it, from `rest` up to `at`. A charge appends in constant time, and earlier
+ * states do not change.
  */
 export const slidingLog: Algorithm = {
   advance,
@@ -93,7 +93,7 @@ function appendable(state: CounterState): number[] {
   return state.at === log.length && state.rest * 2 <= state.at ? log : part(state);
 }
 
-/** Time until so many of the units have left. */
+/** Time until this number of units has left. */
 function untilFree(state: CounterState, units: number, nowMs: number): number {
   let lacking = units;
   for (let index = state.rest; index < state.at; index += 2) {

@@ -2,20 +2,20 @@ import type { Policy } from '../contracts/policy.js';
 import { counted, type Algorithm, type CounterState } from './algorithm.js';
 import { heldBack, takeUnits, type Records } from './records.js';
 
-/** Records at most, whatever the limit. Up to this limit each unit can have one of its own. */
+/** Maximum number of records for any limit. Up to this limit, each unit can have its own record. */
 const MAX_RECORDS = 60;
 
-/** Parts of a window: so many that any stretch of a window's length touches at most `MAX_RECORDS` of them. */
+/** Number of sub-windows: any interval of a window's length touches at most `MAX_RECORDS` of them. */
 const SUB_WINDOWS = MAX_RECORDS - 1;
 
 /**
- * Never more than the limit in any interval of the window's length, in bounded space.
+ * Never more than the limit in any interval of the window's length, with bounded memory.
  *
- * It is a log in which the units of one sub-window share a record, and leave together: a window after the last of them
- * came. So a unit counts for as long as it should, and at most a sub-window longer. For limits up to `MAX_RECORDS` a
- * sub-window is a millisecond, which makes it the exact log.
+ * It is a log in which the units of one sub-window share a record, and leave together, one window after the last of
+ * them. So a unit counts at most one sub-window too long. For limits up to `MAX_RECORDS` a sub-window is a millisecond,
+ * so the log is exact.
  *
- * The newest record is held in the state itself (`at`, `rest`), those before it in `log`, which is never changed.
+ * The newest record is in the state itself (`at`, `rest`). Earlier records are in `log`, which never changes.
  */
 export const strictWindow: Algorithm = {
   advance,
@@ -82,7 +82,8 @@ function charged(state: CounterState, policy: Policy, cost: number, nowMs: numbe
   const { windowMs } = policy;
   const units = Math.min(cost, Number.MAX_SAFE_INTEGER - state.used);
   const used = state.used + units;
-  // Overdrafts and changes of the policy can leave more records than sub-windows: then the newest takes in what comes.
+  // Overdrafts and changes of the policy can leave more records than sub-windows. Then new units join the newest
+  // record.
   const isFull = units === 0 || (log?.length ?? 0) >= 2 * (MAX_RECORDS - 1);
   const joins = rest > 0 && (isFull || isTogether(at, nowMs, policy));
   if (joins) return { windowMs, at: nowMs, used, rest: rest + units, log };
@@ -104,7 +105,7 @@ function holderOf(records: Records, policy: Policy, nowMs: number, chargedAtMs: 
   return counts && holder !== undefined && isTogether(holder, chargedAtMs, policy) ? holder : Number.NaN;
 }
 
-/** The time of the last record to leave until so many units have left. */
+/** The time of the last record that leaves until this number of units has left. */
 function lastToLeave({ at, log = [] }: CounterState, units: number): number {
   let lacking = units;
   for (let index = 0; index < log.length; index += 2) {

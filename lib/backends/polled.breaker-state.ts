@@ -118,7 +118,7 @@ export class PolledBreakerState implements BreakerStateStore {
   }
 }
 
-/** What tells one report from another, but for the time that passes. */
+/** The parts of a report that do not change with time. */
 const shapeOf = (reports: readonly CircuitReport[]): string =>
   reports.map(({ circuit, state, step }) => `${circuit}\n${state}\n${step}`).join('\n');
 

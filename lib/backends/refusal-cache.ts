@@ -26,11 +26,11 @@ const DEFAULT_MAX_KEYS = 10_000;
 const LONGEST_MS = 60_000;
 
 /**
- * Refusals of a store, each good until the store's own retry time, counted from when the call was sent, and for a minute
- * at most.
+ * Refusals of a store. Each is valid until the store's retry time, counted from when the call was sent, for at most a
+ * minute.
  *
- * Exact: within that time only a reset, a refund or another policy can let the call pass, and `drop` is told of those of
- * this process. A refusal answers calls of its cost or more by the same policies.
+ * Exact: during that time, only a reset, a refund or another policy can let the call pass, and `drop` handles those of
+ * this process. A refusal answers calls of the same or a higher cost by the same policies.
  */
 export class RefusalCache {
   /** Recently used last. A refusal of several subjects stands under each of them. */

@@ -56,7 +56,7 @@ export function validForMs(charges: readonly Charge[], { reply, states }: Refuse
   return Math.min(refusedForMs, knownForMs) - 1;
 }
 
-/** Whether a refusal says that calls with these charges are refused, too, and what it is told of them. */
+/** Whether a refusal also applies to calls with these charges, and their statuses. */
 export function isCovered(refusal: Refusal, charges: readonly Charge[]): boolean {
   if (refusal.charges.length !== charges.length) return false;
   for (let index = 0; index < charges.length; index += 1) {
@@ -73,7 +73,7 @@ export const isSameCall = (some: readonly Charge[], others: readonly Charge[]): 
   some.length === others.length &&
   some.every(({ key, policy }, index) => key === others[index]?.key && policy.id === others[index].policy.id);
 
-/** Whether a policy has changed since it refused: what the store holds is counted anew by it. */
+/** Whether a policy has changed since it refused. Then the stored counts mean something else. */
 export const isOfAnotherQuota = (ofKey: readonly Refusal[], charges: readonly Charge[]): boolean =>
   ofKey.some((refusal) =>
     refusal.charges.some(({ key, policy }) =>

@@ -2,7 +2,7 @@ import type { CounterState } from '../algorithms/algorithm.js';
 import { decide } from '../algorithms/counter.js';
 import type { AlgorithmName, Policy } from '../contracts/policy.js';
 
-/** A counter as a store holds it: what can be told without its policy. */
+/** A stored counter: the values that are known without its policy. */
 export interface StoredCounter {
   /** By what the store knows it: a hash of the policy's id. */
   readonly id: string;

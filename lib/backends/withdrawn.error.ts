@@ -1,4 +1,4 @@
-/** A call was given up by its caller before it was sent. No verdict on the backend, and nobody waits for it. */
+/** The caller gave up a call before it was sent. It does not count for the backend, and nobody waits for it. */
 export class WithdrawnError extends Error {
   override readonly name = 'WithdrawnError';
 

@@ -1,27 +1,27 @@
 import { Inject, Optional } from '@nestjs/common';
 import { BREAKER_REGISTRY, CircuitBreakerRegistry } from './breaker.registry.js';
 
-/** What a decorated method asks of a registry. */
+/** The request of a decorated method to a registry. */
 export interface BreakerBinding<T> {
   /** For the symbols that Nest injects by. */
   readonly label: string;
-  /** Makes, or finds, the breaker or breakers of the method. */
+  /** Creates or finds the breaker or breakers of the method. */
   readonly make: (registry: CircuitBreakerRegistry) => T;
-  /** Throws if the instance lacks what the definition needs. */
+  /** Throws if something that the definition needs is missing on the instance. */
   readonly check: (instance: object) => void;
 }
 
-/** Registries of instances that Nest did not make: each has its own, so that nothing is shared unseen. */
+/** Registries of instances that Nest did not create. Each has its own, so that nothing is shared by accident. */
 const privateRegistries = new WeakMap<object, CircuitBreakerRegistry>();
 
 /**
- * Lets Nest hand the application's registry to every instance of a class, at start-up for singletons, and answers how
- * to find what an instance's method asked of it. An instance keeps that under a symbol that is not enumerable, so nobody
- * who prints, compares or serialises it sees anything of this.
+ * Lets Nest inject the application's registry into every instance of a class, at start-up for singletons. Returns a
+ * function that finds the breakers of an instance's method. An instance stores them under a symbol that is not
+ * enumerable, so printing, comparing or serialising an instance does not show them.
  *
- * The registry is asked for twice: by its class, and by a token that all copies of this package share.
+ * The registry is requested twice: by its class, and by a token that all copies of this package share.
  *
- * @param target the prototype that declares the method, or the class itself for a static one
+ * @param target the prototype that declares the method, or the class itself for a static method
  */
 export function bindBreaker<T>(target: object, { label, make, check }: BreakerBinding<T>): (self: unknown) => T {
   const held = Symbol(`breaker ${label}`);
@@ -52,7 +52,8 @@ export function bindBreaker<T>(target: object, { label, make, check }: BreakerBi
       Optional()(target, property);
     }
   }
-  // A method that lost its `this` has nobody to keep a breaker for it; the prototype must not, every instance would see it.
+  // Without `this` there is no instance to store a breaker. The prototype must not store it, because every instance
+  // would see it.
   const nobody = {};
   return (self) => {
     const instance = isObject(self) ? self : nobody;

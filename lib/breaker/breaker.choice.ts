@@ -3,14 +3,14 @@ import { bindBreaker } from './breaker.binding.js';
 import type { Breaker } from './breaker.js';
 import type { BreakerDefinition } from './breaker.registry.js';
 
-/** How many breakers a keyed method has at most, unless told otherwise. */
+/** The default maximum number of breakers of a keyed method. */
 const DEFAULT_MAX_BREAKERS = 1_000;
 
 /** One breaker for all calls of a method, or one for each key. */
 export interface BreakerChoice {
   readonly key?: ((...args: unknown[]) => string) | undefined;
   readonly maxBreakers?: number | undefined;
-  /** Throws if the instance lacks what the definition needs. */
+  /** Throws if something that the definition needs is missing on the instance. */
   readonly check: (instance: object) => void;
 }
 
@@ -49,7 +49,7 @@ export function chooseBreaker(
   };
 }
 
-/** @throws RateLimitConfigurationError for a key that is no function, or a wrong number of breakers */
+/** @throws RateLimitConfigurationError for a key that is not a function, or a wrong number of breakers */
 export function requireChoice({ key, maxBreakers }: Omit<BreakerChoice, 'check'>): void {
   if (key !== undefined && typeof key !== 'function') {
     throw new RateLimitConfigurationError('@CircuitBreaker key', key, 'Give a function of the arguments.');

@@ -13,19 +13,19 @@ import type {
 import { countFailure, countSuccess, sameTally, type Tally } from './trip-rules.js';
 
 /**
- * How long the k-th open period lasts at least, however early something says that what is called is back: 0, 1, 3, 7, …
- * times this, up to `recoveryTimeout`. What says so and fails each time is tried less and less.
+ * The minimum length of the k-th open period, even if the service seems to work again: 0, 1, 3, 7, … times this, up to
+ * `recoveryTimeout`. So a service that only seems to work is tried less and less.
  */
 const LEAST_OPEN_MS = 1_000;
 
-/** What time alone has done: a probe whose lease has run out opens the circuit, as of that moment. */
+/** Applies the passed time: a probe whose lease has ended opens the circuit, at that moment. */
 export function elapse(state: CircuitState, nowMs: number, settings: BreakerSettings): CircuitState {
   if (state.kind !== 'half-open') return state;
   const earliestMs = Math.min(...state.leases);
   return earliestMs <= nowMs ? open(state, earliestMs, settings) : state;
 }
 
-/** Lets a call through, or answers `undefined`: it is rejected. */
+/** Admits a call, or returns `undefined`: it is rejected. */
 export function admit(
   state: CircuitState,
   nowMs: number,
@@ -50,8 +50,8 @@ export function admit(
 }
 
 /**
- * Whether the outcome of a call counts: in the generation that let it through, and that of a stream which answered as a
- * probe also in the closed circuit that its generation made.
+ * Whether the outcome of a call counts: in the generation that admitted it. For a stream that was a probe, also in the
+ * closed circuit after its generation.
  */
 export function hears(state: CircuitState, admission: Admission): boolean {
   if (state.generation === admission.generation) return true;
@@ -80,7 +80,7 @@ export function succeed(
 /**
  * A call of this generation failed.
  *
- * @param suspected whether other processes say that what is called is down: then one failure opens the circuit
+ * @param suspected whether other processes report that the service is down: then one failure opens the circuit
  */
 export function fail(state: CircuitState, nowMs: number, settings: BreakerSettings, suspected: boolean): CircuitState {
   if (state.kind === 'half-open') return open(state, nowMs, settings);
@@ -89,14 +89,14 @@ export function fail(state: CircuitState, nowMs: number, settings: BreakerSettin
   return suspected || tally.trips(nowMs, settings) ? open(state, nowMs, settings) : counted(state, tally);
 }
 
-/** A call of this generation ended without a verdict. */
+/** A call of this generation ended without an outcome that counts. */
 export function release<S extends CircuitState>(state: S, admission: Admission): S {
   if (state.kind !== 'half-open' || admission.kind !== 'half-open') return state;
   const slot = state.leases.indexOf(admission.leases.at(-1) as number);
   return { ...state, leases: state.leases.filter((_, index) => index !== slot) };
 }
 
-/** Closed, whatever was before. */
+/** The closed state, after any state. */
 export function close(state: CircuitState, nowMs: number, step: number): Closed {
   return {
     kind: 'closed',
@@ -116,18 +116,18 @@ export function disable(state: CircuitState, step: number): Disabled {
   return { kind: 'disabled', generation: state.generation + 1, step };
 }
 
-/** The same state under other settings: an open period may become shorter, and never longer. */
+/** The same state with other settings: an open period can become shorter, never longer. */
 export function reconfigure(state: CircuitState, before: BreakerSettings, after: BreakerSettings): CircuitState {
   if (state.kind === 'closed') return sameTally(before, after) ? state : { ...state, tally: undefined };
   if (state.kind !== 'open') return state;
-  // With the jitter that was drawn, so that breakers which are configured together stay apart.
+  // Keeps the drawn jitter, so that breakers with the same configuration do not probe together.
   const untilMs = state.sinceMs + periodMs(state.step, after) * state.share;
   return untilMs < state.untilMs ? { ...state, untilMs } : state;
 }
 
 /**
- * An open circuit whose next probe is due as soon as may be, for something says that what is called is back. The period
- * counts in the backoff all the same: what says so may be what the failures bring about.
+ * An open circuit whose next probe is due as early as possible, because the service seems to work again. The period
+ * still counts in the backoff: the failures themselves may have caused that impression.
  */
 export function hasten(state: CircuitState, nowMs: number, settings: BreakerSettings): CircuitState {
   if (state.kind !== 'open') return state;
@@ -136,12 +136,12 @@ export function hasten(state: CircuitState, nowMs: number, settings: BreakerSett
   return untilMs < state.untilMs ? { ...state, untilMs } : state;
 }
 
-/** An open circuit that goes by a probe of another process: its backoff, and when the next probe is due. */
+/** An open circuit that takes over the probe of another process: its backoff, and the time of the next probe. */
 export function follow(state: CircuitState, untilMs: number, step: number): CircuitState {
   return state.kind === 'open' ? { ...state, untilMs, step: Math.max(state.step, step) } : state;
 }
 
-/** A closed circuit that others open, until their next probe is due. */
+/** A closed circuit that other processes open, until their next probe is due. */
 export function openUntil(state: Closed, nowMs: number, untilMs: number): Open {
   return { kind: 'open', generation: state.generation + 1, step: state.step + 1, sinceMs: nowMs, untilMs, share: 1 };
 }
@@ -151,13 +151,13 @@ export function isOverdue(state: CircuitState, nowMs: number, settings: BreakerS
   return state.kind === 'open' && nowMs - state.untilMs >= settings.backoffMaxMs;
 }
 
-/** What a state looks like from outside. */
+/** The public status of a state. */
 export function shownState({ kind }: CircuitState): BreakerState {
   if (kind === 'forced-open') return 'open';
   return kind === 'disabled' ? 'closed' : kind;
 }
 
-/** Who decides in a state: the machine, unless told otherwise. */
+/** The mode of a state: the machine decides, unless the breaker was forced open or disabled. */
 export function modeOf({ kind }: CircuitState): BreakerMode {
   return kind === 'forced-open' || kind === 'disabled' ? kind : 'auto';
 }
@@ -167,7 +167,7 @@ export function retryAfterMs(state: CircuitState, nowMs: number): number {
   return state.kind === 'open' ? Math.max(0, Math.ceil(state.untilMs - nowMs)) : 0;
 }
 
-/** The step that a trip at `nowMs` counts on: a circuit that stayed closed for long enough starts over. */
+/** The backoff step of a trip at `nowMs`: it starts again if the circuit stayed closed long enough. */
 export function currentStep(state: CircuitState, nowMs: number, settings: BreakerSettings): number {
   return state.kind === 'closed' && nowMs - state.sinceMs >= settings.resetTimeoutMs ? 0 : state.step;
 }
@@ -194,7 +194,7 @@ function next({ generation, step }: CircuitState): Generation {
   return { generation: generation + 1, step };
 }
 
-/** Written out, for it is made once a failing call: copying by `...` takes ten times as long. */
+/** Not written with `...`, which takes ten times as long: it runs for each failing call. */
 function counted({ generation, step, sinceMs, probes }: Closed, tally: Tally | undefined): Closed {
   return { kind: 'closed', generation, step, sinceMs, tally, probes };
 }

@@ -16,7 +16,7 @@ export type TripRule =
       readonly windowMs: number;
     };
 
-/** Options after validation: complete, in ms, frozen, and shared by breakers that are configured alike. */
+/** Options after validation: complete, in ms, frozen, and shared by breakers with the same options. */
 export interface BreakerSettings {
   readonly failureThreshold: number;
   readonly recoveryTimeoutMs: number;
@@ -36,7 +36,7 @@ export interface BreakerSettings {
   readonly trip: TripRule;
 }
 
-/** What a breaker is made of, beside its name. */
+/** The parts of a breaker beside its name. */
 export type BreakerTuning = CircuitBreakerOptions & {
   /** A number from 0 to below 1, for the jitter. Default `Math.random`. */
   readonly random?: () => number;
@@ -79,7 +79,7 @@ const KNOWN = new Set([
 ]);
 
 /**
- * Validates options and puts them into milliseconds; what is not given comes from `base`.
+ * Validates options and converts them to milliseconds; missing options come from `base`.
  *
  * @throws RateLimitConfigurationError for an option that is unknown or out of range
  */
@@ -108,7 +108,7 @@ export function toSettings(options: BreakerTuning, base: BreakerSettings = DEFAU
   });
 }
 
-/** Whether two breakers are configured alike. */
+/** Whether two breakers have the same options. */
 export function sameSettings(one: BreakerSettings, other: BreakerSettings): boolean {
   if (one === other) return true;
   const { trip, ...rest } = one;
@@ -120,7 +120,7 @@ export function sameSettings(one: BreakerSettings, other: BreakerSettings): bool
 
 let latest = DEFAULT_SETTINGS;
 
-/** Many breakers are made alike, one after another: they share one object. */
+/** Breakers with the same options share one object. */
 function shared(settings: BreakerSettings): BreakerSettings {
   if (sameSettings(settings, DEFAULT_SETTINGS)) return DEFAULT_SETTINGS;
   if (!sameSettings(settings, latest)) latest = Object.freeze(settings);

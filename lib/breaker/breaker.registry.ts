@@ -7,68 +7,68 @@ import { KeyedBreakers } from './keyed-breakers.js';
 import { NOBODY, notify } from './transition.listeners.js';
 
 /**
- * Token of the application's registry, the same in every copy of this package: a method that another copy decorated has
- * its breaker in the same registry.
+ * Injection token of the application's registry. It is the same in every copy of this package, so a method that another
+ * copy decorated has its breaker in the same registry.
  *
  * @internal
  */
 export const BREAKER_REGISTRY = Symbol.for('nestjs-floodgate:breaker-registry');
 
-/** What decorated methods ask for. */
+/** The request of a decorated method for a breaker. */
 export interface BreakerDefinition {
   readonly name: string;
-  /** Whom a name belongs to that nobody chose, by identity; `undefined`: it was chosen, and is shared. */
+  /** The owner of a default name, by identity; `undefined`: the name was chosen, and is shared. */
   readonly owner?: object | undefined;
   /** `undefined`: none were given. */
   readonly options?: BreakerTuning | undefined;
-  /** Options that hold unless given, and about which nobody can disagree. */
+  /** Defaults, which need not be the same for all users of a name. */
   readonly defaults?: BreakerTuning | undefined;
 }
 
-/** Hears which breakers there are. */
+/** Receives each breaker of the registry. */
 export interface BreakerCensus {
   listed(breaker: Breaker): void;
   dropped(breaker: Breaker): void;
 }
 
 /**
- * The circuit breakers of one application, by name: those of `@CircuitBreaker` methods (`Class.method` unless named,
- * `Class.method[key]` where there is one for each key), those around backends (`backend:<name>`), and those that
- * `create` made. Two applications in one process share nothing.
+ * The circuit breakers of one application, by name: those of `@CircuitBreaker` methods (`Class.method` by default,
+ * `Class.method[key]` with a `key`), those around backends (`backend:<name>`), and those of `create`. Two applications
+ * in one process share nothing.
  */
 @Injectable()
 export class CircuitBreakerRegistry {
   private readonly breakers = new Map<string, Breaker>();
-  /** Breakers of methods that have one for each key, by the name without a key. */
+  /** Breakers of methods with a `key`, by the name without the key. */
   private readonly keyed = new Map<string, KeyedBreakers>();
-  /** Options that came by `configure`: they outlive the definitions that come after them. */
+  /** Options of `configure`. They apply to definitions that come later, too. */
   private readonly overrides = new Map<string, BreakerTuning>();
-  /** To whom a name belongs that is not to be shared. */
+  /** The owner of each name that is not shared. */
   private readonly owners = new Map<string, object>();
-  /** With which options a shared breaker was defined, whatever `configure` made of them. */
+  /** The options of each definition of a shared breaker, without those of `configure`. */
   private readonly definitions = new Map<string, BreakerSettings>();
   private readonly endings = new WeakMap<Breaker, () => void>();
   private listeners = NOBODY;
   private census: BreakerCensus | undefined;
 
-  /** The breaker of this name, `undefined` if there is none (yet). */
+  /** The breaker with this name; `undefined` if it does not exist (yet). */
   get(name: string): Breaker | undefined {
     return this.breakers.get(name);
   }
 
-  /** Status of every breaker, by name. Reading it changes nothing. */
+  /** The status of every breaker, by name. Reading it changes nothing. */
   getAllStatus(): Record<string, CircuitBreakerStatus> {
     return Object.fromEntries([...this.breakers].map(([name, breaker]) => [name, breaker.status()]));
   }
 
-  /** Resets every breaker: closed, with its backoff started over. */
+  /** Resets every breaker: closed, and open periods start again. */
   resetAll(): void {
     for (const breaker of this.breakers.values()) breaker.reset();
   }
 
   /**
-   * Makes a breaker and lists it: for calls that are no method, such as one for each partner in a loop over partners.
-   * Methods with `@CircuitBreaker(name)` share it.
+   * Creates a breaker in the registry, for calls without a method, such as one for each partner in a loop. Methods with
+   * `@CircuitBreaker(name)` share it.
    *
    * @param options all have defaults; as for `new Breaker`, every error is a failure
    * @throws RateLimitConfigurationError for a name that is taken, or an option that is unknown or out of range
@@ -82,9 +82,9 @@ export class CircuitBreakerRegistry {
   }
 
   /**
-   * Changes options of a breaker and keeps its state (see `Breaker#configure`). A breaker that does not exist yet, such
-   * as that of a request-scoped class before its first request, gets them when it is made. The name of a method with a
-   * breaker for each key stands for all of them.
+   * Changes options of a breaker and keeps its state (see `Breaker#configure`). If the breaker does not exist yet, such
+   * as that of a request-scoped class before its first request, it gets the options later. The name of a method with a
+   * `key` means all of its breakers.
    *
    * @throws RateLimitConfigurationError for an option that is unknown or out of range
    */
@@ -95,7 +95,9 @@ export class CircuitBreakerRegistry {
     this.overrides.set(name, { ...this.overrides.get(name), ...options });
   }
 
-  /** Hears of every transition of every breaker, present and future. Answers the function that ends it. */
+  /**
+   * Calls the listener for every transition of every breaker, including later ones. Returns a function that removes it.
+   */
   onTransition(listener: BreakerTransitionListener): () => void {
     const heard: BreakerTransitionListener = (transition) => listener(transition);
     this.listeners = [...this.listeners, heard];
@@ -105,11 +107,11 @@ export class CircuitBreakerRegistry {
   }
 
   /**
-   * The breaker that is shared by all who give this name on purpose. The first who gives options decides; who gives
-   * none takes what is there.
+   * The breaker that all users of this name share. The first user with options decides; a user without options takes
+   * the existing ones.
    *
-   * @param defaults options that hold unless given, and about which nobody can disagree
-   * @throws RateLimitConfigurationError when two give different options to one name
+   * @param defaults options that apply unless given, and need not be the same
+   * @throws RateLimitConfigurationError if two users give different options
    * @internal
    */
   getOrCreate(name: string, options?: BreakerTuning, defaults?: BreakerTuning): Breaker {
@@ -124,10 +126,10 @@ export class CircuitBreakerRegistry {
   }
 
   /**
-   * The breaker of one method that was given no name. Another class of the same name gets `Class.method#2`, so that no
-   * two methods share a breaker by accident.
+   * The breaker of one method without a given name. Another class with the same name gets `Class.method#2`, so two
+   * methods never share a breaker by accident.
    *
-   * @param owner what the breaker belongs to, by identity
+   * @param owner the owner of the breaker, by identity
    * @internal
    */
   getOrCreateFor(owner: object, name: string, options?: BreakerTuning, defaults?: BreakerTuning): Breaker {
@@ -135,10 +137,10 @@ export class CircuitBreakerRegistry {
   }
 
   /**
-   * The breakers of one method that has one for each key, named `name[key]`.
+   * The breakers of one method with a `key`, named `name[key]`.
    *
-   * @param max how many there are at most; the first who shares a name decides
-   * @throws RateLimitConfigurationError when two give different options to one name
+   * @param max maximum number of breakers; the first user of a name decides
+   * @throws RateLimitConfigurationError if two users give different options
    * @internal
    */
   getOrCreateKeyed({ owner, name, options, defaults }: BreakerDefinition, max: number): KeyedBreakers {
@@ -158,9 +160,9 @@ export class CircuitBreakerRegistry {
   }
 
   /**
-   * Lists a breaker that was made elsewhere.
+   * Adds an existing breaker.
    *
-   * @throws RateLimitConfigurationError when the name is taken
+   * @throws RateLimitConfigurationError if the name is taken
    * @internal
    */
   adopt(name: string, breaker: Breaker): Breaker {
@@ -170,7 +172,8 @@ export class CircuitBreakerRegistry {
   }
 
   /**
-   * Tells of every breaker that is listed, now and later, and of each that is dropped. One at a time; `undefined` ends it.
+   * Reports every breaker, now and later, and each that is removed. There is one observer at a time; `undefined`
+   * removes it.
    *
    * @internal
    */
@@ -200,7 +203,7 @@ export class CircuitBreakerRegistry {
     return free;
   }
 
-  /** Whether these options are the first for a name; what comes later has to agree. */
+  /** Whether these options are the first for a name; later ones must be the same. */
   private define(name: string, options: BreakerTuning): boolean {
     const settings = toSettings(options);
     const defined = this.definitions.get(name);

@@ -10,7 +10,7 @@ interface Moment {
   readonly nowMs: number;
 }
 
-/** A monotonic clock means nothing to another process: a snapshot holds lengths of time and the wall clock. */
+/** A monotonic clock has no meaning in another process, so a snapshot contains durations and the wall clock. */
 export function takeSnapshot({
   state,
   settings,
@@ -29,14 +29,14 @@ export function takeSnapshot({
   };
 }
 
-/** The state that a snapshot stands for, in a generation of its own. */
+/** The state of a snapshot, in a new generation. */
 export function restoreSnapshot(snapshot: BreakerSnapshot, { state, settings, nowMs }: Moment): CircuitState {
   requireSnapshot(snapshot);
   const generation = state.generation + 1;
   const step = snapshot.backoffStep;
   if (snapshot.mode === 'forced-open') return { ...forceOpen(state), step };
   if (snapshot.mode === 'disabled') return disable(state, step);
-  // A wall clock that stepped back makes no time pass; one that leapt makes a probe due, which is harmless.
+  // If the wall clock stepped back, no time has passed. If it jumped ahead, a probe is due, which is harmless.
   const passedMs = Math.max(0, Date.now() - snapshot.takenAt);
   if (snapshot.state === 'closed') return close(state, nowMs - snapshot.closedForMs - passedMs, step);
   const leftMs = Math.max(0, Math.min(snapshot.retryAfterMs, settings.backoffMaxMs) - passedMs);
@@ -52,5 +52,6 @@ function requireSnapshot(snapshot: BreakerSnapshot): void {
     ['closed', 'open'].includes(snapshot.state) &&
     [snapshot.backoffStep, snapshot.tripCount].every((count) => Number.isSafeInteger(count) && count >= 0) &&
     [snapshot.takenAt, snapshot.retryAfterMs, snapshot.closedForMs].every((ms) => Number.isFinite(ms) && ms >= 0);
-  if (!valid) throw new RateLimitConfigurationError('snapshot', snapshot, 'Give what Breaker#snapshot() answered.');
+  if (!valid)
+    throw new RateLimitConfigurationError('snapshot', snapshot, 'Give the return value of Breaker#snapshot().');
 }

@@ -21,13 +21,16 @@ import { Circuit } from './circuit.js';
 import { idleSignal } from './idle.signal.js';
 import { Rejecting } from './rejecting.thenable.js';
 
-/** Options of a breaker that stands alone. */
+/** Options of `new Breaker()`. */
 export type BreakerOptions = BreakerTuning & {
   /** Shown in status, errors and transitions. Default `'breaker'`. */
   readonly name?: string;
 };
 
-/** Hears how a call of `execute` ends: the handlers of its promise, which cost more to make than all the rest. */
+/**
+ * Receives the end of a call of `execute`. They are the handlers of its promise, which cost more to create than
+ * everything else.
+ */
 interface CallWatch {
   readonly generation: number;
   readonly succeeded: <T>(value: T) => T;
@@ -35,17 +38,17 @@ interface CallWatch {
 }
 
 /**
- * A circuit breaker: after enough failures it rejects calls at once instead of making them, and after a while lets a
- * few probes find out whether what is called has recovered.
+ * A circuit breaker. After enough failures it rejects calls immediately instead of making them. After a while it lets a
+ * few probes find out whether the service works again.
  *
- * It owns no timer: time is looked at when a call or an outcome comes. Nothing is queued.
+ * It has no timer of its own: it checks the time when a call or an outcome arrives. It has no queue.
  *
  * @example
  * const breaker = new Breaker({ name: 'payments', callTimeout: '2s' });
  * const receipt = await breaker.execute((signal) => fetch(url, { signal }));
  */
 export class Breaker extends Circuit {
-  /** Of the closed period that last made a call: its calls differ in nothing, and share it. */
+  /** The handlers of the last closed period: its calls are all alike and share them. */
   private watch: CallWatch | undefined;
 
   /** @throws RateLimitConfigurationError for an option that is unknown or out of range */
@@ -63,10 +66,10 @@ export class Breaker extends Circuit {
    * Makes a call, if the circuit lets it.
    *
    * @param fn synchronous or asynchronous; its signal is aborted at `callTimeout` and when the caller aborts
-   * @param options `signal`: the caller's; a call that it aborts rejects with its reason and is no verdict
+   * @param options `signal`: the caller's signal; if it aborts, the call rejects with its reason and is not counted
    * @returns what `fn` returns; rejects with what `fn` throws
-   * @throws CircuitOpenError (as a rejection) when the call is not made
-   * @throws DeadlineExceededError (as a rejection) when `callTimeout` passes; always a failure
+   * @throws CircuitOpenError (as a rejection) if the call is rejected
+   * @throws DeadlineExceededError (as a rejection) after `callTimeout`; always a failure
    */
   execute<T>(
     fn: (signal: AbortSignal) => T | PromiseLike<T>,
@@ -89,10 +92,10 @@ export class Breaker extends Circuit {
   }
 
   /**
-   * Leave to make one call, to be settled by the caller; `undefined` when it is rejected (see `rejection`).
+   * Returns a permit for one call, which the caller settles; `undefined` if the call is rejected (see `rejection`).
    *
-   * @param callTimeoutMs deadline of this call where it is longer than `callTimeout`, in ms; for so long a probe is
-   * waited for, twice over. Default: `callTimeout`.
+   * @param callTimeoutMs deadline of this call if it is longer than `callTimeout`, in ms. A probe has twice this time.
+   * Default: `callTimeout`.
    */
   tryAcquire(callTimeoutMs = 0): Permit | undefined {
     return this.acquire(Number.isFinite(callTimeoutMs) ? callTimeoutMs : 0);
@@ -109,7 +112,7 @@ export class Breaker extends Circuit {
   }
 
   /**
-   * Whether a call is let through now, and its success would change nothing: so who makes it at once needs no permit.
+   * Whether a call passes now and its success would change nothing. Then a call that runs immediately needs no permit.
    *
    * @internal
    */
@@ -118,12 +121,15 @@ export class Breaker extends Circuit {
     return state.kind === 'closed' && state.tally === undefined && settings.trip.kind === 'consecutive';
   }
 
-  /** The error for a call that is rejected now: without a stack, so that it costs little. */
+  /** The error of a call that is rejected now. It has no stack, so it is cheap. */
   rejection(): CircuitOpenError {
     return CircuitOpenError.of(this.name, retryAfterMs(this.state, this.settings.clock()));
   }
 
-  /** Hears of every transition from now on. Answers the function that ends it. What a listener throws is dropped. */
+  /**
+   * Calls the listener for every transition from now on. Returns a function that removes it. Errors of a listener are
+   * ignored.
+   */
   onTransition(listener: BreakerTransitionListener): () => void {
     // A function of its own, so that one listener given twice is heard twice and each can be ended.
     const heard: BreakerTransitionListener = (transition) => listener(transition);
@@ -133,7 +139,7 @@ export class Breaker extends Circuit {
     };
   }
 
-  /** What the breaker is up to. Reading it changes nothing. */
+  /** The status of the breaker. Reading it changes nothing. */
   status(): CircuitBreakerStatus {
     const { state, settings } = this;
     const nowMs = settings.clock();
@@ -151,8 +157,8 @@ export class Breaker extends Circuit {
   }
 
   /**
-   * Closes the circuit and starts the backoff over. Calls in flight count no more. A forced-open breaker is back in
-   * the machine's hands; a disabled one stays disabled.
+   * Closes the circuit, and open periods start again. Outcomes of running calls are ignored. It ends `forceOpen`; a
+   * disabled breaker stays disabled.
    */
   reset(): void {
     const { state, settings } = this;
@@ -160,8 +166,8 @@ export class Breaker extends Circuit {
   }
 
   /**
-   * Makes the next probe due at once; where a probe has failed already, a second after the circuit opened at the
-   * earliest, then three, and so on. Something says that what is called is back.
+   * Makes the next probe due immediately, because the service seems to work again. If a probe has failed before, it is
+   * due at least a second after the circuit opened, then three, and so on.
    *
    * @internal
    */
@@ -170,7 +176,7 @@ export class Breaker extends Circuit {
   }
 
   /**
-   * Whether a probe has been due for `backoffMax` or longer, and nobody made it.
+   * Whether a probe has been due for at least `backoffMax` and was not made.
    *
    * @internal
    */
@@ -183,20 +189,20 @@ export class Breaker extends Circuit {
     if (this.state.kind !== 'forced-open') this.become(forceOpen(this.state), 'forced');
   }
 
-  /** Lets every call pass, unobserved, until `enable` or `forceOpen`; `callTimeout` still holds. */
+  /** Lets every call pass, uncounted, until `enable` or `forceOpen`. `callTimeout` still applies. */
   disable(): void {
     if (this.state.kind !== 'disabled') this.become(disable(this.state, this.state.step), 'forced');
   }
 
-  /** Hands a forced-open or disabled breaker back to the machine: closed, with the backoff where it was. */
+  /** Ends `forceOpen` or `disable`: the circuit is closed, and open periods continue where they were. */
   enable(): void {
     const { state, settings } = this;
     if (modeOf(state) !== 'auto') this.become(close(state, settings.clock(), state.step), 'forced');
   }
 
   /**
-   * Changes the options that are given and keeps the rest, the state, the backoff and what was counted (unless the trip
-   * rule is another). An open period may become shorter, never longer.
+   * Changes the given options. Keeps the others, the state, the backoff and the counts (unless the trip rule changes).
+   * An open period can become shorter, never longer.
    *
    * @throws RateLimitConfigurationError for an option that is unknown, out of range, or another `clock`
    */
@@ -210,16 +216,16 @@ export class Breaker extends Circuit {
     this.watch = undefined;
   }
 
-  /** What a restart must not forget, as plain JSON. */
+  /** The state that survives a restart, as plain JSON. */
   snapshot(): BreakerSnapshot {
     const { state, settings, tripCount } = this;
     return takeSnapshot({ state, settings, tripCount, nowMs: settings.clock() });
   }
 
   /**
-   * Goes on from a snapshot, less the time that has passed since. Calls in flight count no more.
+   * Continues from a snapshot, minus the time since then. Outcomes of running calls are ignored.
    *
-   * @throws RateLimitConfigurationError for anything that `snapshot` did not make
+   * @throws RateLimitConfigurationError for anything that `snapshot` did not create
    */
   restore(snapshot: BreakerSnapshot): void {
     const { state, settings } = this;
@@ -228,7 +234,7 @@ export class Breaker extends Circuit {
     this.become(restored, 'restored');
   }
 
-  /** What hears how the call that begins now ends; `undefined`: it is rejected. */
+  /** The handlers for the end of a call that starts now; `undefined`: it is rejected. */
   private beginCall(caller: AbortSignal | undefined): CallWatch | undefined {
     const { watch } = this;
     if (caller === undefined && watch?.generation === this.state.generation) return watch;

@@ -1,6 +1,6 @@
 import { DeadlineExceededError } from '../contracts/errors.js';
 
-/** What ends a call before its own end. */
+/** The ways to end a call early. */
 export interface CallBounds {
   /** 0: no deadline. */
   readonly timeoutMs: number;
@@ -8,9 +8,9 @@ export interface CallBounds {
 }
 
 /**
- * Makes a call that ends at its deadline with a `DeadlineExceededError`, and with the caller's reason when the caller
- * aborts; the call's signal is aborted then, and what still comes of it is dropped. The timer keeps the process alive
- * while the call is under way, so that whoever awaits it gets an answer.
+ * Makes a call that ends at its deadline with a `DeadlineExceededError`, or with the caller's reason if the caller
+ * aborts. The signal of the call aborts then, and later results are ignored. The timer keeps the process alive while
+ * the call runs, so that the caller gets an answer.
  */
 export function callWithin<T>(call: (signal: AbortSignal) => T | PromiseLike<T>, bounds: CallBounds): Promise<T> {
   const { timeoutMs, caller } = bounds;

@@ -30,8 +30,8 @@ export class CallPermit implements Permit {
   }
 
   /**
-   * A stream gave its first value: the verdict of a probe. In a closed circuit the stream goes on as one call, whose
-   * verdict is its end; a value that is a failure settles it in either.
+   * A stream gave its first value, which decides a probe. In a closed circuit the stream continues as one call, and its
+   * end decides. A value that is a failure settles the permit in both cases.
    *
    * @returns false if the value is a failure
    */
@@ -39,7 +39,7 @@ export class CallPermit implements Permit {
     if (this.circuit.isFailureResult(value)) return this.success(value);
     if (this.admission === undefined) return true;
     this.admission = this.circuit.answered(this.admission, this.startedMs);
-    // How long a stream takes is how long its first value takes.
+    // The duration of a stream is the time until its first value.
     this.startedMs = this.circuit.startOf(this.startedMs);
     return true;
   }

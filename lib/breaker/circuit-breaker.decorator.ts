@@ -10,7 +10,7 @@ import { GuardedMethod } from './guarded-method.js';
 import { resemble } from './resemblance.js';
 import { shapeOf } from './result.shape.js';
 
-/** Answers instead of a call; `this` is the instance. It may be asynchronous, or answer an Observable. */
+/** Returns a value instead of a call. `this` is the instance. It can be asynchronous, or return an Observable. */
 export type CircuitBreakerFallback = FallbackSignature['answer'];
 
 interface FallbackSignature {
@@ -20,22 +20,23 @@ interface FallbackSignature {
 
 /** Options of `@CircuitBreaker`. */
 export type CircuitBreakerDecoratorOptions = BreakerTuning & {
-  /** Methods that give one name share one breaker. Default: `Class.method` of the class that declares the method. */
+  /** Methods with the same name share one breaker. Default: `Class.method`, with the class that declares the method. */
   readonly name?: string;
   /**
-   * Answers for a call that is rejected or failed (an error that is no failure goes to the caller): a method of the same
-   * instance, by name, or a function. It is given the error, then the call's arguments; of a result that
-   * `isFailureResult` calls a failure the error is a `FailureResultError`.
+   * Replaces a rejected or failed call: the name of a method of the same instance, or a function. It gets the error and
+   * then the arguments of the call. For a result for which `isFailureResult` is true, the error is a
+   * `FailureResultError`. An error that is not a failure goes to the caller unchanged.
    */
   readonly fallback?: string | CircuitBreakerFallback;
   /**
-   * Which of several breakers a call gets, from its arguments, such as the host that it calls: each key has a breaker of
-   * its own, named `name[key]`. `this` is the instance. What it throws goes to the caller. Default: one breaker for all.
+   * Returns the key of the breaker for a call, from its arguments, such as the host: each key has its own breaker,
+   * named `name[key]`. `this` is the instance. If it throws, the caller gets the error. Default: one breaker for all
+   * calls.
    */
   readonly key?: KeySignature['of'];
   /**
-   * Breakers that `key` makes at most: a whole number of at least 1. Beyond it the least recently used one goes, and a
-   * key that comes back starts with a closed circuit. Default 1,000.
+   * Maximum number of breakers with a `key`: a whole number of at least 1. If there are more, the least recently used
+   * one is removed, and its key starts again with a closed circuit. Default 1,000.
    */
   readonly maxBreakers?: number;
 };
@@ -48,17 +49,17 @@ interface KeySignature {
 const DEFAULTS: BreakerTuning = Object.freeze({ isFailure: isServerFailure });
 
 /**
- * Puts a method behind a circuit breaker: on a controller, a resolver, a gateway or a provider of any scope, above or
+ * Puts a circuit breaker around a method: on a controller, a resolver, a gateway or a provider of any scope, above or
  * below other decorators. A rejected call throws `CircuitOpenError` (over HTTP: 503 with `Retry-After`), unless there
- * is a `fallback`. A synchronous method stays synchronous; of an Observable or an async generator, each subscription or
- * iteration is a call.
+ * is a `fallback`. A synchronous method stays synchronous. For an Observable or an async generator, each subscription
+ * or iteration is a call.
  *
- * The breaker belongs to the application's `CircuitBreakerRegistry`; all instances of a class share it. An instance
- * that Nest did not make (`new`, `useFactory`) has one of its own. By default every error is a failure except those with
- * an HTTP status from 400 to 499, which are answers; 408, 425 and 429 are failures.
+ * The breaker belongs to the application's `CircuitBreakerRegistry`, and all instances of a class share it. An instance
+ * that Nest did not create (`new`, `useFactory`) has its own breaker. By default every error is a failure, except
+ * errors with an HTTP status from 400 to 499, which are answers; 408, 425 and 429 are failures.
  *
  * @param options a name, or options; all have defaults
- * @throws RateLimitConfigurationError for an option that is unknown or out of range, or if it is not put on a method
+ * @throws RateLimitConfigurationError for an option that is unknown or out of range, or if it is not on a method
  * @example
  * \@CircuitBreaker({ failureThreshold: 3, recoveryTimeout: '30s', fallback: 'cachedQuote' })
  * async quote(symbol: string): Promise<Quote> { … }

@@ -1,11 +1,13 @@
-/** What other processes have to say of a circuit. A circuit without it stands alone. */
+/** The reports of other processes about a circuit. Without them, the circuit works alone. */
 export interface CircuitPeers {
-  /** Whether a peer's circuit is open, so that one failure opens this one. Asked after a failure only. */
+  /**
+   * Whether the circuit of another process is open, so that one failure opens this one. Called after a failure only.
+   */
   suspect(nowMs: number): boolean;
   /**
-   * Whether this process may make a probe that is due. Never waits: the answer may be no until it is known.
+   * Whether this process may make a probe that is due. Never waits: it returns false until the answer is known.
    *
-   * @param forMs how long the probe may take
+   * @param forMs maximum duration of the probe
    */
   mayProbe(nowMs: number, forMs: number): boolean;
 }

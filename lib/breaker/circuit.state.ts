@@ -1,10 +1,10 @@
 import type { Tally } from './trip-rules.js';
 
-/** What all states have. */
+/** The common part of all states. */
 export interface Generation {
-  /** Raised by every transition: an outcome is heard only in the generation that let its call through. */
+  /** Increased by every transition: an outcome only counts in the generation that admitted its call. */
   readonly generation: number;
-  /** Open periods since the backoff last started over: the k of the k-th period. */
+  /** Number of open periods since the backoff last started again: the k of the k-th period. */
   readonly step: number;
 }
 
@@ -12,9 +12,9 @@ export interface Generation {
 export interface Closed extends Generation {
   readonly kind: 'closed';
   readonly sinceMs: number;
-  /** Made by the first outcome that matters, so that an idle breaker holds none. */
+  /** Created by the first outcome that matters, so an idle breaker has none. */
   readonly tally: Tally | undefined;
-  /** The generation of the probes that closed it; `undefined`: none did. */
+  /** The generation of the probes that closed it; `undefined`: no probe did. */
   readonly probes: number | undefined;
 }
 
@@ -23,7 +23,7 @@ export interface Open extends Generation {
   readonly kind: 'open';
   readonly sinceMs: number;
   readonly untilMs: number;
-  /** What jitter left of the period, up to 1. */
+  /** The share of the period after jitter, up to 1. */
   readonly share: number;
 }
 
@@ -31,35 +31,35 @@ export interface Open extends Generation {
 export interface HalfOpen extends Generation {
   readonly kind: 'half-open';
   readonly successes: number;
-  /** Deadlines of the slots taken. Slots of one deadline are interchangeable, so a deadline names its slot. */
+  /** Deadlines of the used slots. Slots with the same deadline are interchangeable, so a deadline identifies a slot. */
   readonly leases: readonly number[];
 }
 
-/** Calls are rejected until told otherwise. */
+/** Calls are rejected until `reset`, `enable` or `disable`. */
 export interface ForcedOpen extends Generation {
   readonly kind: 'forced-open';
 }
 
-/** Calls pass and nobody counts. */
+/** Calls pass uncounted. */
 export interface Disabled extends Generation {
   readonly kind: 'disabled';
 }
 
 export type CircuitState = Closed | Open | HalfOpen | ForcedOpen | Disabled;
 
-/** A stream that passed as a probe, after its first value: its verdict is given and its slot free. */
+/** A stream that was a probe, after its first value: the probe is decided, and its slot is free. */
 export interface AnsweredProbe {
   readonly kind: 'answered';
-  /** Of the half-open period that let it through. */
+  /** The generation of the half-open period that admitted it. */
   readonly generation: number;
 }
 
 /**
- * The state that let a call through: what an outcome has to show. While half-open, its latest lease is that call's.
+ * The state that admitted a call; an outcome must present it. While half-open, the latest lease is that of the call.
  */
 export type Admission = CircuitState | AnsweredProbe;
 
-/** Where every breaker starts: one object for all of them. */
+/** The first state of every breaker: one shared object. */
 export const INITIAL_STATE: Closed = Object.freeze({
   kind: 'closed',
   generation: 0,

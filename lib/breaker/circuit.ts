@@ -17,7 +17,7 @@ import type { BreakerSettings } from './breaker.options.js';
 import type { CircuitPeers } from './circuit.peers.js';
 import { NOBODY, notify } from './transition.listeners.js';
 
-/** What other processes have to know of a circuit that is not closed. */
+/** The state that other processes need of a circuit that is not closed. */
 export interface CircuitStanding {
   readonly state: 'open' | 'half-open';
   readonly step: number;
@@ -25,7 +25,7 @@ export interface CircuitStanding {
   readonly dueInMs: number;
 }
 
-/** The state of one breaker: what lets calls through and hears how they end. The machine itself is pure. */
+/** The state of one breaker: it admits calls and receives their outcomes. The machine itself is pure. */
 export abstract class Circuit {
   protected state: CircuitState = INITIAL_STATE;
   protected listeners = NOBODY;
@@ -39,7 +39,7 @@ export abstract class Circuit {
   ) {}
 
   /**
-   * A call ended. A success that was slow is a failure to the rule for slow calls.
+   * A call ended. For the rule for slow calls, a slow success is a failure.
    *
    * @internal
    */
@@ -55,7 +55,7 @@ export abstract class Circuit {
   }
 
   /**
-   * A stream gave its first value. Answers what its later outcome has to show.
+   * A stream gave its first value. Returns what its later outcome must present.
    *
    * @internal
    */
@@ -66,7 +66,7 @@ export abstract class Circuit {
   }
 
   /**
-   * A call was not made, or was given up by its caller.
+   * A call was not made, or its caller gave up.
    *
    * @internal
    */
@@ -77,7 +77,7 @@ export abstract class Circuit {
   }
 
   /**
-   * A deadline that passed is always a failure; so is an error that the given test cannot judge.
+   * A passed deadline is always a failure; so is an error for which `isFailure` throws.
    *
    * @internal
    */
@@ -91,7 +91,7 @@ export abstract class Circuit {
   }
 
   /**
-   * Whether a result says that the call failed. A result that the given test cannot judge does.
+   * Whether a result is a failure; also if `isFailureResult` throws.
    *
    * @internal
    */
@@ -106,7 +106,7 @@ export abstract class Circuit {
   }
 
   /**
-   * From when on a stream's time counts once its first value is there: never, or always if that was slow.
+   * The time from which a stream counts as slow after its first value: never, or always if that was slow.
    *
    * @internal
    */
@@ -116,9 +116,9 @@ export abstract class Circuit {
   }
 
   /**
-   * Stands among other processes from now on.
+   * Connects the circuit with other processes.
    *
-   * @returns ends it
+   * @returns a function that ends it
    * @internal
    */
   join(peers: CircuitPeers): () => void {
@@ -134,7 +134,7 @@ export abstract class Circuit {
   }
 
   /**
-   * What others have to know; `undefined` while it is closed, or in somebody's hands.
+   * The state for other processes; `undefined` while it is closed, forced open or disabled.
    *
    * @internal
    */
@@ -146,7 +146,7 @@ export abstract class Circuit {
   }
 
   /**
-   * While open: when the next probe is due, for another process made one; and the backoff that it has come to.
+   * While open: takes over the time of the next probe and the backoff, because another process made a probe.
    *
    * @internal
    */
@@ -155,7 +155,7 @@ export abstract class Circuit {
   }
 
   /**
-   * Opens a closed circuit, for enough others say so.
+   * Opens a closed circuit because enough other processes report it as open.
    *
    * @internal
    */
@@ -164,12 +164,15 @@ export abstract class Circuit {
     if (this.state.kind === 'closed') this.become(openUntil(this.state, nowMs, nowMs + dueInMs), 'peers');
   }
 
-  /** Only the rule for slow calls asks how long a call took. */
+  /** Only the rule for slow calls needs the duration of a call. */
   protected startedMs(): number {
     return this.settings.trip.kind === 'slow' ? this.settings.clock() : Number.NaN;
   }
 
-  /** Now, where a call's admission depends on it: a closed machine ignores the time, so a healthy call reads no clock. */
+  /**
+   * The current time, if the admission of a call needs it: a closed machine ignores the time, so a healthy call reads
+   * no clock.
+   */
   protected admissionTime(): number {
     return shownState(this.state) === 'closed' ? 0 : this.settings.clock();
   }
@@ -181,7 +184,7 @@ export abstract class Circuit {
       if (this.peers?.mayProbe(nowMs, leaseMs(this.settings, callTimeoutMs)) === false) return undefined;
       this.become(admission, 'due');
     }
-    // Not the state as it is now: a listener may have moved it on, and then this call's outcome is late.
+    // Do not use the current state: a listener may have changed it, and then the outcome of this call is late.
     return admission;
   }
 
@@ -207,8 +210,8 @@ export abstract class Circuit {
   }
 
   /**
-   * Now, where a failure's effect depends on it: a closed machine that counts failures in a row ignores the time, but for
-   * the one that trips it. Among other processes each may trip it.
+   * The current time, if a failure needs it: a closed machine that counts consecutive failures ignores the time, except
+   * for the failure that trips it. With other processes, each failure may trip it.
    */
   private failureTime(): number {
     const { state, settings } = this;

@@ -1,9 +1,9 @@
-/** Answers of HTTP that say 'not now' instead of 'no': request timeout, too early, too many requests. */
+/** HTTP statuses that mean 'not now' instead of 'no': request timeout, too early, too many requests. */
 const NOT_NOW = new Set([408, 425, 429]);
 
 /**
- * The HTTP status that an error carries: its `getStatus()`, `status`, `statusCode`, `response.status` or
- * `response.statusCode`, the first of them that is a number. `undefined` if there is none.
+ * The HTTP status of an error: the first number of its `getStatus()`, `status`, `statusCode`, `response.status` and
+ * `response.statusCode`. `undefined` if there is none.
  */
 export function statusOf(error: unknown): number | undefined {
   if (typeof error !== 'object' || error === null) return undefined;
@@ -14,8 +14,8 @@ export function statusOf(error: unknown): number | undefined {
 }
 
 /**
- * Whether an error says that what was called does not work. An error with a status from 400 to 499 is an answer (not
- * found, forbidden, not valid), except 408, 425 and 429, which say that it cannot answer now.
+ * Whether an error is a failure of the called service. An error with a status from 400 to 499 is an answer (not found,
+ * forbidden, not valid), except 408, 425 and 429, which mean 'not now'.
  */
 export function isServerFailure(error: unknown): boolean {
   const status = statusOf(error);

@@ -4,14 +4,14 @@ import { isIterator } from './result.shape.js';
 
 const ITERATION = new Set<PropertyKey>(['next', 'return', 'throw', Symbol.asyncIterator, Symbol.asyncDispose]);
 
-/** An async iterable behind a breaker, in place of one that is not there: each iteration asks for it anew. */
+/** Replaces a rejected async iterable behind a breaker: each iteration requests it again. */
 export function guardUnopened(stream: GuardedStream<AsyncIterable<unknown>>): AsyncIterable<unknown> {
   return { [Symbol.asyncIterator]: () => iterationOf(stream) };
 }
 
 /**
- * An async iterable behind a breaker: each iteration is a call. What else the iterable is and can do stays as it is,
- * and an iterator, such as a generator, is its own only iteration.
+ * An async iterable behind a breaker: each iteration is a call. Its other properties and methods stay the same. An
+ * iterator, such as a generator, is its own only iteration.
  */
 export function guardIterable(
   iterable: AsyncIterable<unknown>,
@@ -19,10 +19,10 @@ export function guardIterable(
 ): AsyncIterable<unknown> {
   const iteration = isIterator(iterable) ? iterationOf(stream) : undefined;
   const guard: object = iteration ?? guardUnopened(stream);
-  // The object behind the proxy inherits from the iterable, so that a frozen one holds the proxy to nothing.
+  // The proxy target inherits from the iterable, so that a frozen iterable does not restrict the proxy.
   return new Proxy(Object.create(iterable) as AsyncIterable<unknown>, {
     get: (_, property, proxy) => {
-      // An iterator answers itself.
+      // An iterator returns itself.
       if (property === Symbol.asyncIterator && iteration !== undefined) return () => proxy as unknown;
       const from = ITERATION.has(property) && property in iterable && property in guard ? guard : iterable;
       const value: unknown = Reflect.get(from, property, from);

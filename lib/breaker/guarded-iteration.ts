@@ -8,9 +8,9 @@ type Step = IteratorResult<unknown, unknown>;
 type Source = AsyncIterator<unknown, unknown, unknown>;
 
 /**
- * One iteration behind a breaker: one call, which begins with the first `next()`. Its first value is the verdict of a
- * probe. In a closed circuit its end is a success, and so is leaving with a value in hand (as `break` does); an error at
- * any time is a failure; who leaves before the first value gives no verdict. A fallback takes over where it fails.
+ * One iteration behind a breaker: one call, which starts with the first `next()`. Its first value decides a probe. In a
+ * closed circuit its end is a success, and so is stopping after a value (as `break` does). An error at any time is a
+ * failure. Stopping before the first value does not count. A fallback continues where it fails.
  */
 export class GuardedIteration implements AsyncIterableIterator<unknown, unknown, unknown> {
   private iterator: Source | undefined;
@@ -59,10 +59,10 @@ export class GuardedIteration implements AsyncIterableIterator<unknown, unknown,
     await this.return();
   }
 
-  /** @param thrown what the consumer itself threw into the iteration: that it comes out again is no failure */
+  /** @param thrown an error that the consumer threw into the iteration; if it comes out again, it is not a failure */
   private async step(iterator: Source, ask: () => Promise<Step>, ...thrown: [] | [unknown]): Promise<Step> {
     let result: Step;
-    // Another step may fail while this one waits: then the fallback has taken over.
+    // Another step may fail during this wait. Then the fallback has taken over.
     try {
       result = await ask();
     } catch (error) {
@@ -83,14 +83,14 @@ export class GuardedIteration implements AsyncIterableIterator<unknown, unknown,
     return result;
   }
 
-  /** False for a first value that is a failure, if there is a fallback to answer instead. */
+  /** False for a first value that is a failure, if a fallback replaces it. */
   private isGood(value: unknown): boolean {
     if (this.answered) return true;
     this.answered = true;
     return this.permit?.firstValue(value) !== false || this.stream.recovery === undefined;
   }
 
-  /** Only the first value is waited for under a deadline. */
+  /** Only the wait for the first value has a deadline. */
   private bounded(ask: () => Promise<Step>): Promise<Step> {
     const timeoutMs = this.answered ? 0 : this.stream.call.breaker.callTimeoutMs;
     return timeoutMs > 0 ? callWithin(ask, { timeoutMs }) : ask();
@@ -104,7 +104,7 @@ export class GuardedIteration implements AsyncIterableIterator<unknown, unknown,
     else this.permit?.release();
   }
 
-  /** Lets the source clean up. Nobody waits for it: it may never answer. */
+  /** Lets the source clean up, without waiting, because it may never answer. */
   private abandon(iterator: Source): void {
     const closed = async (): Promise<unknown> => iterator.return?.();
     closed().catch(() => undefined);
@@ -123,7 +123,7 @@ export class GuardedIteration implements AsyncIterableIterator<unknown, unknown,
   }
 }
 
-/** What a fallback answers, as values: those of an iterable, an iterator or an array, or the one value that it is. */
+/** The values of a fallback: those of an iterable, an iterator or an array, or the single value. */
 async function* valuesOf(answer: () => unknown): AsyncGenerator<unknown, unknown, unknown> {
   const value = await answer();
   if (isAsyncIterable(value)) yield* value;

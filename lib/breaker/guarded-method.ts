@@ -11,15 +11,15 @@ import { isAsyncIterable, isNodeStream, isPromiseLike, type NodeStream, type Res
 type Method = (this: unknown, ...args: unknown[]) => unknown;
 
 /**
- * A method behind a breaker. A synchronous method stays synchronous, a promise is awaited, and of an Observable or an
- * async iterable each run is a call.
+ * A method behind a breaker. A synchronous method stays synchronous, a promise is awaited, and each run of an
+ * Observable or an async iterable is a call.
  */
 export class GuardedMethod {
   private readonly isGenerator: boolean;
 
   constructor(
     private readonly method: Method,
-    /** What is known of its results beforehand; learned from the first result otherwise. */
+    /** The known shape of its results; otherwise learned from the first result. */
     private shape: ResultShape,
     private readonly recovery: Recovery | undefined,
   ) {
@@ -27,7 +27,7 @@ export class GuardedMethod {
   }
 
   call(call: GuardedCall): unknown {
-    // Calling a generator function makes nothing but the generator.
+    // Calling a generator function only creates the generator.
     if (this.isGenerator) return this.iterated(call, this.method.apply(call.self, call.args) as AsyncGenerator);
     const permit = call.breaker.acquire();
     if (permit === undefined) return this.rejected(call);
@@ -45,14 +45,14 @@ export class GuardedMethod {
     if (isObservable(result)) this.shape = 'observable';
     else if (isAsyncIterable(result) && !isNodeStream(result)) this.shape = 'iterable';
     else return this.answered(call, permit, result);
-    // Nothing has been asked of it yet: each run takes its own permit.
+    // It has not run yet: each run takes its own permit.
     permit.release();
     return isObservable(result)
       ? this.observed(call, () => result)
       : this.iterated(call, result as AsyncIterable<unknown>);
   }
 
-  /** For a call that has no breaker: its key function threw, or its instance lacks the fallback. */
+  /** For a call without a breaker: its key function threw, or the fallback is missing on its instance. */
   refuse(error: unknown): unknown {
     if (this.shape === 'promise') return Promise.reject(error as Error);
     throw error;
@@ -87,7 +87,7 @@ export class GuardedMethod {
     const outcome = timeoutMs > 0 ? callWithin(() => result, { timeoutMs }) : Promise.resolve(result);
     return outcome.then(
       (value) => {
-        // The first run of a stream that comes by a promise is the rest of this call.
+        // The first run of a stream in a promise is the rest of this call.
         if (isObservable(value)) return this.observed(call, () => value, permit);
         if (isAsyncIterable(value) && !isNodeStream(value)) return this.iterated(call, value, permit);
         return this.answered(call, permit, value);
@@ -114,7 +114,7 @@ export class GuardedMethod {
   }
 }
 
-/** A stream of Node is passed as it is: that it is there is the verdict of a probe, and how it closes that of a call. */
+/** A Node stream is returned unchanged. Returning it decides a probe, and closing it decides a call. */
 function followed(permit: CallPermit, stream: NodeStream): boolean {
   const success = permit.firstValue(stream);
   stream.once('close', () => {

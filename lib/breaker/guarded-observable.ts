@@ -4,9 +4,9 @@ import { beginRun, type GuardedStream } from './guarded-call.js';
 import { isPromiseLike } from './result.shape.js';
 
 /**
- * An Observable behind a breaker: each subscription is a call. Its first value is the verdict of a probe. In a closed
- * circuit its end is a success, and so is leaving with a value in hand (as `firstValueFrom` does); an error at any time
- * is a failure; who leaves before the first value gives no verdict.
+ * An Observable behind a breaker: each subscription is a call. Its first value decides a probe. In a closed circuit its
+ * end is a success, and so is stopping after a value (as `firstValueFrom` does). An error at any time is a failure.
+ * Stopping before the first value does not count.
  */
 export function guardObservable(stream: GuardedStream<Observable<unknown>>): Observable<unknown> {
   const { call, recovery, open } = stream;
@@ -29,7 +29,7 @@ export function guardObservable(stream: GuardedStream<Observable<unknown>>): Obs
   });
 }
 
-/** Fails if there is no value within a time; later values may take as long as they do. */
+/** Fails if there is no value in time; later values may take any time. */
 function firstWithin(timeoutMs: number): <T>(source: Observable<T>) => Observable<T> {
   return timeout({ first: timeoutMs, with: () => throwError(() => DeadlineExceededError.of(timeoutMs)) });
 }

@@ -1,12 +1,12 @@
-/** How many calls one signal is given to: `AbortSignal.any` enters in it every signal that it makes of it. */
+/** Number of calls that share one signal: `AbortSignal.any` registers every derived signal with it. */
 const CALLS_PER_SIGNAL = 2_000;
 
 let signal = makeSignal();
 let calls = 0;
 
 /**
- * The signal of a call that nobody can abort. Making one takes longer than the call, so calls share it; after a while
- * they get a new one, so that what is entered in it does not grow for ever.
+ * The signal of a call that nobody can abort. Creating a signal takes longer than the call, so calls share one. After a
+ * number of calls they get a new one, so that the references to it do not grow without end.
  */
 export function idleSignal(): AbortSignal {
   calls += 1;
@@ -19,7 +19,7 @@ export function idleSignal(): AbortSignal {
 
 function makeSignal(): AbortSignal {
   const { signal: made } = new AbortController();
-  // It never happens what they listen for; and kept, they would keep what their calls have long done with.
+  // The event never happens, and stored listeners would keep objects of ended calls alive.
   made.addEventListener = () => undefined;
   return made;
 }

@@ -1,12 +1,12 @@
 import type { Breaker } from './breaker.js';
 
-/** Where the breakers of keys are listed. */
+/** The registry of keyed breakers. */
 export interface KeyedBreakerList {
   add(key: string): Breaker;
   remove(breaker: Breaker): void;
 }
 
-/** A breaker for each key, made when it is first asked for. Beyond `max` the least recently used goes. */
+/** A breaker for each key, created at its first use. Above `max`, the least recently used one is removed. */
 export class KeyedBreakers {
   private readonly byKey = new Map<string, Breaker>();
 

@@ -7,9 +7,9 @@ const wrapped = new WeakMap<Clock, Clock>();
 export const processClock: Clock = monotonicMs;
 
 /**
- * Reads any clock as one that never steps back: while it is behind, time goes on from the latest reading at the clock's
- * own pace. So a wall clock that is corrected can neither prolong an open circuit nor keep a slot taken. A reading that
- * is no number is the latest one again.
+ * Reads any clock as one that never steps back: while the clock is behind, time continues from the latest reading at
+ * the clock's pace. So a corrected wall clock can neither extend an open circuit nor keep a slot. A reading that is not
+ * a number counts as the latest reading.
  */
 export function monotonic(clock: Clock): Clock {
   const known = wrapped.get(clock);

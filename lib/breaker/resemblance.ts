@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 
-/** Makes the wrapper pass for the method: its name, its length, its properties and the metadata of decorators below. */
+/** Copies name, length, properties and decorator metadata of the method to the wrapper. */
 export function resemble(wrapper: object, method: object): void {
   const { prototype: _own, ...properties } = Object.getOwnPropertyDescriptors(method as Record<PropertyKey, unknown>);
   Object.defineProperties(wrapper, properties);

@@ -1,15 +1,15 @@
 import { Observable } from 'rxjs';
 
-/** How a method answers; a call that is rejected without being made must answer the same way. */
+/** The kind of a method's result; a rejected call must return the same kind. */
 export type ResultShape = 'value' | 'promise' | 'observable' | 'iterable';
 
-/** A stream of Node: it is read in many ways, and tells its end by an event. */
+/** A Node stream: it is read in many ways, and reports its end by an event. */
 export interface NodeStream {
   readonly errored: Error | null;
   once(event: 'close', listener: () => void): unknown;
 }
 
-/** What is known of a method's results before its first call. */
+/** The kind of a method's results that is known before its first call. */
 export function shapeOf(target: object, key: string | symbol, method: object): ResultShape {
   const kind = Object.prototype.toString.call(method);
   if (kind === '[object AsyncGeneratorFunction]') return 'iterable';
@@ -23,12 +23,12 @@ export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
   return isCallable(value, 'then');
 }
 
-/** A web stream has a reader of its own, which passes by its iterator: it is a value, not an iterable. */
+/** A web stream has its own reader, which bypasses its iterator: it is a value, not an iterable. */
 export function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
   return isCallable(value, Symbol.asyncIterator) && !isCallable(value, 'getReader');
 }
 
-/** A cursor of a database is none: its `next` answers a row, and nothing can return early from it. */
+/** A database cursor is not an iterator: its `next` returns a row, and it cannot end early. */
 export function isIterator(value: unknown): value is Iterator<unknown> | AsyncIterator<unknown> {
   return isCallable(value, 'next') && isCallable(value, 'return');
 }

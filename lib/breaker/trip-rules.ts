@@ -1,14 +1,14 @@
 import type { BreakerSettings } from './breaker.options.js';
 
-/** What was counted in one closed period. */
+/** The counts of one closed period. */
 export interface Tally {
-  /** Failures that count at `nowMs`; reading them changes nothing. */
+  /** Number of failures that count at `nowMs`; reading it changes nothing. */
   failures(nowMs: number): number;
-  /** Whether the circuit trips. Asked after a failure only: a success never opens a circuit. */
+  /** Whether the circuit trips. Called after a failure only, because a success never opens a circuit. */
   trips(nowMs: number, settings: BreakerSettings): boolean;
 }
 
-/** Counts a success; `undefined` when nothing is left to remember. */
+/** Counts a success; returns `undefined` if nothing needs to be remembered. */
 export function countSuccess(tally: Tally | undefined, nowMs: number, settings: BreakerSettings): Tally | undefined {
   if (settings.trip.kind === 'consecutive') return undefined;
   return windowOf(tally, nowMs, settings.trip.windowMs).count(nowMs, 0);
@@ -24,7 +24,7 @@ function windowOf(tally: Tally | undefined, nowMs: number, windowMs: number): Wi
   return tally instanceof WindowTally ? tally : new WindowTally(windowMs, nowMs);
 }
 
-/** Whether what was counted under one rule means the same under another. */
+/** Whether the counts of one rule mean the same for another. */
 export function sameTally(before: BreakerSettings, after: BreakerSettings): boolean {
   if (before.trip.kind === 'consecutive' || after.trip.kind === 'consecutive') {
     return before.trip.kind === after.trip.kind;
@@ -48,15 +48,15 @@ class ConsecutiveTally implements Tally {
 const BUCKETS = 10;
 
 interface Bucket {
-  /** Which tenth of a window since the start of the tally it holds. */
+  /** The number of the tenth of a window that it holds, since the start of the tally. */
   period: number;
   calls: number;
   failures: number;
 }
 
 /**
- * The share of failures within a window: a ring of ten buckets, so memory is constant and an outcome counts for at
- * least nine tenths of the window and never longer than all of it. It counts in place: a call allocates nothing.
+ * The share of failures in a window: a ring of ten buckets, so memory is constant, and an outcome counts for at least
+ * 90 % of the window and never longer. It counts in place: a call allocates nothing.
  */
 class WindowTally implements Tally {
   private readonly buckets: Bucket[] = Array.from({ length: BUCKETS }, () => ({ period: -1, calls: 0, failures: 0 }));

@@ -1,18 +1,22 @@
 import type { MaybePromise } from './maybe-promise.js';
 
-/** A hint outlives the due time of the process that gives it by this, in ms. */
+/** A hint is valid for this time after the probe of its process is due, in ms. */
 export const HINT_GRACE_MS = 2_000;
 
-/** What is known from before a restart is kept for so long after its probe was due, in ms. */
+/** State from before a restart is stored for this time after its probe was due, in ms. */
 export const KEPT_MS = 3_600_000;
 
 /**
- * What one process says of one of its circuits. Times are lengths, in ms: the clocks of two processes need not agree.
+ * What one process reports about one of its circuits. Times are durations in ms, because the clocks of two processes
+ * can differ.
  */
 export interface CircuitReport {
-  /** Name of the circuit; the key of one that has a key is hashed. */
+  /** Name of the circuit; the key of a keyed circuit is hashed. */
   readonly circuit: string;
-  /** `kept`: from before a restart, of a breaker that this process has not made yet. It is stored, and no hint. */
+  /**
+   * `kept`: from before a restart, for a breaker that this process has not created yet. It is stored, but it is not a
+   * hint.
+   */
   readonly state: 'open' | 'half-open' | 'kept';
   /** Open periods since the backoff last started over. */
   readonly step: number;
@@ -21,74 +25,74 @@ export interface CircuitReport {
   readonly dueInMs: number;
 }
 
-/** What all other processes together say of one circuit. */
+/** What all other processes together report about one circuit. */
 export interface PeersReport {
   readonly circuit: string;
   /** Processes whose circuit is open or half-open. */
   readonly open: number;
-  /** How long that holds as a hint unless it is renewed, in ms. */
+  /** How long this is valid as a hint unless it is renewed, in ms. */
   readonly hintForMs: number;
-  /** The probe of another process, under way or failed. */
+  /** The running or failed probe of another process. */
   readonly probe?: PeersProbe;
 }
 
-/** Nobody else may probe while this holds. */
+/** No other process may probe during this time. */
 export interface PeersProbe {
   readonly forMs: number;
-  /** Open periods of the process whose probe failed; 0 while it is under way. */
+  /** Number of open periods of the process whose probe failed; 0 while the probe runs. */
   readonly step: number;
 }
 
-/** The answer to one who asks for the probe of a circuit; `undefined`: it has it. */
+/** The answer to a claim of a probe; `undefined`: the process may probe. */
 export type ProbeRefusal = PeersProbe | undefined;
 
-/** Hears what a store has to tell. */
+/** Receives the reports of a store. */
 export interface BreakerStateListener {
-  /** What the others say of every circuit that one of them has open, or probes. Others are closed, as far as is known. */
+  /** Every circuit that another process has open or probes. All other circuits are closed, as far as is known. */
   heard(peers: readonly PeersReport[]): void;
-  /** What a process that has ended knew of its circuits: this process goes on from there. */
+  /** The circuits of a process that has ended. This process continues from there. */
   resumed(reports: readonly CircuitReport[]): void;
-  /** Something is wrong that somebody has to mend, such as a file of another program. Told once. */
+  /** A problem that somebody must fix, such as a file of another program. Reported once. */
   warn(what: string): void;
-  /** The store is out of reach: the process goes on alone. */
+  /** The store is not available. The process continues alone. */
   away(error: unknown): void;
-  /** The store is within reach again. */
+  /** The store is available again. */
   back(): void;
 }
 
 /**
- * Keeps what the processes of an application know of their open circuits: the contract for third parties.
+ * Stores the open circuits of an application's processes: the contract for custom stores.
  *
- * Nothing of it is waited for by a call. A store that is out of reach tells `away` and tries again by itself.
+ * Calls never wait for it. A store that is not available reports `away` and retries by itself.
  */
 export interface BreakerStateStore {
   /** Shown in warnings. */
   readonly name: string;
-  /** How many other processes open a circuit here by having it open. Default: never. */
+  /** The number of other processes with an open circuit that opens the circuit here. Default: never. */
   readonly quorum?: number | undefined;
   /**
-   * Joins the others. Resolves when the store is known to be there or to be away, after a second at the latest; never
+   * Joins the other processes. Resolves when the store is known to be available or not, after at most a second. Never
    * rejects.
    */
   open(listener: BreakerStateListener): MaybePromise<void>;
   /**
-   * All circuits of this process that are not closed. Told at each transition, and every half second: what is not told
-   * again is forgotten when it is due, 2 s later.
+   * Reports all circuits of this process that are not closed. Called at each transition and every half second. A
+   * circuit that is not reported again is forgotten 2 s after its probe is due.
    */
   tell(reports: readonly CircuitReport[]): void;
   /**
-   * Asks for the probe of a circuit, of which there is one among all processes. Who has it may ask again.
+   * Claims the probe of a circuit. Only one process has it. The process that has it may ask again.
    *
-   * @param forMs when it is over at the latest
-   * @returns `undefined`: granted; or who has it, and for how long. It rejects if the store is out of reach.
+   * @param forMs the maximum duration of the probe
+   * @returns `undefined`: granted; or how long another process has it. Rejects if the store is not available.
    */
   claim(circuit: string, forMs: number): MaybePromise<ProbeRefusal>;
   /**
    * A probe of this process ended.
    *
-   * @param keep until when nobody else may probe, because it failed; `undefined`: it is free
+   * @param keep for how long no other process may probe, because the probe failed; `undefined`: others may probe
    */
   settle(circuit: string, keep: PeersProbe | undefined): void;
-  /** Leaves the others, and keeps what is open for the process that comes after this one. */
+  /** Leaves the other processes, and stores the open circuits for the next process. */
   close(): MaybePromise<void>;
 }

@@ -1,50 +1,54 @@
 import type { PolicyMode } from './policy.js';
 
 /**
+<<<<<<< HEAD
  * Who decided: the first (or only) backend, another member of a failover, this process alone, what the process knows of
  * the store (`cache`: a refusal, or units that were debited in advance), or nobody.
+=======
+ * Who decided: the first (or only) backend, another member of a failover, this process, a cached refusal, or nobody.
+>>>>>>> main
  */
 export type DecisionSource = 'primary' | 'fallback' | 'local' | 'cache' | 'none';
 
 /** Why a call passed without being counted. */
 export type UnenforcedReason = 'failed-open' | 'skipped' | 'disabled' | 'allow-listed';
 
-/** What one policy says of one call. */
+/** The result of one policy for one call. */
 export interface PolicyStatus {
   readonly name: string;
-  /** The policy's units for each window (a token bucket may hold more: its burst). */
+  /** The policy's units for each window. (A token bucket can hold more: its burst.) */
   readonly limit: number;
   readonly windowMs: number;
-  /** This policy's own verdict; the call passes if every enforced policy allows it. */
+  /** Whether this policy allows the call. The call passes if every enforced policy allows it. */
   readonly allowed: boolean;
-  /** Whole units left after this call, floored, never negative. */
+  /** Whole units left after this call, rounded down, never negative. */
   readonly remaining: number;
-  /** Time until the full quota is back if nobody calls. */
+  /** Time until the full quota is back if there are no further calls. */
   readonly resetAfterMs: number;
   /**
-   * Earliest time at which the same call passes if nobody else calls; 0 when it is allowed, `null` when it can never
-   * pass (a cost above the capacity, or a limit of 0).
+   * Time until the same call passes if there are no other calls; 0 if it is allowed, `null` if it can never pass (its
+   * cost is above the capacity, or the limit is 0).
    */
   readonly retryAfterMs: number | null;
   /**
-   * Time until one whole unit more than `remaining` is left if nobody calls; 0 with the full quota, or a limit of 0.
-   * Every backend of this package tells it. Where one of another origin does not, headers take `resetAfterMs` instead.
+   * Time until one more whole unit is left if there are no further calls; 0 with the full quota, or a limit of 0. Every
+   * backend of this package sets it. If a custom backend does not, headers use `resetAfterMs`.
    */
   readonly nextUnitAfterMs?: number;
   readonly mode: PolicyMode;
-  /** The key, in a decision on several subjects; hashed where the module hashes keys. */
+  /** The key, in a decision on several subjects; hashed if the module hashes keys. */
   readonly key?: string;
-  /** What is counted, where that is not requests: the policy's `unit`. */
+  /** The policy's `unit`, if it is not requests. */
   readonly unit?: string | undefined;
 }
 
-/** What every decision tells. */
+/** The common part of all decisions. */
 export interface DecisionBase {
   readonly allowed: boolean;
   readonly source: DecisionSource;
-  /** Name of the backend that decided, `null` if none did. */
+  /** The name of the backend that decided; `null` if none did. */
   readonly backend: string | null;
-  /** One status for each policy, in the order asked; shadow policies included. */
+  /** One status for each policy, in the order of the request, including shadow policies. */
   readonly policies: readonly PolicyStatus[];
 }
 
@@ -60,13 +64,13 @@ export interface LimitedDecision extends DecisionBase {
   readonly allowed: false;
   /** The longest wait among the policies that refuse; `null` if the same call can never pass. */
   readonly retryAfterMs: number | null;
-  /** Why, where no policy refuses it: the key is on the module's deny list, and `policies` is empty. */
+  /** Why the call is refused if no policy refuses it: the key is on the module's deny list, and `policies` is empty. */
   readonly reason?: 'deny-listed';
   /** With a reason: the longest window of the policies of the call, for `Retry-After`. */
   readonly longestWindowMs?: number;
 }
 
-/** The call passes and nothing is known: `policies` is empty. */
+/** The call passes uncounted: `policies` is empty. */
 export interface UnenforcedDecision extends DecisionBase {
   readonly kind: 'unenforced';
   readonly allowed: true;
@@ -75,5 +79,5 @@ export interface UnenforcedDecision extends DecisionBase {
   readonly cause?: Error;
 }
 
-/** What the limiter says of one call. */
+/** The limiter's decision on one call. */
 export type Decision = AllowedDecision | LimitedDecision | UnenforcedDecision;

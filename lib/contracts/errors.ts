@@ -2,7 +2,7 @@ import { HttpException, HttpStatus } from '@nestjs/common';
 import type { PolicyStatus } from './decision.js';
 import { stackless } from './stackless.js';
 
-/** What every error of this package is, for `instanceof`: one with a stable `code`. */
+/** The base class of all errors of this package, with a stable `code`. */
 export abstract class FloodgateError extends Error {
   static override [Symbol.hasInstance](value: unknown): boolean {
     return isMadeBy(this, value) || (this === FloodgateError && isUnavailable(value));
@@ -11,7 +11,7 @@ export abstract class FloodgateError extends Error {
   abstract readonly code: string;
 }
 
-/** What GraphQL servers send with an error, beside its message. */
+/** The extensions of an error in GraphQL. */
 export interface GraphqlExtensions {
   readonly code: string;
   /** Milliseconds until the same call may pass; `null` if it can never pass, 0 if that is unknown. */
@@ -20,10 +20,10 @@ export interface GraphqlExtensions {
   readonly policies?: readonly PolicyStatus[];
 }
 
-/** What is known of a failed backend. */
+/** Details of a failed backend. */
 export interface BackendFailure {
   readonly backend: string;
-  /** Time after which trying again makes sense; 0 when unknown. */
+  /** Time until a retry makes sense; 0 if unknown. */
   readonly retryAfterMs?: number;
   readonly cause?: unknown;
 }
@@ -36,26 +36,26 @@ const codeOf = (error: unknown): unknown =>
 const isMadeBy = (type: object, value: unknown): boolean => Function.prototype[Symbol.hasInstance].call(type, value);
 
 /**
- * An outage, as an HttpException of status 503: an exception filter of the application that answers such exceptions by
- * their status answers it rightly. The body names neither backend nor breaker.
+ * An outage, as an HttpException with status 503. So an exception filter of the application that answers such
+ * exceptions by their status is right. The body names no backend and no breaker.
  *
- * `instanceof` goes by `code`, so that an error of another copy of this package is known too.
+ * `instanceof` compares the `code`, so it recognises errors of another copy of this package.
  */
 abstract class OutageError extends HttpException {
   abstract readonly code: string;
-  /** Time after which trying again makes sense; 0 when unknown. */
+  /** Time until a retry makes sense; 0 if unknown. */
   abstract readonly retryAfterMs: number;
 
   constructor(message: string) {
     super(message, HttpStatus.SERVICE_UNAVAILABLE);
   }
 
-  /** The body of the answer, as Nest's own for this status. */
+  /** The body of the response, the same as Nest's body for this status. */
   override getResponse(): object {
     return { statusCode: this.getStatus(), message: 'Service Unavailable' };
   }
 
-  /** What GraphQL servers send with the error. */
+  /** The extensions of the error in GraphQL. */
   get extensions(): GraphqlExtensions {
     return { code: this.code, retryAfterMs: this.retryAfterMs };
   }
@@ -68,7 +68,7 @@ abstract class OutageError extends HttpException {
 
 /**
  * No backend could decide: the connection is down, the deadline passed, the server refused to serve, or the circuit is
- * open. Over HTTP it is a 503. Backends throw it for infrastructure failures, and for nothing else.
+ * open. A 503 over HTTP. Backends throw it for infrastructure failures only.
  */
 export class BackendUnavailableError extends OutageError {
   static {
@@ -82,7 +82,7 @@ export class BackendUnavailableError extends OutageError {
   readonly code = 'BACKEND_UNAVAILABLE';
   /** Name of the backend. */
   readonly backend: string;
-  /** Time after which trying again makes sense; 0 when unknown. */
+  /** Time until a retry makes sense; 0 if unknown. */
   readonly retryAfterMs: number;
 
   constructor(failure: BackendFailure) {
@@ -98,7 +98,7 @@ export class BackendUnavailableError extends OutageError {
   }
 }
 
-/** A circuit breaker rejected the call without making it. Over HTTP it is a 503. */
+/** A circuit breaker rejected the call without making it. A 503 over HTTP. */
 export class CircuitOpenError extends OutageError {
   static {
     this.prototype.name = 'CircuitOpenError';
@@ -131,7 +131,10 @@ export class CircuitOpenError extends OutageError {
   }
 }
 
-/** A deadline passed before an answer came. The cause of a `BackendUnavailableError`, or a breaker's `callTimeout`. */
+/**
+ * A deadline passed without an answer. It is the cause of a `BackendUnavailableError`, or thrown by a breaker with
+ * `callTimeout`.
+ */
 export class DeadlineExceededError extends FloodgateError {
   static {
     this.prototype.name = 'DeadlineExceededError';
@@ -148,7 +151,7 @@ export class DeadlineExceededError extends FloodgateError {
   }
 }
 
-/** A call returned what `isFailureResult` calls a failure. Given to the `fallback` in place of an error; never thrown. */
+/** A call returned a result for which `isFailureResult` is true. The `fallback` receives it; it is never thrown. */
 export class FailureResultError extends FloodgateError {
   static {
     this.prototype.name = 'FailureResultError';
@@ -166,7 +169,7 @@ export class FailureResultError extends FloodgateError {
   }
 }
 
-/** A wrong option, found at start-up where it can be known there. Never swallowed by a failure mode. */
+/** A wrong option. It is found at start-up if possible. A failure mode never hides it. */
 export class RateLimitConfigurationError extends FloodgateError {
   static {
     this.prototype.name = 'RateLimitConfigurationError';
@@ -176,7 +179,7 @@ export class RateLimitConfigurationError extends FloodgateError {
 
   /**
    * @param option path of the option, such as `policies.login.window`
-   * @param received the value that was given
+   * @param received the given value
    * @param mend what to write instead
    */
   constructor(
@@ -188,7 +191,7 @@ export class RateLimitConfigurationError extends FloodgateError {
   }
 }
 
-/** Names a value in one short line, whatever it is. */
+/** Describes any value in one short line. */
 function describe(value: unknown): string {
   switch (typeof value) {
     case 'string':
@@ -205,24 +208,24 @@ function describe(value: unknown): string {
   }
 }
 
-/** Whether an error says that no backend could decide, whichever copy of the package made it. */
+/** Whether an error is a `BackendUnavailableError`, of any copy of the package. */
 export const isBackendUnavailable = (error: unknown): error is BackendUnavailableError =>
   codeOf(error) === 'BACKEND_UNAVAILABLE';
 
-/** Whether an error says that a backend or a circuit is unavailable, whichever copy of the package made it. */
+/** Whether an error reports an outage or an open circuit, of any copy of the package. */
 export const isUnavailable = (error: unknown): error is BackendUnavailableError | CircuitOpenError =>
   isBackendUnavailable(error) || codeOf(error) === 'CIRCUIT_OPEN';
 
-/** Whether an error tells of a wrong option or setting, whichever copy of the package made it. */
+/** Whether an error is a `RateLimitConfigurationError`, of any copy of the package. */
 export const isConfigurationError = (error: unknown): error is RateLimitConfigurationError =>
   codeOf(error) === 'RATE_LIMIT_CONFIGURATION';
 
-/** Whether an error says that a deadline of this package passed, whichever copy of the package made it. */
+/** Whether an error is a `DeadlineExceededError`, of any copy of the package. */
 export function isDeadlineExceeded(error: unknown): error is DeadlineExceededError {
   return error instanceof Error && error.name === 'DeadlineExceededError';
 }
 
-/** Whether an error stands for a result that is a failure, whichever copy of the package made it. */
+/** Whether an error is a `FailureResultError`, of any copy of the package. */
 export function isFailureResultError(error: unknown): error is FailureResultError {
   return error instanceof Error && error.name === 'FailureResultError';
 }

@@ -1,7 +1,7 @@
 import type { BreakerTransition } from './breaker.js';
 import type { Decision } from './decision.js';
 
-/** Where a call came from. */
+/** The origin of a call. */
 export interface CallOrigin {
   /** Class and method of the handler, such as `CatsController.all`. Absent for calls of `BackendService`. */
   readonly route?: string | undefined;
@@ -9,29 +9,29 @@ export interface CallOrigin {
   readonly transport?: string | undefined;
 }
 
-/** A decision was made; shadow policies are among `decision.policies`. Carries no key. */
+/** A decision was made. `decision.policies` includes shadow policies. The event contains no key. */
 export interface DecisionEvent extends CallOrigin {
   readonly kind: 'decision';
   readonly decision: Decision;
-  /** How long the decision took, in ms with fractions; 0 where nothing had to be decided. */
+  /** Duration of the decision, in ms with fractions; 0 if there was nothing to decide. */
   readonly durationMs: number;
   /**
    * SHA-256 of the key, 22 characters of base64url: the key of the first policy that refuses, else of the first policy.
-   * `null` where no key was read. It tells keys apart; it does not hide one that can be guessed, such as an IPv4 address.
+   * `null` if no key was read. It separates keys, but does not hide a key that can be guessed, such as an IPv4 address.
    */
   readonly keyHash: string | null;
 }
 
-/** What a backend was asked to do. */
+/** The method of a backend that was called. */
 export type BackendVerb = 'consume' | 'peek' | 'refund' | 'renew' | 'reset' | 'ping';
 
 /**
- * How a call to a backend ended: `success`; `failure` (infrastructure, a missed deadline included); or `error`, any other
- * error, which counts against no breaker.
+ * How a call to a backend ended: `success`; `failure` (infrastructure, including a missed deadline); or `error`, any
+ * other error, which does not count in the breaker.
  */
 export type BackendCallOutcome = 'success' | 'failure' | 'error';
 
-/** A call to a backend ended. A call that an open circuit rejects is not made, and is no event. */
+/** A call to a backend ended. A call that an open circuit rejects is not made, so it has no event. */
 export interface BackendCallEvent {
   readonly kind: 'backend-call';
   readonly backend: string;
@@ -41,27 +41,27 @@ export interface BackendCallEvent {
   readonly durationMs: number;
 }
 
-/** A call to a backend failed for want of infrastructure; one event for each call that was made and failed. */
+/** A call to a backend failed because of its infrastructure: one event for each call that was made and failed. */
 export interface BackendFailureEvent {
   readonly kind: 'backend-failure';
   readonly backend: string;
   readonly error: Error;
 }
 
-/** The first failure of a backend after it worked. */
+/** The first failure of a backend that worked before. */
 export interface OutageStartedEvent {
   readonly kind: 'outage-started';
   readonly backend: string;
   readonly error: Error;
 }
 
-/** The first success of a backend after it failed. */
+/** The first success of a backend that failed before. */
 export interface OutageEndedEvent {
   readonly kind: 'outage-ended';
   readonly backend: string;
-  /** How long the outage lasted. */
+  /** Duration of the outage. */
   readonly durationMs: number;
-  /** Failed calls in that time. */
+  /** Number of failed calls during the outage. */
   readonly failures: number;
 }
 
@@ -74,7 +74,7 @@ export interface BreakerTransitionEvent extends BreakerTransition {
 export interface EvictionEvent {
   readonly kind: 'eviction';
   readonly backend: string;
-  /** Counters dropped. */
+  /** Number of dropped counters. */
   readonly count: number;
 }
 
@@ -82,7 +82,7 @@ export interface EvictionEvent {
 export interface SlotsEvent {
   readonly kind: 'slots';
   readonly policy: string;
-  /** Slots that this process holds of the policy, over all keys. */
+  /** Slots of the policy that this process holds, for all keys. */
   readonly inUse: number;
 }
 
@@ -90,9 +90,9 @@ export interface SlotsEvent {
 export interface QueueEvent {
   readonly kind: 'queue';
   readonly policy: string;
-  /** Calls that wait in this process for the policy, over all keys. */
+  /** Calls that wait in this process for the policy, for all keys. */
   readonly length: number;
-  /** How long the call that left had waited; absent when one joined. */
+  /** How long the call waited, if it left the queue. */
   readonly waitedMs?: number;
 }
 
@@ -106,11 +106,11 @@ export interface PolicyChangeEvent {
   readonly key?: string;
   readonly by?: string;
   readonly reason?: string;
-  /** When this process took it up, ms since the epoch. */
+  /** When this process applied the change, ms since the epoch. */
   readonly at: number;
 }
 
-/** One typed stream for logs, health, metrics and dashboards. */
+/** All events of the limiter, for logs, health, metrics and dashboards. */
 export type RateLimitEvent =
   | DecisionEvent
   | BackendCallEvent

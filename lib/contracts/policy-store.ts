@@ -8,7 +8,7 @@ export type PlainPolicy = {
   >;
 };
 
-/** What holds for a key instead of the policy: another quota, no limit at all, or none of its calls passes. */
+/** What applies to a key instead of the policy: another quota, no limit, or a refusal of all calls. */
 export type OverrideTarget = string | PlainPolicy;
 
 /** Another quota of a policy for one key, or for all keys that a pattern matches. */
@@ -25,49 +25,49 @@ export interface PolicyOverride {
   readonly reason?: string;
 }
 
-/** Where the counters of a policy go on after a change that did not leave them as they are. */
+/** How the counters of a policy continue after a change that does not keep them. */
 export interface CarriedCounters {
-  /** Number of the counters: a new number begins new counters. */
+  /** The series of the counters. A new number starts new counters. */
   readonly series: number;
-  /** The limit of the series before, whose use is carried over in proportion. Default: nothing is carried over. */
+  /** The limit of the previous series, whose use is carried over in proportion. Default: nothing is carried over. */
   readonly fromLimit?: number;
 }
 
-/** What was changed at run time, over what the module defines. Plain JSON. */
+/** All changes at run time to the policies of the module. Plain JSON. */
 export interface PolicyDocument {
   /** Policies of the module, by name: a rate or options. */
   readonly policies: Readonly<Record<string, string | PlainPolicy>>;
   readonly overrides: readonly PolicyOverride[];
   /** `true`: no policy refuses; names: these do not. */
   readonly shadow: boolean | readonly string[];
-  /** Policies whose counters began anew. */
+  /** Policies whose counters started again. */
   readonly counters?: Readonly<Record<string, CarriedCounters>>;
-  /** Who made the last change and why, for those who learn of it from the store. */
+  /** Who made the last change and why, for processes that read it from the store. */
   readonly last?: PolicyChangeNote;
 }
 
-/** Who makes a change, and why; both go into events. */
+/** Who makes a change, and why. Both are part of events. */
 export interface PolicyChangeNote {
   readonly by?: string;
   readonly reason?: string;
 }
 
 /**
- * Keeps the document for all processes of an application: the contract for third parties.
+ * Stores the document for all processes of an application: the contract for custom stores.
  *
- * A store that cannot be reached rejects; what was read last goes on to hold.
+ * A store that is not available rejects; the last known document then stays valid.
  */
 export interface PolicyStore {
   /** Shown in health and errors. */
   readonly name: string;
-  /** The document as it is now; `undefined` if nothing was ever changed. */
+  /** The current document; `undefined` if there was no change yet. */
   read(): Promise<PolicyDocument | undefined>;
   /**
-   * Changes the document, whole or not at all, while no other process does.
+   * Changes the document in one step, while no other process changes it.
    *
-   * @param update makes the new document of the present one; what it throws rejects, and changes nothing
+   * @param update returns the new document; if it throws, the change rejects and nothing changes
    */
   change(update: (present: PolicyDocument | undefined) => PolicyDocument): Promise<PolicyDocument>;
-  /** Releases what the store opened itself. */
+  /** Closes what the store opened itself. */
   close(): void | Promise<void>;
 }

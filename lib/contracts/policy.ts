@@ -6,9 +6,8 @@ import type { ExecutionContext, Type } from '@nestjs/common';
 export type Duration = number | string;
 
 /**
- * A window of the calendar, for `fixed-window`: a day, a week that begins on Monday, or a month, by the clocks of a time
- * zone. Its length is what the calendar makes it: a month has 28 to 31 days, and a day 23 or 25 hours where clocks
- * change.
+ * A calendar window for `fixed-window`: a day, a week that starts on Monday, or a month, in a time zone. Its length
+ * follows the calendar: a month has 28 to 31 days, and a day has 23 or 25 hours when clocks change.
  */
 export type CalendarWindow = 'calendar-day' | 'calendar-week' | 'calendar-month';
 
@@ -18,9 +17,9 @@ export type CalendarWindow = 'calendar-day' | 'calendar-week' | 'calendar-month'
  * - `sliding-window`: two counters; the previous window fades out while the current one fills. The default.
  * - `fixed-window`: one counter for each window, windows aligned to the epoch.
  * - `token-bucket`: a bucket of `burst` tokens, refilled continuously at `limit` per `window`; starts full.
- * - `sliding-log`: one entry for each unit; exact, and made for small limits.
- * - `strict-window`: never more than `limit` in any interval of the window's length, in bounded space for any limit.
- * - `concurrency`: so many calls at a time; each holds a slot until it ends.
+ * - `sliding-log`: one entry for each unit; exact, for small limits.
+ * - `strict-window`: never more than `limit` in any interval of the window's length, with bounded memory.
+ * - `concurrency`: a number of calls at the same time; each holds a slot until it ends.
  */
 export type AlgorithmName =
   'sliding-window' | 'fixed-window' | 'token-bucket' | 'sliding-log' | 'strict-window' | 'concurrency';
@@ -44,11 +43,11 @@ export const COUNTING_ALGORITHMS: readonly CountingAlgorithm[] = [
 export const ALGORITHM_NAMES: readonly AlgorithmName[] = [...COUNTING_ALGORITHMS, 'concurrency'];
 
 /**
- * What a call gets when no backend can decide.
+ * What a call gets if no backend can decide.
  *
  * - `closed`: it is refused with a `BackendUnavailableError` (503 over HTTP). The default.
  * - `open`: it passes, uncounted, as `unenforced`.
- * - `local`: this process decides with counters of its own, at `localShare` of each limit.
+ * - `local`: this process decides with its own counters, with `localShare` of each limit.
  */
 export type FailureMode = 'closed' | 'open' | 'local';
 
@@ -56,19 +55,19 @@ export type FailureMode = 'closed' | 'open' | 'local';
 export type PolicyMode = 'enforce' | 'shadow';
 
 /**
- * Whose counter a policy that is used in many places has: one for all of them (`shared`, the default) or one for each
+ * Which counter a policy uses that applies in many places: one for all of them (`shared`, the default) or one for each
  * route (`route`).
  */
 export type PolicyScope = 'shared' | 'route';
 
-/** Finds the partition key of a call, as a `KeyFunction` does; a class that dependency injection resolves. */
+/** A class that returns the partition key of a call, like a `KeyFunction`. Dependency injection resolves it. */
 export interface KeyResolver {
   resolve(context: ExecutionContext): string | undefined | Promise<string | undefined>;
 }
 
 /**
- * A function that finds the partition key of a call. Its result is the key, verbatim. If it answers `undefined` or
- * `''`, the client's address is used; the first time, a warning says so.
+ * A function that returns the partition key of a call. The key is used unchanged. If it returns `undefined` or `''`,
+ * the client's IP address is used, with one warning.
  */
 export type KeyFunction = (context: ExecutionContext) => string | undefined | Promise<string | undefined>;
 
@@ -76,12 +75,12 @@ export type KeyFunction = (context: ExecutionContext) => string | undefined | Pr
  * Who is limited.
  *
  * - `ip`: the adapter's `request.ip`; IPv6 addresses are grouped by network.
- * - `user`: `request.user`: its `id`, else its `sub`, `userId` or `_id`, or what the module's `userKey` answers; a call
- *   without a user falls back to the ip.
- * - `user-or-ip`: the same, without the warning: anonymous calls are expected.
+ * - `user`: `request.user`: its `id`, else its `sub`, `userId` or `_id`, or the result of the module's `userKey`; without
+ *   a user, the IP address is used.
+ * - `user-or-ip`: the same without a warning, for routes with anonymous calls.
  * - `global`: one key for everybody.
- * - `header:x`, `query:x`, `param:x`, `body:x`: that value of the request; a call that lacks it falls back to the ip.
- * - `ip-from:x`: the address in header `x`, which a proxy in front must set; falls back to the ip.
+ * - `header:x`, `query:x`, `param:x`, `body:x`: that value of the request; if it is missing, the IP address is used.
+ * - `ip-from:x`: the address in header `x`, which your proxy must set; if it is missing, the IP address is used.
  * - a function or a class; an array composes several.
  */
 export type KeyInput =
@@ -101,16 +100,16 @@ export type KeyInput =
 /** Units that one call consumes: a whole number of at least 0, or a function of the call. */
 export type CostInput = number | ((context: ExecutionContext) => number | Promise<number>);
 
-/** Whether a call is left out of a limit. */
+/** Returns true for a call that a limit does not apply to. */
 export type SkipFunction = (context: ExecutionContext) => boolean | Promise<boolean>;
 
-/** How a call ended, for a policy that is charged by outcome. */
+/** How a call ended, for a policy with `chargeOn`. */
 export interface CallOutcome {
-  /** Status that the client got, after exception filters. Absent where the call did not come over HTTP. */
+  /** The status that the client got, after exception filters. Only for HTTP. */
   readonly status?: number;
-  /** What the handler threw, or what broke its stream; absent if nothing did. */
+  /** The error of the handler or of its stream, if any. */
   readonly error?: unknown;
-  /** What the handler returned; of several values the last. */
+  /** The value that the handler returned; of several values, the last. */
   readonly result?: unknown;
 }
 
@@ -119,25 +118,25 @@ export interface CallOutcome {
  *
  * - `failure`: those that end with an error or with a status of 400 and more
  * - `success`: all others
- * - a function: `true` charges the cost of the call, `false` nothing, a number so many units: a whole number of at
- *   least 0, which may be more than is left
+ * - a function: `true` charges the cost of the call, `false` nothing, a number that many units: a whole number of at
+ *   least 0, which may be more than the remaining units
  */
 export type ChargeOn = 'success' | 'failure' | ((outcome: CallOutcome) => boolean | number);
 
 /**
- * A quota, and how it applies. Either `rate`, or `limit` and `window`.
+ * A quota, and how it applies. Set either `rate`, or `limit` and `window`.
  *
  * @example
  * { rate: '100/15m', key: 'user', algorithm: 'token-bucket', burst: 200 }
  */
 export interface PolicyOptions {
-  /** Its name in headers, events and metrics: letters, digits and `_ - . : *`, up to 64. Default: its rate. */
+  /** The name in headers, events and metrics: letters, digits and `_ - . : *`, up to 64. Default: the rate. */
   readonly name?: string;
-  /** Units for each window, such as `'100/m'`, `'5/15m'`, `'10/250ms'`; `'unlimited'` or `null`: no limit. */
+  /** Units for each window, such as `'100/m'`, `'5/15m'`, `'10/250ms'`. `'unlimited'` or `null`: no limit. */
   readonly rate?: string | null;
   /**
-   * Units for each window: a whole number of at least 0; 0 refuses every call that costs anything. `Infinity` or `null`:
-   * no limit.
+   * Units for each window: a whole number of at least 0. 0 refuses every call that costs anything. `Infinity` or
+   * `null`: no limit.
    */
   readonly limit?: number | null;
   /**
@@ -147,33 +146,33 @@ export interface PolicyOptions {
   readonly window?: Duration;
   /** Time zone of a calendar window: an IANA name such as `'Europe/Berlin'`. Default `UTC`. */
   readonly timeZone?: string;
-  /** Default `sliding-window`; of a calendar window `fixed-window`, the only one that it can have. */
+  /** Default `sliding-window`. A calendar window is always a `fixed-window`. */
   readonly algorithm?: AlgorithmName;
   /** Capacity of a token bucket: a whole number of at least 1. Default: `limit`. */
   readonly burst?: number;
   /**
-   * How long a slot of `concurrency` is held at most without being renewed, as it is while its call lives: it is free
-   * after so long if its process died. Default `'1m'`.
+   * How long a slot of `concurrency` is held without being renewed. A running call renews its slot, so this time
+   * matters only if its process died. Default `'1m'`.
    */
   readonly leaseTime?: Duration;
-  /** Calls that wait for a slot of `concurrency` instead of being refused. Default: none. */
+  /** Lets calls wait for a slot of `concurrency` instead of being refused. Default: no queue. */
   readonly queue?: PolicyQueue;
   /** Units that one call consumes. Default 1. */
   readonly cost?: CostInput;
   /**
-   * Which calls are charged, by their outcome. The guard reserves the cost of a call, and gives back what is not due when
-   * the call is over; more than the cost is charged into debt. A call stays charged if its client hangs up before the
-   * answer, or if the function throws. `BackendService` and connections see no outcome: they charge as usual. Default:
-   * all calls.
+   * Which calls are charged, by their outcome. The guard reserves the cost of a call, and gives units back when the
+   * call ends. A charge above the cost can lead to debt. A call stays charged if its client disconnects before the
+   * response, or if the function throws. `BackendService` and connections have no outcome, so they always charge.
+   * Default: all calls.
    */
   readonly chargeOn?: ChargeOn;
   /** Who is limited. Default: the module's `key`. */
   readonly key?: KeyInput;
-  /** What a call gets when no backend can decide. Default: the module's. */
+  /** What a call gets if no backend can decide. Default: the module's. */
   readonly failureMode?: FailureMode;
-  /** Leaves a call out of this policy. */
+  /** Returns true for calls that this policy does not apply to. */
   readonly skipIf?: SkipFunction;
-  /** After a refusal the key is refused for this long, and then finds a fresh quota. Default: no block. */
+  /** After a refusal, the key is refused for this time, and then has a fresh quota. Default: no block. */
   readonly blockFor?: Duration;
   /**
    * Takes units from the store in advance and hands them out in the process, never above the limit: for `fixed-window` and
@@ -185,25 +184,26 @@ export interface PolicyOptions {
   readonly scope?: PolicyScope;
   /** Default `enforce`. */
   readonly mode?: PolicyMode;
-  /** The message of the 429 that this policy causes. Default: `Too Many Requests`. */
+  /** The message of the 429 of this policy. Default: `Too Many Requests`. */
   readonly message?: string;
   /**
    * What is counted, such as `'tokens'` or `'content-bytes'`: the parameter `qu` of the header `RateLimit-Policy`.
-   * Letters, digits and `_ - . : *`, up to 64. Default `requests`, which the header leaves out.
+   * Letters, digits and `_ - . : *`, up to 64. Default `requests`, which the header omits.
    */
   readonly unit?: string;
 }
 
-/** Calls that wait in a process until a slot is free: one queue for each policy and key. */
+/** A queue in this process for calls that wait for a slot, one for each policy and key. */
 export interface PolicyQueue {
-  /** Calls that wait at most; the next is refused. A whole number of at least 1. */
+  /** The maximum number of waiting calls; further calls are refused. A whole number of at least 1. */
   readonly size: number;
   /** How long a call waits before it is refused. */
   readonly maxWait: Duration;
-  /** Who is next: who came first (`fifo`, the default) or who came last (`lifo`). */
+  /** Which call is next: the oldest (`fifo`, the default) or the newest (`lifo`). */
   readonly order?: 'fifo' | 'lifo';
 }
 
+<<<<<<< HEAD
 /** How many units a process takes from the store in advance. */
 export interface PolicyLease {
   /**
@@ -215,21 +215,29 @@ export interface PolicyLease {
 }
 
 /** What finds the policies of a call answers: one, several, or (`null`, `undefined`, `[]`) none, which is no limit. */
+=======
+/** The result of a policy resolver: one policy, several, or none (`null`, `undefined`, `[]`), which means no limit. */
+>>>>>>> main
 export type PolicyAnswer = PolicyInput | null | undefined | readonly (PolicyInput | null | undefined)[];
 
-/** Finds the policies of a call; a class that dependency injection resolves. It is asked once a request. */
+/**
+ * A class that returns the policies of a call. Dependency injection resolves it. It is called once for each request.
+ */
 export interface PolicyResolver {
   resolve(context: ExecutionContext): PolicyAnswer | Promise<PolicyAnswer>;
 }
 
-/** A function that finds the policies of a call. It is asked once a request. */
+/** A function that returns the policies of a call. It is called once for each request. */
 export type PolicyFunction = (context: ExecutionContext) => PolicyAnswer | Promise<PolicyAnswer>;
 
-/** A policy's name (`'login'`), a rate (`'100/m'`, `'unlimited'`), options, or what finds them for each call. */
+/**
+ * The name of a policy (`'login'`), a rate (`'100/m'`, `'unlimited'`), options, or a resolver that finds the policies
+ * of each call.
+ */
 export type PolicyInput = string | PolicyOptions | PolicyFunction | Type<PolicyResolver>;
 
 /**
- * A quota after validation: what algorithms and backends see. Plain data, all times in milliseconds.
+ * A quota after validation, as algorithms and backends receive it. Plain data; all times in milliseconds.
  *
  * Bounds that validation guarantees, so that integer arithmetic can be exact:
  *
@@ -240,18 +248,18 @@ export type PolicyInput = string | PolicyOptions | PolicyFunction | Type<PolicyR
  * - `sliding-log`, `concurrency`: `limit` is at most 10,000.
  */
 export interface Policy {
-  /** Identity of its counter: two policies with one id and one key share a count. */
+  /** The id of its counter: two policies with the same id and key share a counter. */
   readonly id: string;
   /** Name shown in headers and events. */
   readonly name: string;
   readonly algorithm: AlgorithmName;
   readonly limit: number;
   /**
-   * Of a calendar window: its usual length (a month has 31 days); statuses tell that of the present window. Of
+   * For a calendar window: its usual length (31 days for a month); statuses have the length of the current window. For
    * `concurrency`: how long a slot is held without being renewed.
    */
   readonly windowMs: number;
-  /** The windows are those of the calendar in `timeZone`, not multiples of `windowMs`. Only with `fixed-window`. */
+  /** The windows follow the calendar in `timeZone`, instead of multiples of `windowMs`. Only with `fixed-window`. */
   readonly calendar?: CalendarWindow;
   /** IANA name. Default `UTC`. */
   readonly timeZone?: string;

@@ -5,12 +5,11 @@ import type { GraphqlExtensions } from './errors.js';
 const TITLE = 'Too Many Requests';
 
 /**
- * A call is over its limit: 429 over HTTP. The guard throws it, and `BackendService#acquire`.
+ * A call exceeds its limit: 429 over HTTP. The guard and `BackendService#acquire` throw it.
  *
- * It stands among the contracts because a lease, far from any request, is refused by it too. `instanceof` goes by
- * `code`, so that one of another copy of this package is known too.
+ * `instanceof` compares the `code`, so it recognises errors of another copy of this package.
  *
- * One that the limiter throws has no stack: it is an answer, and a stack would cost more than the rest of it.
+ * An exception that the limiter throws has no stack, because a stack would cost more than everything else.
  */
 export class RateLimitExceededException extends HttpException {
   static override [Symbol.hasInstance](value: unknown): boolean {
@@ -21,27 +20,27 @@ export class RateLimitExceededException extends HttpException {
   readonly code = 'RATE_LIMITED';
 
   /**
-   * @param decision what was decided, with every policy's status
+   * @param decision the decision, with the status of every policy
    * @param message default `Too Many Requests`
-   * @param blocked whether the key is refused by a `blockFor`
+   * @param blocked whether a `blockFor` refuses the key
    */
   constructor(
     readonly decision: LimitedDecision,
     message?: string,
     readonly blocked = false,
   ) {
-    // A text, and not the body: drivers of GraphQL make a code of their own of a body with a status.
+    // A text instead of the body: GraphQL drivers derive another code from a body with a status.
     super(message ?? TITLE, HttpStatus.TOO_MANY_REQUESTS);
   }
 
-  /** The body of the answer, as Nest's own for this status. */
+  /** The body of the response, the same as Nest's body for this status. */
   override getResponse(): object {
     return this.message === TITLE
       ? HttpException.createBody(null, TITLE, this.getStatus())
       : HttpException.createBody(this.message, TITLE, this.getStatus());
   }
 
-  /** What GraphQL servers send with the error. */
+  /** The extensions of the error in GraphQL. */
   get extensions(): GraphqlExtensions {
     const { retryAfterMs, policies } = this.decision;
     return { code: this.code, retryAfterMs, policies };

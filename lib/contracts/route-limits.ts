@@ -1,10 +1,10 @@
-/** The policies that hold on a route, wherever `BackendService` takes policies; made by `routeLimits()`. */
+/** The policies of a route, for `BackendService`. Created by `routeLimits()`. */
 export interface RouteLimits {
   readonly kind: 'route-limits';
   /** The class of the route's handler. */
   readonly type: abstract new (...args: never[]) => unknown;
   /** The name of the handler. */
   readonly method: string;
-  /** Names of those that are meant. `undefined`: all that hold there. */
+  /** The names of the chosen policies. `undefined`: all policies of the route. */
   readonly names: readonly string[] | undefined;
 }

@@ -5,7 +5,7 @@ import type { Clock } from '../contracts/breaker.js';
 import { circuitName } from './circuit-name.js';
 import { SharedCircuit } from './shared-circuit.js';
 
-/** Circuits that are kept for breakers which do not exist yet, at most. */
+/** Maximum number of stored circuits whose breakers do not exist yet. */
 const MAX_KEPT = 10_000;
 
 /** A circuit from before a restart. Its breaker does not exist yet. */
@@ -31,7 +31,7 @@ export class BreakerSharing implements BreakerCensus {
     private readonly clock: Clock,
   ) {}
 
-  /** Joins the breakers that there are, and those that come. */
+  /** Connects the existing and later breakers. */
   start(): void {
     this.registry.count(this);
   }
@@ -73,7 +73,7 @@ export class BreakerSharing implements BreakerCensus {
     for (const circuit of this.circuits.values()) circuit.heard(this.peers.get(circuit.name), this.quorum);
   }
 
-  /** Goes on from what an ended process knew. */
+  /** Continues from the state of an ended process. */
   resumed(reports: readonly CircuitReport[]): void {
     const sinceMs = this.clock();
     for (const report of reports.slice(0, MAX_KEPT)) this.kept.set(report.circuit, { report, sinceMs });
@@ -81,13 +81,13 @@ export class BreakerSharing implements BreakerCensus {
     this.tell();
   }
 
-  /** The store is out of reach. */
+  /** The store is not available. */
   forget(): void {
     this.peers = new Map();
     for (const circuit of this.circuits.values()) circuit.forget();
   }
 
-  /** Renews what is told, and gives back what nobody uses. */
+  /** Renews the reports, and gives back unused rights. */
   tick(): void {
     for (const circuit of this.circuits.values()) circuit.tick();
     this.tell();
@@ -97,7 +97,7 @@ export class BreakerSharing implements BreakerCensus {
     return this.store.quorum ?? Number.POSITIVE_INFINITY;
   }
 
-  /** Tells what is open here; nothing, once it has told that nothing is. */
+  /** Reports the open circuits of this process; once none is open, it reports that once. */
   private tell(): void {
     const reports = this.reports();
     if (reports.length === 0 && !this.telling) return;

@@ -15,7 +15,7 @@ import { BreakerSharing } from './breaker-sharing.js';
 /** Time between two reports, in ms. */
 const TICK_MS = 500;
 
-/** Ties the application's breakers to the store of `breakerState`, if there is one. */
+/** Connects the application's breakers with the store of `breakerState`, if there is one. */
 @Injectable()
 export class BreakerStateSync implements BreakerStateListener {
   private readonly logger = new Logger('RateLimit');
@@ -33,7 +33,7 @@ export class BreakerStateSync implements BreakerStateListener {
     this.sharing = breakerState && new BreakerSharing(registry, breakerState, monotonicMs);
   }
 
-  /** Takes up what the store holds; with one that is away the application starts without it. */
+  /** Reads the state of the store. If the store is not available, the application starts without it. */
   async start(): Promise<void> {
     if (this.store === undefined || this.timer !== undefined) return;
     this.timer = setInterval(() => this.sharing?.tick(), TICK_MS).unref();
@@ -53,7 +53,7 @@ export class BreakerStateSync implements BreakerStateListener {
     this.sharing?.heard(peers);
   }
 
-  /** Not once calls are made: by then this process has judged for itself. */
+  /** Ignored after the first calls, because this process has then decided for itself. */
   resumed(reports: readonly CircuitReport[]): void {
     if (this.starting) this.sharing?.resumed(reports);
   }

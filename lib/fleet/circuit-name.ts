@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
 
-/** How much of the hash stands for a key: enough that no two keys of an application meet. */
+/** Length of a key's hash: enough that no two keys of an application collide. */
 const HASH_DIGITS = 32;
 
 /**
- * The name of a breaker as other processes and files see it: what stands in brackets is a key, such as that of a tenant,
- * and is hashed.
+ * The name of a breaker for other processes and files. The part in brackets is a key, such as a tenant, and is hashed.
  */
 export function circuitName(breaker: string): string {
   const bracket = breaker.indexOf('[');

@@ -5,18 +5,18 @@ import { besideFile } from './host/meeting-place.js';
 
 /** Options of `fileBreakerState()`. */
 export interface FileBreakerStateOptions {
-  /** Path of the file, in a folder that exists. Processes of this host that name the same file share their state. */
+  /** Path of the file, in an existing folder. Processes of this host with the same path share their state. */
   readonly path: string;
   /**
-   * How many other processes open a circuit here by having it open: a whole number of at least 1. Default: never, each
-   * opens by a failure of its own.
+   * The number of other processes with an open circuit that opens the circuit here: a whole number of at least 1.
+   * Default: never; each circuit opens after its own failures.
    */
   readonly quorum?: number;
 }
 
 /**
- * Keeps open circuits in a file, so that a restart does not forget them, and shares them among the processes of this
- * host that name the same file, by a socket beside it.
+ * Stores open circuits in a file, so that they survive a restart. The processes of this host with the same path share
+ * them through a socket next to the file.
  *
  * @throws RateLimitConfigurationError for an option that is wrong
  * @example

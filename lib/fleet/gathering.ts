@@ -7,27 +7,27 @@ import {
   type ProbeRefusal,
 } from '../contracts/breaker-state.js';
 
-/** What a process says, by its id. */
+/** The reports of a process, by its id. */
 export interface ProcessReport {
   readonly id: string;
   readonly circuits: readonly CircuitReport[];
 }
 
-/** What a process said of one circuit, and when. */
+/** The report of a process about one circuit, and its time. */
 interface Told {
   readonly report: CircuitReport;
   readonly atMs: number;
 }
 
-/** What an ended process knew. */
+/** The state of an ended process. */
 interface Ended {
   readonly id: string;
   readonly told: readonly Told[];
-  /** Before this it may be about to come back. */
+  /** Before this time the process may still come back. */
   readonly fromMs: number;
 }
 
-/** A probe that is under way (step 0) or failed. */
+/** A running (step 0) or failed probe. */
 interface Probe {
   readonly owner: string;
   readonly untilMs: number;
@@ -35,25 +35,25 @@ interface Probe {
 }
 
 /**
- * What all processes of a host say of their circuits, and who probes. It opens nothing and knows no clock: time is handed
- * in.
+ * The reports of all processes of a host about their circuits, and their probes. It opens nothing and has no clock:
+ * callers pass the time.
  */
 export class Gathering {
   private readonly processes = new Map<string, readonly Told[]>();
   private readonly probes = new Map<string, Probe>();
-  /** What ended processes knew: each is for one that starts. */
+  /** The states of ended processes: each is for one process that starts. */
   private ended: Ended[] = [];
 
-  /** A process is there: it has not ended. */
+  /** A process has reported, so it has not ended. */
   enter(id: string, reports: readonly CircuitReport[], nowMs: number): void {
     this.ended = this.ended.filter((one) => one.id !== id);
     this.tell(id, reports, nowMs);
   }
 
   /**
-   * Everything that one process says, instead of what it said before.
+   * Replaces the reports of one process.
    *
-   * @returns whether it says something new
+   * @returns whether something changed
    */
   tell(id: string, reports: readonly CircuitReport[], nowMs: number): boolean {
     const before = this.processes.get(id) ?? [];
@@ -62,7 +62,7 @@ export class Gathering {
     return before.length !== told.length || told.some((one, index) => !isRenewal(before[index] as Told, one));
   }
 
-  /** The process has ended: its probes are free, and what it knew is for one that starts. */
+  /** The process has ended: other processes may probe, and its state is for the next one that starts. */
   leave(id: string, nowMs: number): void {
     const told = this.processes.get(id) ?? [];
     this.processes.delete(id);
@@ -70,7 +70,7 @@ export class Gathering {
     for (const [circuit, { owner }] of this.probes) if (owner === id) this.probes.delete(circuit);
   }
 
-  /** What an ended process knew, aged. It is given once. */
+  /** The state of an ended process, minus the time since then. It is given to one process only. */
   resume(nowMs: number): CircuitReport[] {
     this.forgetOld(nowMs);
     const next = this.ended.findIndex(({ fromMs }) => fromMs <= nowMs);
@@ -78,7 +78,7 @@ export class Gathering {
     return (ended?.told ?? []).map((told) => aged(told, nowMs));
   }
 
-  /** Processes of before: they have ended, unless they come by `fromMs`. */
+  /** Earlier processes. They have ended, unless they come by `fromMs`. */
   remember(processes: readonly ProcessReport[], nowMs: number, fromMs: number): void {
     for (const { id, circuits } of processes) {
       this.ended.push({ id, fromMs, told: circuits.map((report) => ({ report, atMs: nowMs })) });
@@ -94,15 +94,15 @@ export class Gathering {
   }
 
   /**
-   * A probe ended. One that failed puts off that of all others, even if another process had the right to it: calls may be
-   * so rare that one was not waited for.
+   * A probe ended. A failed probe delays the probes of all other processes, even if another process had the right to
+   * probe, because calls may be rare.
    */
   settle(id: string, circuit: string, keep: PeersProbe | undefined, nowMs: number): void {
     if (keep !== undefined) this.probes.set(circuit, { owner: id, untilMs: nowMs + keep.forMs, step: keep.step });
     else if (this.probe(circuit, nowMs)?.owner === id) this.probes.delete(circuit);
   }
 
-  /** What all others say to one process. */
+  /** The reports of all other processes for one process. */
   peersOf(id: string, nowMs: number): PeersReport[] {
     const heard = new Map<string, { open: number; hintForMs: number }>();
     for (const [process, all] of this.processes) {
@@ -120,7 +120,7 @@ export class Gathering {
     return [...heard].map(([circuit, sum]) => ({ circuit, ...sum, ...this.probeBeside(id, circuit, nowMs) }));
   }
 
-  /** Everything worth keeping. */
+  /** Everything that must be stored. */
   all(nowMs: number): ProcessReport[] {
     this.forgetOld(nowMs);
     const living = [...this.processes].map(([id, told]) => ({ id, told }));
@@ -148,7 +148,7 @@ export class Gathering {
   }
 }
 
-/** Due times that differ by less are the same, in ms. */
+/** Due times with a smaller difference are the same, in ms. */
 const SAME_MS = 100;
 
 function isRenewal(before: Told, after: Told): boolean {

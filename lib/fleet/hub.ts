@@ -2,10 +2,10 @@ import type { CircuitReport, PeersProbe, PeersReport, ProbeRefusal } from '../co
 import type { Clock } from '../contracts/breaker.js';
 import { Gathering, type ProcessReport } from './gathering.js';
 
-/** Shortest time between two broadcasts of renewed hints, in ms. */
+/** Minimum time between two broadcasts of renewed hints, in ms. */
 const RENEW_MS = 400;
 
-/** How long a probe is still respected after its hub ended, in ms. */
+/** For how long a probe is respected after its hub ended, in ms. */
 const PROBE_OF_BEFORE_MS = 1_000;
 
 /** A process, or a thread, of the host. */
@@ -14,16 +14,16 @@ export interface HubMember {
   heard(peers: readonly PeersReport[]): void;
 }
 
-/** What a hub is made of. */
+/** The dependencies of a hub. */
 interface HubParts {
   readonly clock: Clock;
-  /** Runs something soon, once what happens now is over. */
+  /** Runs something soon, after the current work. */
   readonly soon: (work: () => void) => void;
-  /** Hears that what is worth keeping has changed. */
+  /** Called when something changed that must be stored. */
   readonly changed: () => void;
 }
 
-/** Where the processes of a host meet: tells each what the others say, and gives one of them the probe. */
+/** The meeting point of a host's processes: passes the reports to each process, and gives the probe to one of them. */
 export class Hub {
   private readonly gathering = new Gathering();
   private readonly members = new Map<string, HubMember>();
@@ -35,7 +35,7 @@ export class Hub {
   /**
    * Processes of before this hub.
    *
-   * @param graceMs how long they may take to come here; who has not come by then has ended
+   * @param graceMs how long they may take to come here; a process that has not come by then has ended
    */
   remember(processes: readonly ProcessReport[], graceMs: number): void {
     const nowMs = this.parts.clock();
@@ -43,14 +43,14 @@ export class Hub {
   }
 
   /**
-   * @param starts true: the process has just started; false: it only lost its old hub
-   * @returns what an ended process knew: this one goes on from there
+   * @param starts true: the process has just started; false: it only lost its previous hub
+   * @returns the state of an ended process, from which this one continues
    */
   enter(member: HubMember, reports: readonly CircuitReport[], starts: boolean): CircuitReport[] {
     const nowMs = this.parts.clock();
     this.members.set(member.id, member);
     this.gathering.enter(member.id, reports, nowMs);
-    // A hub that ended knew who probes; those who probe know it too.
+    // The previous hub knew who probes; the probing processes know it, too.
     for (const { circuit, state } of reports) {
       if (state === 'half-open') this.gathering.claim(member.id, circuit, PROBE_OF_BEFORE_MS, nowMs);
     }
@@ -68,7 +68,7 @@ export class Hub {
   tell(id: string, reports: readonly CircuitReport[]): void {
     const nowMs = this.parts.clock();
     if (this.gathering.tell(id, reports, nowMs)) this.moved();
-    // Every process renews what it says; all of that together is told on.
+    // Every process renews its report, and the hub passes on all of them together.
     else if (nowMs - this.toldMs >= RENEW_MS) this.tellSoon();
   }
 
@@ -84,7 +84,7 @@ export class Hub {
     this.tellSoon();
   }
 
-  /** Everything worth keeping. */
+  /** Everything that must be stored. */
   all(): ProcessReport[] {
     return this.gathering.all(this.parts.clock());
   }

@@ -2,31 +2,31 @@ import type { PeersProbe, ProbeRefusal } from '../contracts/breaker-state.js';
 
 /** Whether this process may make the next probe of one circuit. */
 export type ProbeRight =
-  /** It may ask for it. `sparse`: it had the right, and no call came to use it. */
+  /** It may ask for the right. `sparse`: it had the right, but no call used it. */
   | { readonly kind: 'none'; readonly askAtMs: number; readonly sparse: boolean }
   | { readonly kind: 'asked'; readonly sinceMs: number; readonly forMs: number }
   | { readonly kind: 'held'; readonly untilMs: number; readonly unusedUntilMs: number };
 
-/** Longest wait for an answer before the process goes on as if it were alone, in ms. */
+/** Maximum wait for an answer before the process continues as if it were alone, in ms. */
 const ANSWER_MS = 2_000;
 
-/** A right that no call uses for so long is given back, in ms: another process may have calls to make. */
+/** A right that no call uses for this time is given back, in ms, because another process may have calls. */
 export const UNUSED_MS = 1_000;
 
-/** Who was refused asks again after this at the latest, in ms: the prober may have ended without a word. */
+/** A refused process asks again after this time at the latest, in ms, because the probing process may have ended. */
 const ASK_AGAIN_MS = 250;
 
 export const NO_RIGHT: ProbeRight = { kind: 'none', askAtMs: 0, sparse: false };
 
-/** What a call that is due finds: it probes, it is rejected, or it is rejected and the right is asked for. */
+/** The result for a call that is due: it probes, it is rejected, or it is rejected and the right is requested. */
 type Verdict = 'probe' | 'probe-and-ask' | 'reject' | 'ask';
 
-/** What a call finds that is due. */
+/** The result for a call that is due. */
 interface DueCall {
   readonly nowMs: number;
-  /** How long it may take. */
+  /** Its maximum duration. */
   readonly forMs: number;
-  /** The probe of another process, as far as is known. */
+  /** The known probe of another process. */
   readonly probe: Moment | undefined;
 }
 
@@ -38,19 +38,19 @@ export function verdictOf(right: ProbeRight, { nowMs, forMs, probe }: DueCall): 
       return nowMs - right.sinceMs < ANSWER_MS ? 'reject' : 'probe';
     case 'none':
       if (nowMs < right.askAtMs) return 'reject';
-      // Calls are rare: asking first would let the right lapse again, so this call probes at once.
+      // Calls are rare. If this call asked first, the right would expire again, so it probes immediately.
       return right.sparse && (probe === undefined || probe.untilMs <= nowMs) ? 'probe-and-ask' : 'ask';
     default:
       return right satisfies never;
   }
 }
 
-/** Something that holds until a time. */
+/** Something that is valid until a time. */
 export interface Moment {
   readonly untilMs: number;
 }
 
-/** The right, once a call has used it. */
+/** The right after a call has used it. */
 export function used(right: ProbeRight, nowMs: number, forMs: number): ProbeRight {
   const untilMs = right.kind === 'held' && nowMs < right.untilMs ? right.untilMs : nowMs + forMs;
   return { kind: 'held', untilMs, unusedUntilMs: Number.POSITIVE_INFINITY };
@@ -65,13 +65,13 @@ export function answered(right: ProbeRight, refusal: ProbeRefusal, nowMs: number
   return { kind: 'none', askAtMs: nowMs + waitAfter(refusal), sparse: false };
 }
 
-/** The right, unless nobody used it for too long. */
+/** The right, unless it was unused for too long. */
 export function lapsed(right: ProbeRight, nowMs: number): ProbeRight {
   if (right.kind !== 'held' || nowMs < right.unusedUntilMs) return right;
   return { kind: 'none', askAtMs: 0, sparse: true };
 }
 
-/** A failed probe holds until the next is due; one under way may end at any time. */
+/** A failed probe is valid until the next one is due; a running one may end at any time. */
 function waitAfter({ forMs, step }: PeersProbe): number {
   return step > 0 ? forMs : Math.min(forMs, ASK_AGAIN_MS);
 }

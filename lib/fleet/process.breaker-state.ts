@@ -6,14 +6,15 @@ import { ofThisProcess } from './host/meeting-place.js';
 /** Options of `processBreakerState()`. */
 export interface ProcessBreakerStateOptions {
   /**
-   * How many other processes open a circuit here by having it open: a whole number of at least 1. Default: never, each
-   * opens by a failure of its own.
+   * The number of other processes with an open circuit that opens the circuit here: a whole number of at least 1.
+   * Default: never; each circuit opens after its own failures.
    */
   readonly quorum?: number;
 }
 
 /**
- * Shares open circuits among the workers of one `node:cluster`, or the threads of one process. Nothing outlives them.
+ * Shares open circuits between the workers of one `node:cluster`, or the threads of one process. They do not survive
+ * the processes.
  *
  * @throws RateLimitConfigurationError for an option that is wrong
  * @example

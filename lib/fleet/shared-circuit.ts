@@ -11,10 +11,10 @@ import type { BreakerTransition } from '../contracts/breaker.js';
 import { isPromise } from '../contracts/maybe-promise.js';
 import { answered, lapsed, NO_RIGHT, UNUSED_MS, used, verdictOf, type Moment, type ProbeRight } from './probe-right.js';
 
-/** A right is asked for with so much to spare, in ms: it may wait for its call, and the call for its settling. */
+/** Reserve of a requested right, in ms: it may wait for its call, and the call for its end. */
 const SPARE_MS = UNUSED_MS + 500;
 
-/** One breaker of this process among those of the same name in others. */
+/** One breaker of this process, connected with those of the same name in other processes. */
 export class SharedCircuit implements CircuitPeers {
   private hint: Moment | undefined;
   private peersProbe: Moment | undefined;
@@ -26,7 +26,7 @@ export class SharedCircuit implements CircuitPeers {
     private readonly store: BreakerStateStore,
   ) {}
 
-  /** What the others have to know; `undefined` while it is closed. */
+  /** The report for other processes; `undefined` while it is closed. */
   report(): CircuitReport | undefined {
     const standing = this.breaker.standing();
     return standing && { circuit: this.name, ...standing };
@@ -39,13 +39,13 @@ export class SharedCircuit implements CircuitPeers {
   mayProbe(nowMs: number, forMs: number): boolean {
     const verdict = verdictOf(this.right, { nowMs, forMs, probe: this.peersProbe });
     if (verdict === 'ask' || verdict === 'probe-and-ask') this.ask(nowMs, forMs + SPARE_MS);
-    // A store that answers at once has answered by now.
+    // A synchronous store has answered by now.
     const granted = verdict === 'ask' ? this.right.kind === 'held' : verdict !== 'reject';
     if (granted) this.right = used(this.right, nowMs, forMs + SPARE_MS);
     return granted;
   }
 
-  /** @param peers what the others say; `undefined`: nobody says anything */
+  /** @param peers the reports of the others; `undefined`: there is none */
   heard(peers: PeersReport | undefined, quorum: number): void {
     const nowMs = this.breaker.nowMs();
     const open = peers?.open ?? 0;
@@ -54,14 +54,14 @@ export class SharedCircuit implements CircuitPeers {
     if (open >= quorum && peers !== undefined) this.breaker.openFor(Math.max(0, peers.hintForMs - HINT_GRACE_MS));
   }
 
-  /** The store is out of reach: nothing is known of the others. */
+  /** The store is not available: nothing is known about the others. */
   forget(): void {
     this.hint = undefined;
     this.peersProbe = undefined;
     if (this.right.kind !== 'held') this.right = NO_RIGHT;
   }
 
-  /** The circuit changed: a probe that ended is settled. */
+  /** The circuit changed: an ended probe is settled. */
   moved({ from, to }: Pick<BreakerTransition, 'from' | 'to'>): void {
     if (to === 'half-open' || this.right.kind !== 'held') return;
     this.right = NO_RIGHT;
@@ -69,7 +69,7 @@ export class SharedCircuit implements CircuitPeers {
     this.store.settle(this.name, standing && { forMs: standing.dueInMs, step: standing.step });
   }
 
-  /** Gives back what no call uses. */
+  /** Gives back an unused right. */
   tick(): void {
     const right = lapsed(this.right, this.breaker.nowMs());
     if (right === this.right) return;
@@ -77,19 +77,19 @@ export class SharedCircuit implements CircuitPeers {
     this.store.settle(this.name, undefined);
   }
 
-  /** The breaker is dropped. */
+  /** The breaker is removed. */
   leave(): void {
     if (this.right.kind === 'held') this.store.settle(this.name, undefined);
   }
 
-  /** While this circuit is open, its next probe is due when the last one of any process says. */
+  /** While this circuit is open, its next probe is due when the latest probe of any process says. */
   private follow(peers: PeersReport | undefined, nowMs: number): void {
     const before = this.peersProbe;
     const probe = peers?.probe;
     this.peersProbe = probe && { untilMs: nowMs + probe.forMs };
     if (probe !== undefined && probe.step > 0) this.breaker.follow(probe.forMs, probe.step);
     if (probe !== undefined || before === undefined) return;
-    // The prober is done with it, or has ended: what was put off for its sake is due.
+    // The probing process is done, or has ended: delayed probes are due.
     this.breaker.follow(0);
     if (this.right.kind === 'none') this.right = NO_RIGHT;
   }

@@ -26,9 +26,9 @@ export class ChargeResolver {
   ) {}
 
   /**
-   * `undefined` if no limit applies to the call. Answers at once unless something of the application's is awaited.
+   * `undefined` if no limit applies to the call. Synchronous, unless a function of the application is asynchronous.
    *
-   * @param reach which limits count the call. Default: what its transport says
+   * @param reach which limits count the call. Default: the reach of its transport
    */
   resolve(context: ExecutionContext, reach?: PlanReach): MaybePromise<PolicyDecisionRequest | undefined> {
     const route = { type: context.getClass(), handler: context.getHandler() };
@@ -39,13 +39,13 @@ export class ChargeResolver {
     );
   }
 
-  /** Where a call came from, for events. */
+  /** The origin of a call, for events. */
   originOf(context: ExecutionContext): CallOrigin {
     const plan = this.routes.planOf({ type: context.getClass(), handler: context.getHandler() });
     return { route: plan.label, transport: context.getType<string>() };
   }
 
-  /** The policies of the plan and of what it asks for, less those that leave this call out. */
+  /** The static and dynamic policies of the plan, without those that skip this call. */
   private policiesOf(plan: RoutePlan, context: ExecutionContext): MaybePromise<readonly CompiledPolicy[]> {
     if (plan.policies !== undefined) return this.withoutSkipped(plan.policies, context);
     const answers = askAll(plan.candidates, (candidate) => this.answerOf(candidate, context));
@@ -89,7 +89,7 @@ export class ChargeResolver {
     return whenAll(uses, (all) => this.requests.of(all, this.termsOf(route, context)));
   }
 
-  /** The same for most calls: all policies go by one key, and cost what they say. */
+  /** The fast path for most calls: all policies use one key and have fixed costs. */
   private askedByOneKey(
     route: string,
     facts: LookedUp,
@@ -111,7 +111,7 @@ export class ChargeResolver {
     return { route, transport: context.getType<string>(), addressKey: () => this.keys.addressOf(context) };
   }
 
-  /** @param keys what has been read for this request: nothing of the application's is asked twice */
+  /** @param keys the keys that were already read for this request: no function of the application is called twice */
   private useOf(
     policy: CompiledPolicy,
     context: ExecutionContext,

@@ -1,8 +1,8 @@
 import type { Class } from './route-metadata.js';
 
 /**
- * Names for those classes that share theirs, parents included: they must not share counters. Their modules tell them
- * apart, and then their order.
+ * Different names for classes with the same name, including parents, because they must not share counters. Their
+ * modules separate them, and then their order.
  *
  * @param classes every class, with the name of its module
  */
@@ -27,16 +27,16 @@ export function namesApart(classes: ReadonlyMap<Class, string>): ReadonlyMap<Cla
   return names;
 }
 
-/** A class and those that it extends. */
+/** A class and its parents. */
 function lineOf(type: Class): readonly Class[] {
   const parent = Object.getPrototypeOf(type) as Class | null;
   return parent?.prototype === undefined ? [type] : [type, ...lineOf(parent)];
 }
 
 /**
- * Names of classes that several share, and by which counters are named.
+ * Class names that several classes share and that name counters.
  *
- * @param apart the names by which they are told apart
+ * @param apart the separate names
  * @param counters the ids of the application's counters, such as `@CatsModule/Cats.find[0]`
  */
 export function sharedNames(apart: ReadonlyMap<Class, string>, counters: readonly string[]): ReadonlySet<string> {

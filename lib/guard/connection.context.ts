@@ -1,9 +1,9 @@
 import type { ExecutionContext, Type } from '@nestjs/common';
 
 /**
- * The context of a client that connects to a gateway: Nest makes none, since it binds no guard there.
+ * The context of a client that connects to a gateway. Nest creates none, because it has no guards there.
  *
- * @param args the client, and of ws the request that opened the socket
+ * @param args the client, and for ws the request that opened the socket
  */
 export function connectionContext(args: readonly unknown[], gateway: Type, handler: () => unknown): ExecutionContext {
   const at = (index: number) => (): unknown => args[index];

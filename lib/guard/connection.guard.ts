@@ -14,10 +14,10 @@ import { WebSocketTransport } from '../transports/websockets/websocket.transport
 import { ChargeResolver } from './charge-resolver.js';
 import { connectionContext } from './connection.context.js';
 
-/** Marks a class as a gateway, in the metadata of Nest. */
+/** The metadata key by which Nest marks a gateway. */
 const GATEWAY = 'websockets:is_gateway';
 
-/** A client has gone before it was let in. */
+/** A client disconnected before it was admitted. */
 class ConnectionEndedError extends Error {}
 
 interface GatewayProvider {
@@ -26,8 +26,8 @@ interface GatewayProvider {
 }
 
 /**
- * Counts the clients that connect to gateways, by the module's `connect` and by what `handleConnection` declares. A
- * client that is refused is told so and disconnected, and `handleConnection` is not called.
+ * Counts the clients that connect to gateways, by the module's `connect` and by the decorators of `handleConnection`. A
+ * refused client gets an error and is disconnected, and `handleConnection` is not called.
  */
 @Injectable()
 export class ConnectionGuard {
@@ -49,7 +49,7 @@ export class ConnectionGuard {
     for (const { metatype } of this.gateways()) guardConnections(metatype as Type);
   }
 
-  /** Takes over the gateways of this application, once they are made. */
+  /** Wraps the gateways of this application after they are created. */
   start(): void {
     for (const { instance } of this.gateways()) {
       if (typeof instance !== 'object' || instance === null) continue;
@@ -94,7 +94,7 @@ export class ConnectionGuard {
     disconnect(context.getArgByIndex(0));
   }
 
-  /** Nest catches nothing here: what is thrown would end the process. */
+  /** Nest catches no error here: an error would end the process. */
   private fail(context: ExecutionContext, error: unknown): void {
     if (isUnavailable(error) || error instanceof RateLimitExceededException) return this.refuse(context, error);
     if (!(error instanceof ConnectionEndedError)) this.logger.error(error);

@@ -5,18 +5,18 @@ import type { HeldSlots } from '../limiter/held-slots.js';
 import { identityOf } from '../transports/call-identity.js';
 import { WatchedIteration } from './watched-iteration.js';
 
-/** Calls whose slots are free when their handler has ended. */
+/** Calls whose slots are free when their handler ends. */
 const calls = new WeakMap<object, HeldCall>();
 
-/** The call that the guard let pass with slots; `undefined` if it has none, or its transport tells its end. */
+/** The call that the guard admitted with slots; `undefined` if it has none, or its transport reports its end. */
 export function heldCallOf(context: ExecutionContext): HeldCall | undefined {
   const call = identityOf(context);
   return call && calls.get(call);
 }
 
-/** Holds slots until a handler has ended, and what it answered: an Observable, an async iterable, a stream of Node. */
+/** Holds slots until a handler and its result have ended: an Observable, an async iterable, a Node stream. */
 export class HeldCall {
-  /** What has not ended: the handler, and each stream that it answered. */
+  /** What is still running: the handler, and each stream that it returned. */
   private running = 0;
 
   private constructor(
@@ -34,7 +34,7 @@ export class HeldCall {
     if (call !== undefined) calls.set(call, new HeldCall(slots, end));
   }
 
-  /** The same answers; the slots are held for as long as somebody listens to them. */
+  /** The same values; the slots are held as long as there is a subscriber. */
   during(answers: Observable<unknown>): Observable<unknown> {
     return defer(() => {
       this.slots.keep();
@@ -55,12 +55,12 @@ export class HeldCall {
       const source = answer[Symbol.asyncIterator]();
       return new WatchedIteration(source, { onBegin: () => this.slots.keep(), onEnd: this.begin() });
     };
-    // What nobody ever reads has no end: until then the slots are not renewed.
+    // A stream that nobody reads has no end. Until it is read, the slots are not renewed.
     this.slots.lapse();
     return isIterator(answer) ? watched() : { [Symbol.asyncIterator]: watched };
   }
 
-  /** Something runs; answers what is to be called when it ends, once or more often. */
+  /** Something starts; returns a function to call when it ends, once or more often. */
   private begin(): () => void {
     let ended = false;
     this.running += 1;

@@ -5,7 +5,7 @@ import type { KeyResolver, PolicyResolver } from '../contracts/policy.js';
 import { identityOf } from '../transports/call-identity.js';
 import { Transports } from '../transports/transports.js';
 
-/** Whether a function is a class, for dependency injection to make; `resolve` may be a method or a property of it. */
+/** Whether a function is a class that dependency injection can create; `resolve` may be a method or a property. */
 export function isResolverClass<R extends KeyResolver | PolicyResolver>(
   input: Type<R> | ((context: ExecutionContext) => unknown),
 ): input is Type<R> {
@@ -14,8 +14,8 @@ export function isResolverClass<R extends KeyResolver | PolicyResolver>(
 }
 
 /**
- * Instances of classes that options and decorators name: the application's own provider where there is one, of any
- * scope, else one that Nest makes as a part of the module of the class that is called.
+ * Instances of classes in options and decorators: the application's own provider of any scope, else an instance that
+ * Nest creates in the module of the called class.
  */
 @Injectable()
 export class Injection {
@@ -42,7 +42,7 @@ export class Injection {
     }
   }
 
-  /** The request of a call; of a message, what is known of its caller, the same object for all that is asked for it. */
+  /** The request of a call; for a message, an object with the known data of its caller, the same for the whole call. */
   private requestOf(context: ExecutionContext): object {
     const call = identityOf(context);
     const known = call && this.requests.get(call);
@@ -52,19 +52,19 @@ export class Injection {
     return request;
   }
 
-  /** The request's own context of injection, one for all that is asked for it; `REQUEST` in it is the request. */
+  /** The injection context of the request, one for the whole request; `REQUEST` in it is the request. */
   private contextOf(request: object): ContextId {
     let id = this.contexts.get(request);
     if (id === undefined) {
       id = ContextIdFactory.getByRequest(request);
-      // Nest gives a request its context for a controller that is request-scoped: only then is it found again.
+      // Nest creates the context of a request for a request-scoped controller. Only then can it be found again.
       if (ContextIdFactory.getByRequest(request) !== id) this.moduleRef.registerRequestByContextId(request, id);
       this.contexts.set(request, id);
     }
     return id;
   }
 
-  /** The injector of a class's module: what a class may inject there, one that is made for it may inject too. */
+  /** The injector of a class's module: a class created there can inject the same things. */
   private injectorOf(type: Type): ModuleRef {
     for (const { controllers, providers } of this.modules.values()) {
       if (!controllers.has(type) && !providers.has(type)) continue;
@@ -73,7 +73,7 @@ export class Injection {
     return this.moduleRef;
   }
 
-  /** Scope of a provider; `undefined` if the application provides no such class. */
+  /** Scope of a provider; `undefined` if the application does not provide the class. */
   private scopeOf(type: Type<unknown>): Scope | undefined {
     try {
       return this.moduleRef.introspect(type).scope;

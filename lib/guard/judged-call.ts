@@ -6,16 +6,16 @@ import type { ReservedCharges } from '../limiter/outcome-charges.js';
 import { identityOf } from '../transports/call-identity.js';
 import { propertiesOf } from '../transports/structure.js';
 
-/** Calls that are judged when they are over. */
+/** Calls whose outcome is evaluated at their end. */
 const calls = new WeakMap<object, JudgedCall>();
 
-/** The judged call that the guard let pass; `undefined` if its charges do not depend on its outcome. */
+/** The call that the guard admitted; `undefined` if its charges do not depend on its outcome. */
 export function judgedCallOf(context: ExecutionContext): JudgedCall | undefined {
   const call = identityOf(context);
   return call && calls.get(call);
 }
 
-/** Gathers how a call ends, and settles its charges once. */
+/** Collects the outcome of a call, and settles its charges once. */
 export class JudgedCall {
   private seen: CallOutcome = {};
   private isOver = false;
@@ -29,7 +29,7 @@ export class JudgedCall {
     if (call !== undefined) calls.set(call, this);
   }
 
-  /** The transport will tell what the client got: the end of the handler is not the end of the call. */
+  /** The transport will report the status: the end of the handler is not the end of the call. */
   awaitsAnswer(): void {
     this.isAnswered = true;
   }
@@ -52,7 +52,9 @@ export class JudgedCall {
     if (!this.isAnswered) this.settle(this.seen);
   }
 
-  /** The call is over. @param status what the client got; `undefined`: it hung up before, and stays charged */
+  /**
+   * The call has ended. @param status the status that the client got; `undefined`: it disconnected, and stays charged
+   */
   over(status: number | undefined): void {
     if (status !== undefined) this.settle({ ...this.seen, status });
     this.isOver = true;
@@ -69,7 +71,7 @@ export class JudgedCall {
   }
 }
 
-/** The stream that is sent to the client: a result of Fastify, or that of a `StreamableFile`. */
+/** The stream that is sent to the client: a result on Fastify, or that of a `StreamableFile`. */
 function streamOf(result: unknown): Readable | undefined {
   const { getStream } = propertiesOf(result);
   const stream: unknown = typeof getStream === 'function' ? getStream.call(result) : result;

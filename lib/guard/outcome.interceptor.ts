@@ -4,8 +4,8 @@ import { heldCallOf } from './held-call.js';
 import { type JudgedCall, judgedCallOf } from './judged-call.js';
 
 /**
- * Sees what handlers return and throw, for policies with `chargeOn`, and when they end, for slots whose transport does not
- * tell. Bound only where there may be such a policy. @internal
+ * Observes the results and errors of handlers for policies with `chargeOn`, and their end for slots whose transport
+ * does not report it. It is bound only if there may be such a policy. @internal
  */
 @Injectable()
 export class OutcomeInterceptor implements NestInterceptor {

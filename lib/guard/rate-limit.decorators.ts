@@ -5,13 +5,13 @@ import { decisionFor } from './request-decision.js';
 import { declareLimits, declareSkips } from './route-metadata.js';
 
 /**
- * Limits a route, or every route of a class. Several policies must all pass, and are charged all or none; further
- * decorators append. What is defined here counts here: for a method, its calls; for a class, those of all its routes
- * together. A policy that the module names counts across all its uses. A subclass inherits what its parent says, unless
- * it is decorated itself.
+ * Limits a route, or every route of a class. Several policies must all allow the call, and are charged all or none. You
+ * can use the decorator several times. A policy defined here counts the calls of the method, or of all routes of the
+ * class together. A policy of the module counts all its uses together. A subclass inherits the decorators of its
+ * parent, unless it has its own.
  *
- * @param policies names of the module's policies, rates, options, or what finds them for each call
- * @throws RateLimitConfigurationError at start-up, for a policy that is wrong or a name that is unknown
+ * @param policies names of module policies, rates, options, or resolvers that find the policies of each call
+ * @throws RateLimitConfigurationError at start-up, for a wrong policy or an unknown name
  * @example
  * @RateLimit('login', { rate: '100/d', key: 'global' })
  * @Post('login')
@@ -22,17 +22,18 @@ export function RateLimit(...policies: PolicyInput[]): MethodDecorator & ClassDe
 }
 
 /**
- * Leaves a route, or the routes of a class, out of limits. On a class it lifts what the class and the module apply; a
- * limit on a method of it holds.
+ * Excludes a route, or the routes of a class, from limits. On a class it removes the limits of the class and the
+ * module. A limit on one of its methods still applies.
  *
- * @param names of policies; none: all
+ * @param names names of policies; without names: all
  */
 export function SkipRateLimit(...names: string[]): MethodDecorator & ClassDecorator {
   return declareSkips(names);
 }
 
 /**
- * Hands the request's `Decision` to a parameter of a handler: `unenforced`, reason `skipped`, where no limit applies.
+ * Injects the request's `Decision` into a parameter of a handler: `unenforced` with reason `skipped` if no limit
+ * applies.
  *
  * @example
  * find(@RateLimitDecision() decision: Decision) {}

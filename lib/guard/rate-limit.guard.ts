@@ -22,11 +22,10 @@ import { ChargeResolver } from './charge-resolver.js';
 type Verdict = true | Error;
 
 /**
- * Lets a call pass or not: charges what applies to it, tells the caller of it where the transport has headers, and throws
- * `RateLimitExceededException` when a limit is reached. Bound to all handlers by the module unless
- * `bindGuard` is false.
+ * Charges the policies of a call, sends headers if the transport has them, and throws `RateLimitExceededException` if a
+ * limit is reached. The module binds it to all handlers unless `bindGuard` is false.
  *
- * A call that meets it twice, bound globally and once more on a class, is counted once.
+ * If a call passes the guard twice, globally and again on a class, it is counted once.
  */
 @Injectable()
 export class RateLimitGuard implements CanActivate {
@@ -69,8 +68,8 @@ export class RateLimitGuard implements CanActivate {
   }
 
   /**
-   * Holds the slots that are given until the call is over; who hangs up while it waits for one leaves the queue. The
-   * transport tells the end of a call where it can; elsewhere the end of the handler counts, too.
+   * Holds the slots until the call ends. A client that disconnects while it waits for a slot leaves the queue. The
+   * transport reports the end of a call if it can; elsewhere the end of the handler counts, too.
    */
   private async admit(context: ExecutionContext, request: PolicyDecisionRequest): Promise<Verdict> {
     const over = new AbortController();
@@ -94,7 +93,7 @@ export class RateLimitGuard implements CanActivate {
     return true;
   }
 
-  /** The transport tells the end of a call, and its status, where it can; elsewhere the end of the handler counts. */
+  /** The transport reports the end of a call and its status if it can; elsewhere the end of the handler counts. */
   private judgeLater(context: ExecutionContext, request: PolicyDecisionRequest, outcome: Outcome): void {
     const charges = this.outcomes.of(request, outcome);
     if (charges === undefined) return;
@@ -113,10 +112,7 @@ export class RateLimitGuard implements CanActivate {
     return this.pass(context, decision);
   }
 
-  /**
-   * The error that the caller gets, in the shape of its transport. Tells when to come back, before a filter answers that
-   * knows nothing of it.
-   */
+  /** The error that the caller gets, in the format of its transport. Sends the time of a retry, before a filter answers. */
   private told(context: ExecutionContext, error: Error): Error {
     const transport = this.transports.of(context);
     if (isUnavailable(error)) transport.announce?.(context, error);

@@ -5,7 +5,7 @@ import { identityOf } from '../transports/call-identity.js';
 
 const DECISION = Symbol.for('nestjs-floodgate:decision');
 
-/** Decisions of calls that take no property. */
+/** Decisions of calls whose objects cannot get a property. */
 const decisions = new WeakMap<object, Decision>();
 
 const GUARDED = Symbol.for('nestjs-floodgate:guarded');
@@ -18,7 +18,7 @@ interface Guarded {
   [GUARDED]?: true;
 }
 
-/** Whether the guard sees this call for the first time: Nest hands one context to all guards of a call. */
+/** Whether the guard sees this call for the first time: Nest passes one context to all guards of a call. */
 export function firstSight(context: ExecutionContext): boolean {
   const guarded = context as ExecutionContext & Guarded;
   if (guarded[GUARDED] === true) return false;
@@ -26,12 +26,12 @@ export function firstSight(context: ExecutionContext): boolean {
   return true;
 }
 
-/** Keeps the decision for the handler to find. */
+/** Stores the decision for the handler. */
 export function keepDecision(context: ExecutionContext, decision: Decision): void {
   const call = identityOf(context);
   if (call === undefined) return;
-  // A request is made to be added to, and a table of all requests is work for the garbage collector; a message is the
-  // application's own, and may be frozen.
+  // A request can get a property, and a map of all requests is work for the garbage collector. A message belongs to the
+  // application, and may be frozen.
   if (context.getType() === 'http' && Object.isExtensible(call)) (call as Decided)[DECISION] = decision;
   else decisions.set(call, decision);
 }

@@ -7,7 +7,7 @@ import { namesApart, sharedNames } from './class-names.js';
 import { type Class, limitsOf, skippedNames } from './route-metadata.js';
 import { counterOf, type PlanReach, type Route, type RoutePlan, RoutePlanner } from './route-plan.js';
 
-/** The plans of all routes: those that decorators mention are made at start-up, so that a wrong one stops it. */
+/** The plans of all routes. Those with decorators are created at start-up, so that a mistake stops it. */
 @Injectable()
 export class RouteCatalog {
   readonly planner: RoutePlanner;
@@ -32,17 +32,19 @@ export class RouteCatalog {
     this.planner = new RoutePlanner(catalog, applied, (type) => this.nameOf(type));
   }
 
-  /** The plans of the routes that decorators mention, once they are made. */
+  /** The plans of the routes with decorators, after they are created. */
   get prepared(): readonly RoutePlan[] {
     return this.mentioned;
   }
 
-  /** Whether the end of a call matters: to a policy with `chargeOn`, a slot, or one that is found by the request. */
+  /**
+   * Whether the end of a call matters: to a policy with `chargeOn`, a slot, or a policy that depends on the request.
+   */
   get watchesEnds(): boolean {
     return (this.watching ??= this.catalog.watchesEnds || this.declared().some(mayWatch));
   }
 
-  /** @throws RateLimitConfigurationError for a decorator of any controller or provider that is wrong */
+  /** @throws RateLimitConfigurationError for a wrong decorator on any controller or provider */
   prepare(): void {
     this.mentioned.push(...this.decorated().map((route) => this.planOf(route)));
     this.tellSharedNames();
@@ -64,12 +66,12 @@ export class RouteCatalog {
     return plan;
   }
 
-  /** Names a handler: by its class, of which no other has the name, and its method. */
+  /** The name of a handler: its class, with a unique name, and its method. */
   labelOf(route: Route): string {
     return this.planner.labelOf(route);
   }
 
-  /** The routes that decorators mention. */
+  /** The routes with decorators. */
   private decorated(): readonly Route[] {
     const scanner = new MetadataScanner();
     return [...this.classes().keys()].flatMap((type) => {
@@ -86,7 +88,7 @@ export class RouteCatalog {
     return limits.flatMap(({ policies }) => policies);
   }
 
-  /** What a bundler does to names is seen here at the latest: many classes are called alike then. */
+  /** Here a bundler's short names become visible: many classes then have the same name. */
   private tellSharedNames(): void {
     const counters = this.mentioned.flatMap(({ candidates }) => candidates.map(counterOf));
     for (const name of sharedNames(this.apart, counters)) {
@@ -96,7 +98,7 @@ export class RouteCatalog {
     }
   }
 
-  /** A name of a class that no other class of the application has. */
+  /** A class name that no other class of the application has. */
   private nameOf(type: Class): string {
     return this.apart.get(type) ?? type.name;
   }
@@ -122,7 +124,7 @@ export class RouteCatalog {
 const mayWatch = (input: PolicyInput): boolean =>
   typeof input === 'function' || (typeof input === 'object' && watchesEnd(input));
 
-/** Whether decorators say anything of a handler, or of its class. */
+/** Whether a handler or its class has decorators. */
 export const isDecorated = (type: object, handler: object): boolean => mentions(handler) || mentions(type);
 
 const mentions = (carrier: object): boolean => limitsOf(carrier).length > 0 || skippedNames(carrier).length > 0;

@@ -7,7 +7,7 @@ import { isOfPlace } from '../policies/policy-identity.js';
 import { RouteCatalog } from './route-catalog.js';
 import { applicable, methodName, type RoutePlan } from './route-plan.js';
 
-/** Tells `BackendService` which counters the guard charges on a route. */
+/** Finds the counters of a route for `BackendService`. */
 @Injectable()
 export class RouteCounters implements RoutePolicies {
   private places: ReadonlyMap<string, string> | undefined;
@@ -53,7 +53,7 @@ function namedOf(option: string, plan: RoutePlan, names: readonly string[]): rea
   throw new RateLimitConfigurationError(option, wrong, `The policies that hold on that route are ${known}.`);
 }
 
-/** Where the policies are written that have counters of their place. */
+/** The places of policies in decorators, which have their own counters. */
 function placesOf(plans: readonly RoutePlan[]): ReadonlyMap<string, string> {
   const places = new Map<string, string>();
   for (const { candidates, route } of plans) {

@@ -2,15 +2,15 @@ import { RateLimitConfigurationError } from '../contracts/errors.js';
 import type { RouteLimits } from '../contracts/route-limits.js';
 
 /**
- * All policies that hold on a route, for `BackendService`: those of its method, its class and the module's `apply`. Each
- * names the very counter that the guard charges. Policies that are found by the request have none until there is one:
- * they are left out by naming the others.
+ * All policies of a route, for `BackendService`: those of its method, its class and the module's `apply`. They use the
+ * same counters as the guard. A policy that depends on the request has no counter without a request; name the other
+ * policies to leave it out.
  *
  * @param type the class of the controller, resolver or gateway
  * @param method the name of its handler
- * @param names of the policies that are meant, as headers show them. Default: all
- * @throws RateLimitConfigurationError for what is no class; and `BackendService`, for a method without a limit or a name
- * that does not hold there
+ * @param names names of the chosen policies, as headers show them. Default: all
+ * @throws RateLimitConfigurationError if `type` is not a class; `BackendService` throws it for a method without a
+ * limit, or a name that does not apply there
  * @example
  * await backend.reset(keyOf.user(42), routeLimits(CatsController, 'find'));
  */

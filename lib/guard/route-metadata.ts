@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { RateLimitConfigurationError } from '../contracts/errors.js';
 import type { PolicyInput } from '../contracts/policy.js';
 
-/** What one `@RateLimit()` says, and where it stands: the class, and the method if it is on one. */
+/** One `@RateLimit()` and its place: the class, and the method if it is on one. */
 export interface DeclaredLimits {
   readonly policies: readonly PolicyInput[];
   readonly target: Class;
@@ -11,26 +11,26 @@ export interface DeclaredLimits {
 
 export type Class = abstract new (...args: never[]) => unknown;
 
-/** A function that carries metadata: a handler or a class. */
+/** A function with metadata: a handler or a class. */
 export type Carrier = object;
 
 const LIMITS = Symbol.for('nestjs-floodgate:limits');
 const SKIPS = Symbol.for('nestjs-floodgate:skips');
 
-/** Decorates with limits; decorators run from the last to the first, so each goes before those that are there. */
+/** Adds limits. Decorators run from the last to the first, so each is added before the existing ones. */
 export const declareLimits = (policies: readonly PolicyInput[]): MethodDecorator & ClassDecorator =>
   decorate((carrier, target, method) => {
     const declared: DeclaredLimits = { policies, target, method };
     Reflect.defineMetadata(LIMITS, [declared, ...ownLimits(carrier)], carrier);
   });
 
-/** Decorates with names to skip; an empty list skips all. */
+/** Adds names to skip; an empty list skips all. */
 export const declareSkips = (names: readonly string[]): MethodDecorator & ClassDecorator =>
   decorate((carrier) => {
     Reflect.defineMetadata(SKIPS, [...ownSkips(carrier), names], carrier);
   });
 
-/** Limits declared on a handler or a class, in the order in which they are written; a class inherits its parent's. */
+/** The limits of a handler or a class, in written order; a class inherits those of its parent. */
 export const limitsOf = (carrier: Carrier): readonly DeclaredLimits[] =>
   (Reflect.getMetadata(LIMITS, carrier) as readonly DeclaredLimits[] | undefined) ?? [];
 
@@ -40,7 +40,7 @@ export function skips(carrier: Carrier, name?: string): boolean {
   return lists.some((names) => names.length === 0 || (name !== undefined && names.includes(name)));
 }
 
-/** Names that a handler or a class skips. */
+/** The names that a handler or a class skips. */
 export const skippedNames = (carrier: Carrier): readonly string[] =>
   ((Reflect.getMetadata(SKIPS, carrier) as readonly (readonly string[])[] | undefined) ?? []).flat();
 
@@ -50,7 +50,7 @@ const ownLimits = (carrier: Carrier): readonly DeclaredLimits[] =>
 const ownSkips = (carrier: Carrier): readonly (readonly string[])[] =>
   (Reflect.getOwnMetadata(SKIPS, carrier) as readonly (readonly string[])[] | undefined) ?? [];
 
-/** One decorator for methods (metadata on the function, as Nest's own) and for classes. */
+/** One decorator for methods (with metadata on the function, like Nest's) and for classes. */
 function decorate(
   declare: (carrier: Carrier, target: Class, method: string | undefined) => void,
 ): MethodDecorator & ClassDecorator {

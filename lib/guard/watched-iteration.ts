@@ -1,6 +1,6 @@
 type Step = IteratorResult<unknown, unknown>;
 
-/** What is told of an iteration. */
+/** The observer of an iteration. */
 export interface IterationWatch {
   /** It is read for the first time. */
   readonly onBegin: () => void;

@@ -11,13 +11,13 @@ import { RateLimitEvents } from '../observe/rate-limit-events.js';
 import { SlotMeter } from './slot-meter.js';
 import { SlotQueue } from './slot-queue.js';
 
-/** A decision, and the slots that it gave. */
+/** A decision and its slots. */
 export interface Admitted {
   readonly outcome: Outcome;
   readonly slots: HeldSlots | undefined;
 }
 
-/** Where a call waits. */
+/** The queue of a call. */
 interface Line {
   readonly name: string;
   readonly policy: string;
@@ -27,7 +27,7 @@ interface Line {
 /** Whether a request asks for slots. */
 export const asksForSlots = ({ charges }: PolicyDecisionRequest): boolean => charges.some(isSlot);
 
-/** Decides on calls that ask for slots. Where a policy has a queue, they wait in it instead of being refused. */
+/** Decides on calls that need slots. If a policy has a queue, they wait in it instead of being refused. */
 @Injectable()
 export class Admission {
   private readonly queues = new Map<string, SlotQueue<Admitted>>();
@@ -43,14 +43,14 @@ export class Admission {
 
   /**
    * @param signal ends the wait in a queue
-   * @throws what a decision throws; and the signal's reason
+   * @throws the errors of a decision, and the signal's reason
    */
   async admit(given: PolicyDecisionRequest, signal?: AbortSignal): Promise<Admitted> {
     const startedMs = performance.now();
     const request = withSlots(given);
     const line = lineOf(request);
     const queue = line && this.queues.get(line.name);
-    // Who comes later does not overtake those that wait.
+    // A later call does not overtake waiting calls.
     if (line !== undefined && queue !== undefined && !queue.isFull)
       return this.told(request, await this.wait(request, queue, line.policy, signal), startedMs);
     const admitted = await this.attempt(request);
@@ -60,8 +60,8 @@ export class Admission {
   }
 
   /**
-   * Admits a call that holds its slots until a signal tells its end; who ends while it waits leaves the queue. What cannot
-   * be given back is free when its lease is over. Throws as `admit` does.
+   * Admits a call that holds its slots until a signal reports its end. A call that ends while it waits leaves the
+   * queue. A slot that cannot be given back is free when its lease ends. Throws like `admit`.
    */
   async hold(request: PolicyDecisionRequest, over: AbortSignal): Promise<Admitted> {
     const admitted = await this.admit(request, over);
@@ -119,7 +119,7 @@ export class Admission {
     }
   }
 
-  /** A call that was given up may still reach the backend, where it would hold slots for nobody. */
+  /** An aborted call may still reach the backend, where it would hold slots without a caller. */
   private abandon(request: PolicyDecisionRequest, error: unknown): void {
     if (!isUnavailable(error) || !(error.cause instanceof DeadlineExceededError)) return;
     const charges = request.charges.filter(({ slot }) => slot !== undefined);
@@ -137,9 +137,9 @@ export class Admission {
   }
 }
 
-/** A slot that cannot be given back is free when its lease is over. */
+/** A slot that cannot be given back is free when its lease ends. */
 function lapses(): void {
-  // There is nobody to tell.
+  // Nobody waits for the result.
 }
 
 const lineName = ({ policy, key }: Charge): string => `${policy.id}\n${key}`;
@@ -147,7 +147,7 @@ const lineName = ({ policy, key }: Charge): string => `${policy.id}\n${key}`;
 const queueOf = ({ policies }: PolicyDecisionRequest, { policy }: Charge): QueueSettings | undefined =>
   policies.find((one) => one.policy === policy)?.queue;
 
-/** The line that a call waits in: that of its first policy with a queue. */
+/** The queue of a call: that of its first policy with a queue. */
 function lineOf(request: PolicyDecisionRequest): Line | undefined {
   for (const charge of request.charges) {
     const settings = charge.slot === undefined ? undefined : queueOf(request, charge);
@@ -156,7 +156,7 @@ function lineOf(request: PolicyDecisionRequest): Line | undefined {
   return undefined;
 }
 
-/** Whether a call lacks nothing but slots that it can wait for. */
+/** Whether only slots with a queue are missing for a call. */
 function canWait(request: PolicyDecisionRequest, { decision }: Outcome): boolean {
   if (decision.kind !== 'limited' || decision.retryAfterMs === null) return false;
   return decision.policies.every(

@@ -1,15 +1,15 @@
 import type { CircuitBreakerOptions } from '../contracts/breaker.js';
 import { parseDuration } from '../policies/duration.js';
 
-/** Name under which a backend's breaker stands in the registry. */
+/** The name of a backend's breaker in the registry. */
 export const breakerName = (backend: string): string => `backend:${backend}`;
 
-/** A blip costs a second: the first open period, how long it may grow, and when it is as short as that again. */
+/** A blip costs a second: the first open period, its maximum, and the time until it is short again. */
 const FIRST_OPEN_MS = 1_000;
 const LONGEST_OPEN_MS = 60_000;
 const FORGIVEN_MS = 1_000;
 
-/** The deadline that the options of a backend's breaker set, in ms; `Infinity` if they set none. */
+/** The deadline in the options of a backend's breaker, in ms; `Infinity` if there is none. */
 export function ownDeadlineMs(options: CircuitBreakerOptions | false): number {
   if (options === false || options.callTimeout === undefined) return Number.POSITIVE_INFINITY;
   return parseDuration('circuitBreaker.callTimeout', options.callTimeout);

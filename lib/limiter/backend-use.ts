@@ -7,12 +7,12 @@ const USERS = new WeakMap<Backend, number>();
 /** Backends that one of them has opened. */
 const OPENED = new WeakSet<Backend>();
 
-/** The use that one application makes of a backend, which it may share with others of this process. */
+/** The use of a backend by one application. Several applications of this process can share a backend. */
 export class BackendUse {
   private stage: 'new' | 'joined' | 'open' | 'closed' = 'new';
   private forgetConnections = (): void => undefined;
 
-  /** @param onConnected hears of each new connection while the backend is in use */
+  /** @param onConnected called for each new connection while the backend is in use */
   constructor(
     private readonly backend: Backend,
     private readonly onConnected: () => void,
@@ -22,14 +22,14 @@ export class BackendUse {
     return this.stage === 'open';
   }
 
-  /** The application has started: the backend is not closed before it ends. Opens nothing. */
+  /** The application has started: the backend stays open until the application ends. Opens nothing. */
   join(): void {
     if (this.stage !== 'new') return;
     this.stage = 'joined';
     USERS.set(this.backend, (USERS.get(this.backend) ?? 0) + 1);
   }
 
-  /** The application listens, or the first call has come. Does nothing once the application has ended. */
+  /** The application listens, or its first call has come. Does nothing after the application has ended. */
   open(): void {
     this.join();
     if (this.stage !== 'joined') return;

@@ -22,11 +22,11 @@ import { untilAborted } from '../contracts/until-aborted.js';
 type Subjects = readonly SubjectInput[];
 
 /**
- * Counts, asks and gives back, on the backend of the module: what the guard does for requests, for anything else.
+ * Uses the module's backend to limit anything besides requests: jobs, messages, tokens.
  *
- * Every call passes the backend's deadline and circuit breaker; when no backend can decide, the failure mode does. A
- * key is taken verbatim; `keyOf` makes those of the guard. A policy that the module names has one counter everywhere; a
- * rate or options given here have one of their own; that of a decorator is found by `routeLimits`.
+ * Every call passes the deadline and the circuit breaker of the backend. If no backend can decide, the failure mode
+ * decides. A key is used unchanged; `keyOf` builds the keys of the guard. A policy of the module has one counter
+ * everywhere. A rate or options in a call have their own counter. Use `routeLimits` for the counters of a decorator.
  */
 @Injectable()
 export class BackendService {
@@ -40,12 +40,12 @@ export class BackendService {
   ) {}
 
   /**
-   * Charges a key under one policy or several: all of them or none. Several subjects, such as a user and its tenant, are
-   * charged all or none too; the statuses then tell the `key`.
+   * Charges a key by one or several policies: all of them or none. Several subjects, such as a user and its tenant, are
+   * also charged all or none. Their statuses then contain the `key`.
    *
-   * @param key who is limited, verbatim; not empty
-   * @param policies names of the module's, rates, options, or those of a route (`routeLimits`)
-   * @returns the decision; being limited is a value, not an error
+   * @param key who is limited; used unchanged; not empty
+   * @param policies names of module policies, rates, options, or the policies of a route (`routeLimits`)
+   * @returns the decision; a refusal is a value, not an error
    * @throws BackendUnavailableError when no backend can decide and the failure mode is `closed`
    * @throws RateLimitConfigurationError for a policy or an option that is wrong
    * @example
@@ -64,7 +64,7 @@ export class BackendService {
     return told(who, request, await this.decided(request, options));
   }
 
-  /** What `consume` with cost 0 would answer; nothing is charged. Fails as `consume` does. */
+  /** Returns what `consume` with cost 0 would return. Charges nothing. Throws like `consume`. */
   peek(key: string, policies: Policies): Promise<Decision>;
   peek(subjects: Subjects): Promise<Decision>;
   async peek(who: string | Subjects, policies?: Policies): Promise<Decision> {
@@ -82,22 +82,22 @@ export class BackendService {
    * Gives units back, never above the limit.
    *
    * @param cost default: each policy's own cost
-   * @throws BackendUnavailableError when the backend is out of reach and the failure mode is `closed`
+   * @throws BackendUnavailableError if the backend is not available and the failure mode is `closed`
    */
   refund(key: string, policies: Policies, cost?: number): Promise<void>;
   refund(subjects: Subjects): Promise<void>;
   async refund(who: string | Subjects, policies?: Policies, cost?: number): Promise<void> {
     const [subjects] = argumentsOf(who, policies);
     const request = this.requests.plain(subjects, cost);
-    // Who holds a slot gives it back.
+    // The holder of a slot gives it back.
     const charges = request.charges.filter((charge) => !isSlot(charge));
     if (this.settings.enabled && charges.length > 0) await this.decider.refund({ ...request, charges });
   }
 
   /**
-   * Forgets the counters of these policies for this key, blocks included.
+   * Removes the counters of these policies for this key, including blocks.
    *
-   * @throws BackendUnavailableError when the backend is out of reach, whatever the failure mode
+   * @throws BackendUnavailableError if the backend is not available, in any failure mode
    */
   reset(key: string, policies: Policies): Promise<void>;
   reset(subjects: Subjects): Promise<void>;
@@ -108,7 +108,7 @@ export class BackendService {
   }
 
   /**
-   * Charges an estimate and holds it, to be corrected, kept or given back.
+   * Charges an estimate and returns a lease, to correct it, keep it or give it back.
    *
    * @throws RateLimitExceededException when the call is limited
    * @throws BackendUnavailableError when no backend can decide and the failure mode is `closed`
@@ -128,15 +128,15 @@ export class BackendService {
     const granting = this.granted(request, signal);
     if (signal === undefined) return granting;
     return untilAborted(granting, signal, () => {
-      // Nobody will hold the lease that may still be granted.
+      // Nobody holds the lease that may still be granted.
       granting.then((lease) => lease.release()).catch(() => undefined);
     });
   }
 
   /**
-   * Works under a lease: keeps the charge when the work succeeds, gives it back when it throws.
+   * Runs work with a lease: keeps the charge if the work succeeds, and gives it back if it throws.
    *
-   * @throws what the work throws; and what `acquire` throws
+   * @throws the error of the work, and the errors of `acquire`
    */
   async withLease<T>(
     key: string,
@@ -150,17 +150,17 @@ export class BackendService {
       lease.settle();
       return result;
     } catch (error) {
-      // The work's own error is what the caller must see: a backend that is down by now would hide it.
+      // The caller must see the error of the work. An error of the backend would hide it.
       await lease.release().catch(() => undefined);
       throw error;
     }
   }
 
   /**
-   * A handle for calls by the same policies, which are looked up once. A policy that the module names follows changes at
-   * run time at once; those that are written here stay as they are.
+   * Returns a handle for many calls with the same policies. It resolves them once. A policy of the module follows
+   * changes at run time immediately; policies that are given here do not change.
    *
-   * @param options of all calls; those of a call stand above them
+   * @param options options of all calls; options of a call override them
    * @throws RateLimitConfigurationError at once, for a policy or an option that is wrong
    * @example
    * private readonly exports = this.backend.limiter('exports');
@@ -191,8 +191,8 @@ export class BackendService {
   }
 
   /**
-   * Lets nobody who waits for a key (`waitFor`, `@Paced`) pass for a time, in all processes that share the store. A
-   * longer pause stands.
+   * Pauses all calls that wait for a key (`waitFor`, `@Paced`), in all processes that share the store. A longer pause
+   * stays.
    *
    * @internal
    */
@@ -201,26 +201,26 @@ export class BackendService {
     if (this.settings.enabled) await this.lines.pause(request, pauseMs);
   }
 
-  /** What is known of the backends without asking them. */
+  /** The last known state of the backends, without asking them. */
   status(): BackendStatus {
     return this.decider.status();
   }
 
   /**
-   * Pings each backend through its breaker; when a circuit is open and a probe is due, the ping is the probe. Bounded by
-   * the deadline, and never rejects. A failover is healthy while any of its members is.
+   * Pings each backend through its breaker. If a circuit is open and a probe is due, the ping is the probe. It ends at
+   * the deadline and never rejects. A failover is healthy while any of its members is healthy.
    */
   async health(): Promise<BackendHealth> {
     const policyStore = this.policyStore.health();
     return { ...(await this.decider.health()), ...(policyStore !== undefined && { policyStore }) };
   }
 
-  /** Closes the circuits of all backends, so that the next call tries them again at once. */
+  /** Closes the circuits of all backends, so that the next call tries them immediately. */
   resetCircuitBreaker(): void {
     for (const { breaker } of this.decider.guards) breaker?.reset();
   }
 
-  /** At once where the backend answers at once. */
+  /** Synchronous if the backend is. */
   private decided(request: PolicyDecisionRequest, { signal }: ConsumeOptions): MaybePromise<Decision> {
     refuseSlots(request);
     signal?.throwIfAborted();
@@ -261,7 +261,7 @@ function refuseSlots({ charges }: PolicyDecisionRequest): void {
   );
 }
 
-/** What a verb was given, in one form: a key and its policies are a single subject. */
+/** The arguments of a method in one form: a key and its policies are a single subject. */
 function argumentsOf(
   who: string | Subjects,
   what: Policies | ConsumeOptions | undefined,
@@ -271,7 +271,7 @@ function argumentsOf(
   return [[{ key: who as string, policies: what as Policies }], terms];
 }
 
-/** A decision on several subjects tells whose each status is. */
+/** Adds the key to each status of a decision on several subjects. */
 function told(who: string | Subjects, { charges }: DecisionRequest, decision: Decision): Decision {
   if (!Array.isArray(who) || decision.policies.length === 0) return decision;
   const policies = decision.policies.map((status, index) => ({ ...status, key: charges[index]?.key ?? '' }));

@@ -1,19 +1,19 @@
 import { createHash, createHmac } from 'node:crypto';
 
-/** Longest key that is stored as it is. */
+/** Maximum length of a key that is stored unchanged. */
 const MAX_LENGTH = 256;
 
 const LONG = 'sha256:';
 const KEYED = 'hmac:';
 
-/** The secret of `hashKeys: true`: no secret, but the same in all processes of all applications. */
+/** The fixed secret of `hashKeys: true`, the same in all processes of all applications. */
 const COMMON_SECRET = 'nestjs-floodgate';
 
-/** Makes the key under which a partition key is stored. */
+/** Returns the stored form of a partition key. */
 export type StoredKey = (key: string) => string;
 
 /**
- * How the partition keys of an application are stored: bounded, and as keyed hashes where it asks for them.
+ * The stored form of an application's partition keys: bounded, and as keyed hashes if configured.
  *
  * @param hashKeys the option of the module
  */
@@ -27,12 +27,12 @@ export function storedKeys(hashKeys: boolean | { readonly secret: string }): Sto
 }
 
 /**
- * The key under which a partition key is stored: itself, or its hash where it is long. Keys come from strangers, and
- * must not be able to fill a store; one that is made to look like a hash is hashed too, or it could name another's; and
- * so is one with halves of a character, which a store that keeps UTF-8 could not tell apart.
+ * The stored form of a partition key: the key itself, or its hash if it is long. Clients choose keys, and must not be
+ * able to fill a store. A key that looks like a hash is hashed too, because it could name another key. So is a key with
+ * half of a surrogate pair, because a store with UTF-8 could not separate such keys.
  *
- * @throws TypeError if the key is no string, or empty: most likely a value was missing, and all such callers would
- * share one count
+ * @throws TypeError if the key is not a string, or empty: probably a value was missing, and all such callers would
+ * share one counter
  */
 export function boundedKey(key: string): string {
   checkKey(key);

@@ -3,35 +3,38 @@ import { isUnavailable } from '../contracts/errors.js';
 import type { Policy } from '../contracts/policy.js';
 import { MAX_DURATION_MS } from '../policies/duration.js';
 
-/** A charge whose counter continues that of a policy before a change, with the same share used. */
+/** A charge whose counter continues the counter before a change, with the same used share. */
 export interface CarriedCharge {
   readonly charge: Charge;
   readonly from: CarriedFrom;
 }
 
-/** The counter that another one continues. */
+/** The counter that is continued. */
 export interface CarriedFrom {
   /** Its id. */
   readonly id: string;
-  /** The limit that it counted for. */
+  /** Its limit. */
   readonly limit: number;
 }
 
-/** Keys that a process remembers to have carried over; who is forgotten is asked for once more, and refused. */
+/**
+ * Maximum number of keys that a process remembers to have carried over. A forgotten key asks the store again, which
+ * refuses it.
+ */
 const MAX_REMEMBERED = 10_000;
 
 /**
- * Carries over what was used, in proportion, when a policy is changed with `carryOver: 'proportional'`.
+ * Carries over the used share, in proportion, when a policy is changed with `carryOver: 'proportional'`.
  *
- * The first process that meets a key reads the counter before the change and charges the same share to the new one,
- * together with a mark that can be charged once: so no key is carried over twice.
+ * The first process that uses a key reads the counter before the change, and charges the same share to the new one. It
+ * also charges a mark that can be charged only once, so no key is carried over twice.
  */
 export class CarryOver {
   private readonly known = new Map<string, Promise<void> | true>();
 
   constructor(private readonly backend: Backend) {}
 
-  /** What has to be awaited before a decision; `undefined` where all keys are carried over. */
+  /** A promise to await before a decision; `undefined` if all keys are carried over. */
   before(charges: readonly CarriedCharge[], timeoutMs: number): Promise<unknown> | undefined {
     const open = charges.flatMap((one) => {
       const known = this.known.get(nameOf(one));
@@ -47,7 +50,7 @@ export class CarryOver {
       () => void this.known.set(name, true),
       (error: unknown) => {
         this.known.delete(name);
-        // The decision that follows meets the outage, too, and answers by the failure mode.
+        // The following decision fails in the same outage, and the failure mode answers.
         if (!isUnavailable(error)) throw error;
       },
     );
@@ -58,7 +61,7 @@ export class CarryOver {
   }
 
   private async carry({ charge: { key, policy }, from }: CarriedCharge, timeoutMs: number): Promise<void> {
-    // With the larger limit, so that nothing of what was used is cut off.
+    // With the larger limit, so that the whole use fits.
     const limit = Math.max(policy.limit, from.limit);
     const burst = Math.max(policy.burst, from.limit);
     const before: Policy = { ...policy, id: from.id, limit, burst };
@@ -72,7 +75,7 @@ export class CarryOver {
 
 const nameOf = ({ charge: { key, policy } }: CarriedCharge): string => `${policy.id}\n${key}`;
 
-/** Can be charged once for as long as the counter before the change may still count. */
+/** Can be charged once while the counter before the change may still count. */
 const markOf = (key: string, { id, windowMs }: Policy): Charge => ({
   key,
   cost: 1,

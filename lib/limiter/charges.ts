@@ -1,6 +1,6 @@
 import type { Charge } from '../contracts/backend.js';
 
-/** Without repetition: a policy that reaches a call on two ways is charged once. The first stands. */
+/** Removes repetitions: a policy that applies twice to a call is charged once. The first one stays. */
 export function distinct(charges: readonly Charge[]): readonly Charge[] {
   if (charges.length < 2) return charges;
   return charges.filter((charge, index) => charges.findIndex((other) => sameCounter(other, charge)) === index);

@@ -3,8 +3,8 @@ import { RateLimitConfigurationError } from '../contracts/errors.js';
 import { ALGORITHM_NAMES } from '../contracts/policy.js';
 
 /**
- * What every member can do: a policy that needs more is refused at the start, for a limit must not change its meaning in
- * an outage. The algorithm of policies that name none has to be among it.
+ * The capabilities that every member has. A policy that needs more is an error at start-up, because a limit must not
+ * change its meaning in an outage. The default algorithm must be among them.
  */
 export function commonCapabilities([first, ...others]: readonly Backend[]): BackendCapabilities {
   let common = capabilitiesOf(first);

@@ -2,8 +2,8 @@ import type { Breaker } from '../breaker/breaker.js';
 import type { Backend } from '../contracts/backend.js';
 
 /**
- * What an open circuit makes of the connection of its backend: without one a probe is sure to fail, and costs another
- * open period; on a new one the next probe need not wait.
+ * Connects an open circuit with the connection of its backend: without a connection a probe would fail and cost another
+ * open period; with a new one the next probe need not wait.
  */
 export class ConnectionWatch {
   /** Whether a connection was lost, or made again, since the backend last answered. */
@@ -11,14 +11,14 @@ export class ConnectionWatch {
 
   constructor(private readonly backend: Backend) {}
 
-  /** Whether a probe makes sense. A backend that connects only when it is asked is asked now and then all the same. */
+  /** Whether a probe makes sense. A backend that connects only on demand still gets a probe now and then. */
   mayBeAsked(open: Breaker): boolean {
     this.look(open);
     return !this.changed || open.isOverdue();
   }
 
   /**
-   * A connection was made: calls that fail after this may still be of the connection before.
+   * A connection was made. Calls that fail later may still belong to the previous connection.
    *
    * @param open the breaker, if its circuit is open
    */
@@ -28,10 +28,10 @@ export class ConnectionWatch {
   }
 
   /**
-   * Remembers a connection that is lost; on a new one, hastens the next probe.
+   * Remembers a lost connection; with a new one, makes the next probe due.
    *
-   * @param open the breaker, if its circuit is open. Not before: the failures that open it may be heard one by one, some
-   * of them on the new connection.
+   * @param open the breaker, if its circuit is open; not before, because the failures that open it may arrive one by
+   * one, some of them on the new connection
    */
   look(open: Breaker | null): void {
     if (!this.isConnected()) {
@@ -51,7 +51,7 @@ export class ConnectionWatch {
     try {
       return this.backend.isConnected?.() !== false;
     } catch {
-      // Who cannot tell counts as connected: the caller is to hear of the call, not of this.
+      // If it throws, it counts as connected, so that the caller gets the error of the call instead.
       return true;
     }
   }

@@ -1,17 +1,18 @@
 import { DeadlineExceededError } from '../contracts/errors.js';
 import { MAX_TIMER_MS } from '../policies/duration.js';
 
-/** A timer that fires later than this, in ms, says that the process itself did not run: suspended, starved or blocked. */
+/** If a timer fires later than this, in ms, the process itself did not run: it was suspended, starved or blocked. */
 const LATE_MS = 20;
 
 /**
- * Waits for a promise, but not for longer than its deadline. A late failure is dropped. The timer keeps the process
- * alive for as long as somebody waits, and not a moment longer.
+ * Waits for a promise until its deadline. Later failures are ignored. The timer keeps the process alive only while
+ * somebody waits.
  *
- * Time in which the process itself did not run is no lateness of its backend: it is given back, up to `timeoutMs`.
+ * Time in which the process itself did not run does not count as a delay of the backend: the deadline moves by that
+ * time, by up to `timeoutMs`.
  *
- * @param answeredLate hears of an answer that came after the deadline
- * @throws DeadlineExceededError when the time is over
+ * @param answeredLate called for an answer after the deadline
+ * @throws DeadlineExceededError after the deadline
  */
 export function withDeadline<T>(promise: Promise<T>, timeoutMs: number, answeredLate?: () => void): Promise<T> {
   return new Promise<T>((resolve, reject) => {
@@ -22,7 +23,7 @@ export function withDeadline<T>(promise: Promise<T>, timeoutMs: number, answered
       expired = true;
       reject(DeadlineExceededError.of(timeoutMs));
     };
-    // Timers come before sockets in a turn of the event loop: an answer that lies in a socket gets its turn first.
+    // In a turn of the event loop, timers run before sockets: let an answer in a socket run first.
     const expireAfterSockets = (): void => void setImmediate(expire);
     let timer = setTimeout(() => {
       const lateMs = performance.now() - dueMs;

@@ -18,13 +18,13 @@ import { breakerName } from './backend-breaker.js';
 import { LOCAL, LocalLimiter } from './local-limiter.js';
 import { logMistake } from './mistake-log.js';
 
-/** A decision, and the store's time of it; `null` if no store made it. */
+/** A decision and the store's time; `null` if no store decided. */
 export interface Outcome {
   readonly decision: Decision;
   readonly atMs: number | null;
 }
 
-/** Where and when something was charged that is given back. */
+/** The backend and time of a charge that is given back. */
 export interface Receipt {
   readonly source: DecisionSource;
   readonly backend: string | null;
@@ -32,12 +32,12 @@ export interface Receipt {
 }
 
 /**
- * Asks the backend through its guards, and answers by the failure mode when it cannot decide. The one place where an
- * outage becomes a decision or an error.
+ * Asks the backends through their guards. If no backend can decide, the failure mode answers. This is the only place
+ * where an outage becomes a decision or an error.
  */
 @Injectable()
 export class Decider {
-  /** Every backend that is called, behind its guard: one, or the members of a failover. */
+  /** Every backend behind its guard: one, or the members of a failover. */
   readonly guards: readonly GuardedBackend[];
   private readonly backend: Backend;
   private readonly local: LocalLimiter;
@@ -60,31 +60,31 @@ export class Decider {
     }
   }
 
-  /** Charges all policies or none; at once where the backend answers at once. Tells the event stream. */
+  /** Charges all policies or none, and emits the decision. Synchronous if the backend is. */
   decide(request: DecisionRequest): MaybePromise<Outcome> {
     return this.events.heard ? this.observed(request) : this.answered(request, 'consume');
   }
 
-  /** What a call gets while the limiter is switched off. */
+  /** The decision of a disabled limiter. */
   disabled(): Outcome {
     const decision = notCounted('disabled');
     if (this.events.heard) this.events.emit(decisionEvent(decision, {}, 0));
     return { decision, atMs: null };
   }
 
-  /** The same, but tells nobody: for who asks again and again. */
+  /** The same without an event, for callers that ask repeatedly. */
   ask(request: DecisionRequest): MaybePromise<Outcome> {
     return this.answered(request, 'consume');
   }
 
-  /** The same answer for what costs nothing; charges, stores and tells nothing. */
+  /** The decision of a call that costs nothing. Charges, stores and emits nothing. */
   peek(request: DecisionRequest): MaybePromise<Outcome> {
     return this.answered(request, 'peek');
   }
 
   /**
-   * Gives units back where they were charged; without a receipt, where they would be charged now. What was charged at a
-   * backend that cannot be reached stays charged: given back elsewhere, it would be quota out of nothing.
+   * Gives units back to the backend that charged them; without a receipt, to the one that would be charged now. If that
+   * backend is not available, the units stay charged: giving them back elsewhere would create extra quota.
    */
   async refund(request: DecisionRequest, receipt?: Receipt): Promise<void> {
     const refund = { ...request, ...(receipt?.atMs != null && { chargedAtMs: receipt.atMs }) };
@@ -98,16 +98,16 @@ export class Decider {
   }
 
   /**
-   * Renews the leases of slots where they were given.
+   * Renews the leases of slots at the backend that gave them.
    *
-   * @throws BackendUnavailableError when the backend is out of reach
+   * @throws BackendUnavailableError if the backend is not available
    */
   async renew(request: DecisionRequest, { source, backend }: Receipt): Promise<void> {
     if (source === 'local') return this.local.renew(request);
     await this.backend.renew?.({ ...request, ...(backend !== null && { backend }) });
   }
 
-  /** Forgets counters, in the backend and in this process. */
+  /** Resets counters in the backend and in this process. */
   async reset(request: DecisionRequest): Promise<void> {
     this.local.reset(request);
     await this.backend.reset(request);
@@ -120,16 +120,16 @@ export class Decider {
 
   async health(): Promise<BackendHealth> {
     const backends = await Promise.all(this.guards.map((guard) => guard.health(this.settings.timeoutMs)));
-    // A mistake of one member is what calls get, for only outages fail over.
+    // Calls get the configuration mistake of a single member, because only outages fail over.
     return { healthy: backends.some(({ healthy }) => healthy) && !backends.some(({ mistake }) => mistake), backends };
   }
 
-  /** Keeps the backends from being closed by another application before this one ends. */
+  /** Keeps the backends open until this application ends, even if another application closes. */
   join(): void {
     for (const guard of this.guards) guard.join();
   }
 
-  /** Connects the backends and logs what is set up wrongly: the application listens. */
+  /** Connects the backends and logs configuration mistakes. Called when the application listens. */
   start(): void {
     if (!this.settings.enabled) return;
     for (const guard of this.guards) {
@@ -138,16 +138,16 @@ export class Decider {
     }
   }
 
-  /** Counters that memory holds in this process: of memory backends, and of failure mode `local`. */
+  /** Number of counters in memory in this process: of memory backends, and of failure mode `local`. */
   memoryKeys(): number {
     const sizes = this.guards.map(({ inner }) => (inner instanceof MemoryBackend ? inner.size : 0));
     return sizes.reduce((sum, size) => sum + size, this.local.size);
   }
 
   /**
-   * Forgets all counters of this process, in its backends and in failure mode `local`; for tests.
+   * Removes all counters of this process, in its backends and in failure mode `local`; for tests.
    *
-   * @returns names of the backends that keep theirs elsewhere
+   * @returns names of the backends with counters outside of the process
    */
   clear(): readonly string[] {
     this.local.clear();
@@ -183,7 +183,7 @@ export class Decider {
     return { decision: decisionOf(reply, this.backend.name, 'primary'), atMs: reply.nowMs };
   }
 
-  /** What a call gets when no backend can decide. An error that is no outage propagates, whatever the mode. */
+  /** The answer of the failure mode. An error that is not an outage is thrown in every mode. */
   private withoutBackend(request: DecisionRequest, verb: 'consume' | 'peek', error: unknown): Outcome {
     if (!isUnavailable(error)) throw error;
     const { failureMode } = request;
@@ -201,7 +201,7 @@ export class Decider {
     }
   }
 
-  /** Tells the event stream of a decision that `ask` made. */
+  /** Emits a decision of `ask`. */
   told(request: DecisionRequest, { decision }: Outcome, startedMs: number): void {
     if (!this.events.heard) return;
     this.events.emit(decisionEvent(decision, request, performance.now() - startedMs), request.charges);

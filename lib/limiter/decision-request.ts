@@ -8,7 +8,7 @@ import type { CarriedCharge } from './carry-over.js';
 import type { CompiledPolicy } from '../policies/compiled-policy.js';
 import { refuses } from './decisions.js';
 
-/** What is to be decided: what a call consumes, and what it gets when no backend can decide. */
+/** A request for a decision: what a call consumes, and what it gets if no backend can decide. */
 export interface DecisionRequest extends CallOrigin {
   readonly charges: readonly Charge[];
   readonly failureMode: FailureMode;
@@ -18,25 +18,25 @@ export interface DecisionRequest extends CallOrigin {
   readonly isProvisional?: boolean;
   /** Aborts when the caller stops waiting. */
   readonly signal?: AbortSignal;
-  /** What is decided already, so that no backend is asked: by the lists, an override, or for want of a limit. */
+  /** A decision that needs no backend: by the lists, by an override, or because there is no limit. */
   readonly settled?: Decision;
   /** Charges whose counters continue those before a change of the policy. */
   readonly carried?: readonly CarriedCharge[];
 }
 
-/** The same, with the policies that it comes from. */
+/** The same, with its policies. */
 export interface PolicyDecisionRequest extends DecisionRequest {
   readonly policies: readonly CompiledPolicy[];
 }
 
-/** The exception of a call that is refused: with the message of the first policy that refuses it and has one. */
+/** The exception of a refused call, with the message of the first refusing policy that has one. */
 export function exceeded(
   { charges, policies }: PolicyDecisionRequest,
   decision: LimitedDecision,
 ): RateLimitExceededException {
   // Statuses are in the order of the charges.
   const refusing = charges.filter((_charge, index) => refuses(decision.policies[index])).map(({ policy }) => policy);
-  // A policy that blocks does so at every refusal of a call that can pass at all.
+  // A policy with `blockFor` blocks at every refusal of a call that can pass at all.
   const blocked = charges.some(
     ({ policy }, index) =>
       policy.blockForMs > 0 && refuses(decision.policies[index]) && decision.policies[index]?.retryAfterMs !== null,

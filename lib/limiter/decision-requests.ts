@@ -19,26 +19,26 @@ import type { LookedUp } from './prepared-policies.js';
 /** A policy of a call, the key that it counts, and the units that the call costs. */
 export interface PolicyUse {
   readonly policy: CompiledPolicy;
-  /** As the application knows it: not hashed yet. */
+  /** The key of the application, not hashed yet. */
   readonly key: string;
   readonly cost: number;
 }
 
-/** How a call differs from what its policies and the module say. */
+/** The options of a call beyond its policies and the module. */
 export interface CallTerms extends CallOrigin {
   readonly failureMode?: FailureMode | undefined;
   readonly timeoutMs?: number | undefined;
-  /** The key of the caller's address, for the lists: `ip:192.0.2.1`. */
+  /** The key of the caller's IP address, for the lists: `ip:192.0.2.1`. */
   readonly addressKey?: () => string | undefined;
 }
 
-/** What holds for a key at this moment instead of its policy. */
+/** What applies to a key now instead of its policy. */
 interface BlockedUse {
   readonly charge: Charge;
   readonly status: PolicyStatus;
 }
 
-/** Makes the requests for decisions: lists and overrides of keys are looked up here, once for each call. */
+/** Creates the requests for decisions. Here lists and overrides are applied, once for each call. */
 @Injectable()
 export class DecisionRequests {
   private readonly storedKey: StoredKey;
@@ -52,7 +52,7 @@ export class DecisionRequests {
     this.lists = new AccessLists(settings.lists);
   }
 
-  /** A request that charges, or asks what a charge would find. */
+  /** A request that charges or peeks. */
   of(uses: readonly PolicyUse[], terms: CallTerms = {}): PolicyDecisionRequest {
     const listed = this.lists.isEmpty ? undefined : this.listed(uses, terms.addressKey?.());
     if (listed !== undefined) return { ...this.plain(uses, terms), settled: this.listedDecision(listed, uses) };
@@ -60,9 +60,8 @@ export class DecisionRequests {
   }
 
   /**
-   * The same request as `of` makes, for one key under policies that were looked up before; `undefined` where something else
-   * may hold for the key, or a policy needs more than its units. Most calls are of this kind, and it allocates nothing but
-   * the request.
+   * The same request as `of`, for one key and prepared policies; `undefined` if a list or override may apply to the
+   * key, or a policy needs more than its units. Most calls use it, and it only allocates the request.
    *
    * @param cost units for each policy. Default: each policy's own cost
    */
@@ -90,7 +89,9 @@ export class DecisionRequests {
     };
   }
 
-  /** A request that gives back or forgets: what was counted, whatever lists and overrides say of the key now. */
+  /**
+   * A request that refunds or resets: it uses the original counters, even if lists or overrides apply to the key now.
+   */
   plain(uses: readonly PolicyUse[], terms: CallTerms = {}): PolicyDecisionRequest {
     const { failureMode, timeoutMs, route, transport } = terms;
     const policies = uses.map(({ policy }) => policy);

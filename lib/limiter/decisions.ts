@@ -7,7 +7,7 @@ import type {
   UnenforcedDecision,
 } from '../contracts/decision.js';
 
-/** What a backend's reply means. */
+/** The decision of a backend's reply. */
 export function decisionOf(reply: Reply, backend: string, source: DecisionSource): Decision {
   const { policies } = reply;
   const origin = reply.source ?? source;
@@ -47,7 +47,7 @@ export const denyListed = (longestWindowMs: number): LimitedDecision => ({
 
 const UNKNOWN = { kind: 'unenforced', allowed: true, source: 'none', backend: null, policies: [] } as const;
 
-/** Made once: most routes of an application have no limit, and every call of theirs gets one of these. */
+/** Created once, because most routes have no limit and every call of them gets it. */
 const NOT_COUNTED = {
   skipped: Object.freeze({ ...UNKNOWN, reason: 'skipped' }),
   disabled: Object.freeze({ ...UNKNOWN, reason: 'disabled' }),
@@ -61,7 +61,7 @@ export const refuses = (status: PolicyStatus | undefined): boolean =>
 /** The policies that refuse a call. */
 export const violated = (policies: readonly PolicyStatus[]): readonly PolicyStatus[] => policies.filter(refuses);
 
-/** All policies that refuse must pass, so the longest wait counts; `null` if one of them never passes. */
+/** The longest wait counts, because all refusing policies must admit the call; `null` if one never does. */
 function longestWait(policies: readonly PolicyStatus[]): number | null {
   let longest = 0;
   for (const { retryAfterMs } of violated(policies)) {

@@ -3,7 +3,7 @@ import type { Clock } from '../contracts/breaker.js';
 import { isPromise } from '../contracts/maybe-promise.js';
 import { GuardedBackend } from './guarded-backend.js';
 
-/** When a member that failed is used again. */
+/** When a failed member is used again. */
 export interface Failback {
   readonly probes: number;
   readonly intervalMs: number;
@@ -13,8 +13,8 @@ export interface Failback {
 /**
  * A member of a failover. It is in service while its circuit is closed.
  *
- * A circuit that opened closes again once the member has answered some pings in a row, apart in time: a backend that
- * flaps stays out. Calls that come meanwhile send the pings, and none of them waits for one.
+ * An open circuit closes after several successful pings in a row with pauses between them, so a backend that flaps
+ * stays out. Calls trigger the pings, and no call waits for one.
  */
 export class FailoverMember {
   readonly guard: GuardedBackend;
@@ -45,7 +45,7 @@ export class FailoverMember {
   }
 }
 
-/** A ping that failed opened the circuit again, and one that was not let through had not come due. */
+/** A failed ping opened the circuit again; a rejected ping was not due yet. */
 function heardByBreaker(): void {
-  // The breaker tells when the next one is.
+  // The breaker knows when the next one is due.
 }

@@ -21,16 +21,16 @@ import type { GuardedBackend } from './guarded-backend.js';
 /** Options of `failoverBackend()`. */
 export interface FailoverBackendOptions {
   /**
-   * `first-healthy` (default): the first member that works, in the order given. `round-robin`: the members in turn;
-   * each counts for itself, so together they admit up to the sum of their limits.
+   * `first-healthy` (default): the first member that works, in the given order. `round-robin`: the members in turn.
+   * Each member counts separately, so together they admit up to the sum of their limits.
    */
   readonly strategy?: 'first-healthy' | 'round-robin';
   /**
-   * Pings in a row that a member must answer, once its circuit lets it try, before it is used again: at least 1.
-   * Default 3. Stands above the `successThreshold` of its breaker.
+   * Successful pings in a row before a member is used again: at least 1. Default 3. Overrides the `successThreshold` of
+   * its breaker.
    */
   readonly failbackProbes?: number;
-  /** Time between two of them, at least. Default 1 s. */
+  /** Minimum time between two of these pings. Default 1 s. */
   readonly failbackInterval?: Duration;
   /** Default `failover`. */
   readonly name?: string;
@@ -39,9 +39,9 @@ export interface FailoverBackendOptions {
 }
 
 /**
- * Several backends, of which one decides each call. Each member has a breaker of its own; the next is asked when one
- * fails, and a member that is back is used again only after it has proved itself. Members count apart: a key finds a
- * fresh quota on the member that takes over.
+ * Combines several backends; one of them decides each call. Each member has its own breaker. If a member fails, the
+ * next one is asked. A member that recovers is used again after several successful pings. Members count separately: on
+ * the member that takes over, a key has a fresh quota.
  *
  * @throws RateLimitConfigurationError for fewer than two members, two of one name, one that is a failover itself, or
  * different capabilities
@@ -90,7 +90,7 @@ export class FailoverBackend implements Backend {
     this.all = backends.map((backend) => new FailoverMember(backend, failback));
   }
 
-  /** The members behind their guards, in the order given. */
+  /** The members with their breakers, in the given order. */
   get members(): readonly GuardedBackend[] {
     return this.all.map(({ guard }) => guard);
   }
@@ -103,14 +103,14 @@ export class FailoverBackend implements Backend {
     return this.decide(request.timeoutMs, (member) => member.peek(request));
   }
 
-  /** Gives back where it was charged; without that knowledge, where a charge would go now. */
+  /** Gives back to the member that charged; if it is not known, to the member that would be charged now. */
   refund(request: RefundRequest): MaybePromise<void> {
     const charger = this.all.find(({ guard }) => guard.name === request.backend);
     if (charger !== undefined) return charger.guard.refund(request);
     return this.firstOf(this.inOrder(request.timeoutMs), (member) => member.guard.refund(request));
   }
 
-  /** Renews where the slots were given; without that knowledge, where they would be given now. */
+  /** Renews at the member that gave the slots; if it is not known, at the member that would give them now. */
   renew(request: RenewRequest): MaybePromise<void> {
     const giver = this.all.find(({ guard }) => guard.name === request.backend);
     if (giver !== undefined) return giver.guard.renew(request);
@@ -118,7 +118,7 @@ export class FailoverBackend implements Backend {
     return this.firstOf(able, (member) => member.guard.renew(request));
   }
 
-  /** Forgets on every member that can be reached; fails if none can. */
+  /** Resets every member that can be reached; fails if none can. */
   reset(request: BackendRequest): MaybePromise<void> {
     const outcomes = this.all.map(({ guard }) => outcomeOf(() => guard.reset(request)));
     return whenAll(outcomes, (errors) => {
@@ -154,7 +154,7 @@ export class FailoverBackend implements Backend {
     });
   }
 
-  /** Members in the order of trust: those in service first; the others too, for there may be nobody else. */
+  /** Members that are in service first, then the others, because there may be no other choice. */
   private inOrder(timeoutMs: number): readonly FailoverMember[] {
     if (!this.roundRobin && this.all.every(({ guard }) => guard.isClosed())) return this.all;
     const inService = this.all.filter((member) => member.inService(timeoutMs));
@@ -167,7 +167,7 @@ export class FailoverBackend implements Backend {
       : [...inService, ...this.all.filter((member) => !inService.includes(member))];
   }
 
-  /** The first answer; a member that is unavailable hands on to the next, any other error ends it. */
+  /** The first answer. If a member is unavailable, the next is asked; any other error is thrown. */
   private firstOf<T>(
     members: readonly FailoverMember[],
     ask: (member: FailoverMember) => MaybePromise<T>,

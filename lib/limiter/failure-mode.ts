@@ -4,10 +4,10 @@ import type { CompiledPolicy } from '../policies/compiled-policy.js';
 const BY_STRICTNESS: readonly FailureMode[] = ['closed', 'local', 'open'];
 
 /**
- * The failure mode of a call under several policies: the strictest of theirs, closed over local over open. A shadow
- * policy has no say, for it must never refuse: a call that has no other passes.
+ * The failure mode of a call with several policies: the strictest, closed over local over open. Shadow policies do not
+ * count, because they must never refuse: a call with only shadow policies passes.
  *
- * @param byDefault mode of a policy that names none
+ * @param byDefault mode of a policy without one
  */
 export function failureModeOf(policies: readonly CompiledPolicy[], byDefault: FailureMode): FailureMode {
   const enforced = policies.filter(({ policy }) => policy.mode === 'enforce');

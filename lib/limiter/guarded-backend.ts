@@ -24,29 +24,29 @@ import { isInfrastructureError } from './infrastructure.js';
 import { OutageRecord } from './outage-record.js';
 import { PrepaidUnits } from './prepaid-units.js';
 
-/** What an application gives to the guards of its backends. */
+/** The settings of an application for the guards of its backends. */
 export interface GuardSettings {
-  /** Options of breakers around backends that bring none of their own. */
+  /** Options of breakers around backends without their own options. */
   readonly circuitBreaker: CircuitBreakerOptions | false;
   readonly timeoutMs: number;
-  /** Hears of failures and outages. */
+  /** Receives failures and outages. */
   readonly notify: RateLimitListener;
-  /** Hears of every call, if anybody listens. Default: nobody does. */
+  /** Receives every call, if there is a listener. Default: none. */
   readonly events?: RateLimitEvents;
 }
 
 /**
- * A backend behind its deadline and its circuit breaker.
+ * A backend with its deadline and its circuit breaker.
  *
- * Infrastructure errors count against the breaker and come out as `BackendUnavailableError`; every other error comes
- * out as it is, without a verdict on the backend.
+ * Infrastructure errors count in the breaker and become a `BackendUnavailableError`. Every other error is thrown
+ * unchanged and does not count.
  */
 export class GuardedBackend implements Backend {
   readonly name: string;
   private guard: Breaker | null;
   private circuit: BreakerState = 'closed';
   private readonly connection: ConnectionWatch;
-  /** The backend's own deadline; it holds where it is shorter than the call's. */
+  /** The backend's own deadline; it applies if it is shorter than the deadline of the call. */
   private callTimeoutMs = Number.POSITIVE_INFINITY;
   private calls: BackendCalls | undefined;
   private outage: OutageRecord;
@@ -56,7 +56,7 @@ export class GuardedBackend implements Backend {
   private readonly counters: Pick<Backend, 'recall' | 'consume' | 'peek' | 'refund' | 'reset'>;
   private opening = (): void => undefined;
 
-  /** @param overrides options that stand above those of the backend and of the application */
+  /** @param overrides options that override those of the backend and the application */
   constructor(
     readonly inner: Backend,
     private readonly overrides: CircuitBreakerOptions = {},
@@ -70,17 +70,19 @@ export class GuardedBackend implements Backend {
     this.guard = this.breakerWith(inner.circuitBreaker ?? {});
   }
 
-  /** `null` if the backend is called without one. */
+  /** `null` if the backend has no breaker. */
   get breaker(): Breaker | null {
     return this.guard;
   }
 
-  /** Whether calls go through without a doubt. */
+  /** Whether the circuit is closed. */
   isClosed(): boolean {
     return this.circuit === 'closed';
   }
 
-  /** Joins an application: takes its defaults and tells it of outages. Before the first call; opens nothing. */
+  /**
+   * Joins an application: takes its defaults and reports outages to it. Called before the first call. Opens nothing.
+   */
   connect({ circuitBreaker, timeoutMs, notify, events }: GuardSettings): void {
     this.outage = new OutageRecord(this.name, notify);
     if (events !== undefined) this.calls = new BackendCalls(events, this.name);
@@ -90,24 +92,24 @@ export class GuardedBackend implements Backend {
     this.inner.onEviction?.((count) => notify({ kind: 'eviction', backend: this.name, count }));
   }
 
-  /** The application has started: the backend is not closed before it ends. Opens nothing. */
+  /** The application has started: the backend stays open until the application ends. Opens nothing. */
   join(): void {
     this.use.join();
   }
 
-  /** The application listens; else the first call opens the backend. */
+  /** The application listens. Without this, the first call opens the backend. */
   open(): void {
     if (this.use.isOpen) return;
     this.use.open();
     if (this.use.isOpen) this.opening();
   }
 
-  /** Hears when the application opens the backend. */
+  /** Called when the application opens the backend. */
   onOpen(listener: () => void): void {
     this.opening = listener;
   }
 
-  /** What the store said of such a call holds whatever becomes of the store: it passes neither deadline nor breaker. */
+  /** A remembered refusal is valid in any state of the store, so it passes neither deadline nor breaker. */
   consume(request: ConsumeRequest): MaybePromise<Reply> {
     const known = this.counters.recall?.(request);
     if (known !== undefined) return known;
@@ -136,13 +138,13 @@ export class GuardedBackend implements Backend {
     return this.call('reset', () => this.counters.reset(bounded), bounded.timeoutMs);
   }
 
-  /** A live ping: when the circuit is open and a probe is due, it is the probe. */
+  /** A live ping. If the circuit is open and a probe is due, it is the probe. */
   pingWithin(givenMs: number): MaybePromise<void> {
     const { timeoutMs } = this.bounded({ timeoutMs: givenMs });
     return this.call('ping', () => this.inner.ping(AbortSignal.timeout(timeoutMs)), timeoutMs);
   }
 
-  /** What a live ping finds, a mistake in the backend's setting among it; never rejects. */
+  /** The result of a live ping, including a configuration mistake. Never rejects. */
   async health(timeoutMs: number): Promise<BackendHealth['backends'][number]> {
     const startedMs = performance.now();
     const found = (healthy: boolean, failure?: object): BackendHealth['backends'][number] => ({
@@ -170,7 +172,7 @@ export class GuardedBackend implements Backend {
     return this.units === undefined ? this.use.close() : when(this.units.close(), () => this.use.close());
   }
 
-  /** Within the backend's own deadline, too. */
+  /** Applies the backend's own deadline, too. */
   private bounded<R extends { readonly timeoutMs: number }>(request: R): R {
     return request.timeoutMs <= this.callTimeoutMs ? request : { ...request, timeoutMs: this.callTimeoutMs };
   }
@@ -184,7 +186,7 @@ export class GuardedBackend implements Backend {
     return this.isUntroubled ? this.madeAtOnce(ask, timeoutMs) : this.made(this.acquire(timeoutMs), ask, timeoutMs);
   }
 
-  /** Nothing has failed of late: the success of a call that answers at once changes nothing, and takes no permit. */
+  /** There was no failure recently. Then a successful synchronous call changes nothing, so it needs no permit. */
   private madeAtOnce<T>(ask: () => MaybePromise<T>, timeoutMs: number): MaybePromise<T> {
     let answer: MaybePromise<T>;
     try {
@@ -235,7 +237,7 @@ export class GuardedBackend implements Backend {
     throw BackendUnavailableError.of({ backend: this.name, retryAfterMs: cause.retryAfterMs, cause });
   }
 
-  /** What stood still moves again: the circuit that its silence opened need not wait for its period to end. */
+  /** The backend answers again after a pause: the circuit that opened need not wait for the end of its period. */
   private readonly answeredLate = (): void => this.opened?.hasten();
 
   /** The breaker, if its circuit is open. */
@@ -245,14 +247,14 @@ export class GuardedBackend implements Backend {
 
   private succeeded(permit: Permit | null): void {
     permit?.success();
-    // If the circuit is still open, this call began before it opened, and may have waited for a new connection.
+    // If the circuit is still open, this call started before it opened, and may have waited for a new connection.
     const { opened } = this;
     if (opened === null) this.connection.forget();
     else this.connection.look(opened);
     this.outage.answered();
   }
 
-  /** Passes judgement on a failed call, and returns the error that the caller gets. */
+  /** Counts a failed call, and returns the error for the caller. */
   private failed(permit: Permit | null, error: unknown): unknown {
     if (!isInfrastructureError(error)) {
       permit?.release();

@@ -5,13 +5,13 @@ import { MAX_TIMER_MS } from '../policies/duration.js';
 import type { Decider, Outcome, Receipt } from './decider.js';
 import type { DecisionRequest } from './decision-request.js';
 
-/** A slot is renewed so often while its lease lasts: one renewal may fail. */
+/** Number of renewals during a lease: one renewal may fail. */
 const RENEWALS = 3;
 
-/** Far apart for each process, and then one by one: no two calls have the same. */
+/** Starts at a random number in each process, then counts up, so that no two calls have the same. */
 let nextSlot = randomBytes(6).readUIntBE(0, 6);
 
-/** Whether a charge is one of a slot. */
+/** Whether a charge takes a slot. */
 export const isSlot = ({ policy }: Charge): boolean => policy.algorithm === 'concurrency';
 
 /** The same request, in which each charge of a concurrency policy names a slot. */
@@ -22,15 +22,15 @@ export function withSlots<R extends DecisionRequest>(request: R): R {
   return { ...request, charges };
 }
 
-/** The slots that a call holds: renewed while it lives, and given back once. */
+/** The slots of a call: renewed while it runs, and given back once. */
 export class HeldSlots {
   private cancelRenewal: (() => void) | undefined;
   private freeing: Promise<void> | undefined;
   private lapsing = false;
 
   /**
-   * @param request what is to be given back: its slots alone
-   * @param onFree is told when they are free
+   * @param request the slots to give back
+   * @param onFree called when they are free
    */
   private constructor(
     private readonly request: DecisionRequest,
@@ -41,7 +41,7 @@ export class HeldSlots {
     this.renewLater();
   }
 
-  /** The slots that a decision gave; `undefined` if it gave none. */
+  /** The slots of a decision; `undefined` if there are none. */
   static of(
     request: DecisionRequest,
     { decision, atMs }: Outcome,
@@ -49,7 +49,7 @@ export class HeldSlots {
     onFree: (charges: readonly Charge[]) => void,
   ): HeldSlots | undefined {
     if (decision.kind !== 'allowed') return undefined;
-    // A shadow policy that refused gave none.
+    // A refusing shadow policy gives no slot.
     const given = request.charges.filter(
       (charge, index) => charge.slot !== undefined && decision.policies[index]?.allowed === true,
     );
@@ -64,9 +64,9 @@ export class HeldSlots {
   }
 
   /**
-   * Gives them back: once, however often it is called.
+   * Gives the slots back, once, also if called several times.
    *
-   * @throws what the backend throws; the slots are then free when their leases are over
+   * @throws the error of the backend; the slots are then free when their leases end
    */
   free(): Promise<void> {
     this.cancelRenewal?.();
@@ -74,13 +74,13 @@ export class HeldSlots {
     return this.freeing;
   }
 
-  /** Renews them no more: for a call whose end nobody sees. They are free when their leases are over. */
+  /** Stops the renewal, for a call whose end is not reported. The slots are free when their leases end. */
   lapse(): void {
     this.cancelRenewal?.();
     this.lapsing = true;
   }
 
-  /** Renews them again after `lapse`: somebody sees the end of the call after all. */
+  /** Renews the slots again after `lapse`, because the end of the call is reported after all. */
   keep(): void {
     this.lapsing = false;
     if (this.freeing === undefined) this.renewLater();
@@ -94,7 +94,7 @@ export class HeldSlots {
   }
 
   private async renew(): Promise<void> {
-    // A renewal that fails is made good by the next one, if the lease lasts until then.
+    // After a failed renewal, the next one is enough if the lease lasts until then.
     await this.decider.renew(this.request, this.receipt).catch(() => undefined);
     if (this.freeing === undefined && !this.lapsing) this.renewLater();
   }

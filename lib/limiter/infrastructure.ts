@@ -1,6 +1,6 @@
 import { isUnavailable } from '../contracts/errors.js';
 
-/** Codes of the operating system and of `node:net` for a peer that can't be reached, or went away. */
+/** Codes of the operating system and of `node:net` for a peer that cannot be reached or has disconnected. */
 const NETWORK_CODES: ReadonlySet<unknown> = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -19,18 +19,18 @@ const NETWORK_CODES: ReadonlySet<unknown> = new Set([
   'ERR_SOCKET_CLOSED',
 ]);
 
-/** Names of errors for an answer that nobody waited for any longer: this package's own, and the platform's. */
+/** Names of errors for answers that came too late: of this package and of the platform. */
 const UNANSWERED: ReadonlySet<unknown> = new Set(['DeadlineExceededError', 'TimeoutError', 'AbortError']);
 
 /**
- * Whether an error says that a backend cannot be asked, rather than that something was asked wrongly.
+ * Whether an error is an infrastructure failure of a backend.
  *
- * Backends translate their driver's errors themselves; the network's own codes are known here, so that a backend that
- * forgets one does not turn an outage into a bug. Everything else propagates.
+ * Backends translate the errors of their drivers themselves. The codes of the network are known here, so a backend that
+ * forgets one does not turn an outage into a bug. Every other error is thrown.
  */
 export function isInfrastructureError(error: unknown): error is Error {
   if (isUnavailable(error)) return true;
-  // By its shape, since the platform's errors are of another realm where a test runner gives each file its globals.
+  // By its structure, because a test runner may give each file its own globals, and so other classes.
   const { name, code } = (error ?? {}) as { readonly name?: unknown; readonly code?: unknown };
   return UNANSWERED.has(name) || NETWORK_CODES.has(code);
 }

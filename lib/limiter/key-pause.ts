@@ -4,8 +4,8 @@ import { MAX_DURATION_MS } from '../policies/duration.js';
 import type { Decider } from './decider.js';
 
 /**
- * A policy that never refuses, but for the time of a pause: a pause is a block (`blockFor`) of its counter. Whoever
- * waits for a key is charged by it too, so a pause holds for all processes that share the store, in the same call.
+ * A policy that refuses only during a pause: a pause is a block (`blockFor`) of its counter. Calls that wait for a key
+ * are also charged by it, so a pause applies in all processes that share the store, in the same call.
  */
 const PAUSE: Policy = {
   id: '~pause#fixed-window',
@@ -18,21 +18,21 @@ const PAUSE: Policy = {
   mode: 'enforce',
 };
 
-/** The charge that finds out whether a key is paused. */
+/** The charge that checks whether a key is paused. */
 export const pauseCharge = (key: string): Charge => ({ key, policy: PAUSE, cost: 1 });
 
-/** How a pause is asked for. */
+/** The request for a pause. */
 export interface PauseTerms {
   readonly pauseMs: number;
   readonly failureMode: FailureMode;
   readonly timeoutMs: number;
 }
 
-/** Pauses a key, unless it is paused for longer already. */
+/** Pauses a key, unless it is already paused longer. */
 export async function pauseKey(decider: Decider, key: string, { pauseMs, ...terms }: PauseTerms): Promise<void> {
   const present = await decider.peek({ ...terms, charges: [{ key, policy: PAUSE, cost: 0 }] });
   if ((present.decision.policies[0]?.resetAfterMs ?? 0) >= pauseMs) return;
-  // Used up, and then refused once more: the refusal blocks.
+  // The quota is used up and refused once more: the refusal blocks.
   const policy = {
     ...PAUSE,
     limit: 1,

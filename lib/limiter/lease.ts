@@ -9,43 +9,44 @@ import { type HeldSlots, isSlot } from './held-slots.js';
 /**
  * Units that were charged for work whose real cost is known only at its end.
  *
- * A lease of a call that passed without being counted (failure mode `open`, or a limiter that is disabled) tells so in
- * `decision`, and its other verbs do nothing.
+ * If the call passed uncounted (failure mode `open`, or a disabled limiter), `decision` says so, and the methods do
+ * nothing.
  *
- * Of a concurrency policy it holds a slot, renewed until it is settled or released: both give it back.
+ * A lease of a concurrency policy holds a slot. The slot is renewed until the lease is settled or released; both free
+ * it.
  */
 export interface Lease extends AsyncDisposable {
-  /** The decision by which it was granted. */
+  /** The decision that granted the lease. */
   readonly decision: Decision;
-  /** Charges more, for each policy. A refusal is a value and charges nothing. */
+  /** Charges more units by each policy. A refusal is a value and charges nothing. */
   consume(units: number): Promise<Decision>;
   /**
-   * Corrects the charge by a difference: up, into debt where the quota does not suffice; or down, at most to nothing.
-   * Never throws for want of quota.
+   * Corrects the charge by a difference: up, with debt if the quota is not enough; or down, at most to nothing. Never
+   * throws because of the quota.
    */
   adjust(units: number): Promise<void>;
-  /** Keeps what was charged, and what still will be: nothing is given back after it. */
+  /** Keeps the charge, and every later charge: nothing can be given back after it. */
   settle(): void;
   /**
-   * Gives back all of it, and at once what a call in flight, or one made later, still charges; nothing once it was
-   * settled or released. A release that fails is final, for the backend may have got to it: what it did not give back
-   * lapses with its window.
+   * Gives back all units, including those of charges that are running or come later. Does nothing after `settle` or
+   * `release`. A failed release is final, because the backend may have run it: units that were not given back expire
+   * with their window.
    */
   release(): Promise<void>;
   /**
-   * Releases, unless settled. A backend that is out of reach is no error here, where it would hide the block's own: what
-   * it cannot give back lapses with its window.
+   * Releases the lease, unless it was settled. It does not throw if the backend is not available, because that would
+   * hide an error of the block: units that were not given back expire with their window.
    */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** What a lease charges to. */
+/** The account of a lease. */
 export interface LeaseAccount {
   charge(charges: readonly Charge[], overdraw: boolean): Promise<Outcome>;
   refund(charges: readonly Refund[], receipt: Receipt): Promise<void>;
 }
 
-/** What was charged at one time, in one place, and has not been given back. */
+/** Charges of one time and backend that were not given back. */
 interface Holding {
   readonly receipt: Receipt;
   readonly charges: readonly Refund[];
@@ -56,7 +57,7 @@ export class BackendLease implements Lease {
   readonly decision: Decision;
   private held: readonly Holding[] = [];
   private state: 'open' | 'settled' | 'released' = 'open';
-  /** What is charged by units; slots are held apart. */
+  /** Charges that are counted in units; slots are separate. */
   private readonly charges: readonly Charge[];
 
   /** @param charges what was granted; later charges go to the same policies and keys */
@@ -103,7 +104,7 @@ export class BackendLease implements Lease {
     }
   }
 
-  /** Whether it holds nothing that is counted in units. */
+  /** Whether it has no charge that is counted in units. */
   private get isUncounted(): boolean {
     return this.decision.kind === 'unenforced' || this.charges.length === 0;
   }
@@ -118,7 +119,9 @@ export class BackendLease implements Lease {
     return outcome;
   }
 
-  /** Gives back up to so many units of each policy, the latest first: they still count for longest. */
+  /**
+   * Gives back up to this number of units of each policy. The latest charges come first, because they count longest.
+   */
   private async giveBack(units: number): Promise<void> {
     const left = new Map(this.charges.map(({ policy }) => [policy.id, units]));
     const refunds: Holding[] = [];
@@ -142,7 +145,7 @@ export class BackendLease implements Lease {
   }
 }
 
-/** What an outcome charged, if anything. */
+/** The charges of an outcome, if any. */
 function holdingsOf({ decision, atMs }: Outcome, charges: readonly Charge[]): readonly Holding[] {
   if (decision.kind !== 'allowed') return [];
   // A shadow policy that refused was not charged, and must not be given back.

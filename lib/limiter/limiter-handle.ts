@@ -3,18 +3,18 @@ import type { Lease } from './lease.js';
 import type { PreparedPolicies } from './prepared-policies.js';
 import type { ConsumeOptions } from './service-requests.js';
 
-/** Policies that are looked up once, for many calls: the same verbs as those of `BackendService`. */
+/** A handle for many calls with the same policies: it resolves them once. The methods are those of `BackendService`. */
 export interface Limiter {
-  /** @param options stand above those of the handle */
+  /** @param options override those of the handle */
   consume(key: string, options?: ConsumeOptions): Promise<Decision>;
   peek(key: string): Promise<Decision>;
   refund(key: string, cost?: number): Promise<void>;
   reset(key: string): Promise<void>;
-  /** @param options stand above those of the handle */
+  /** @param options override those of the handle */
   acquire(key: string, options?: ConsumeOptions): Promise<Lease>;
 }
 
-/** The verbs of `BackendService` that a handle uses. */
+/** The methods of `BackendService` that a handle uses. */
 interface Verbs {
   consume(key: string, policies: PreparedPolicies, options: ConsumeOptions): Promise<Decision>;
   peek(key: string, policies: PreparedPolicies): Promise<Decision>;

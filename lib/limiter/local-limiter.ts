@@ -14,23 +14,20 @@ import { CLEAR } from '../contracts/clearable.js';
 import type { Policy } from '../contracts/policy.js';
 import { MemoryBackend } from '../backends/memory/memory.backend.js';
 
-/** Shortest time after which a call is told to come back for the backend, in ms. */
+/** Minimum `retryAfterMs` until the next attempt at the backend, in ms. */
 const LEAST_WAIT_MS = 1_000;
 
-/** Name of this process as a backend, in decisions. */
+/** The backend name of this process in decisions. */
 export const LOCAL = 'local';
 
-/**
- * What stands in for a backend in failure mode `local`: the same policies, counted in this process alone, each at a
- * share of its limit.
- */
+/** Enforces policies in memory while no backend can decide (`failureMode: 'local'`), each with a share of its limit. */
 export class LocalLimiter {
   private readonly memory: MemoryBackend;
   private readonly scaled = new WeakMap<Policy, Policy>();
 
   /**
-   * @param share part of each limit that this process enforces, above 0 and at most 1
-   * @param clock milliseconds since the epoch; default: the process's own
+   * @param share share of each limit that this process enforces, above 0 and at most 1
+   * @param clock milliseconds since the epoch; default: the clock of the process
    */
   constructor(
     private readonly share: number,
@@ -44,12 +41,12 @@ export class LocalLimiter {
     return this.memory.size;
   }
 
-  /** @param backInMs when the backend is tried again */
+  /** @param backInMs time until the next attempt at the backend */
   consume(request: ConsumeRequest, backInMs: number): Reply {
     return this.untilBack(this.memory.consume(this.shared(request)), request, backInMs);
   }
 
-  /** @param backInMs when the backend is tried again */
+  /** @param backInMs time until the next attempt at the backend */
   peek(request: BackendRequest, backInMs: number): Reply {
     return this.untilBack(this.memory.peek(this.shared(request)), request, backInMs);
   }
@@ -71,7 +68,9 @@ export class LocalLimiter {
     this.memory[CLEAR]();
   }
 
-  /** What can never pass by a share may pass by the whole limit: such a call is to come back when the backend may be. */
+  /**
+   * A call that exceeds the share may still be within the limit: it should come back when the backend may work again.
+   */
   private untilBack(reply: Reply, { charges }: BackendRequest, backInMs: number): Reply {
     if (reply.policies.every(({ retryAfterMs }) => retryAfterMs !== null)) return reply;
     const policies = reply.policies.map((status, index) => {
@@ -103,7 +102,7 @@ export class LocalLimiter {
   }
 }
 
-/** A bucket of a large limit counts exactly only where that is round enough: a share of a round one may not be. */
+/** A bucket counts exactly only if a large limit is round; a share of a round limit may not be. */
 function exactly(policy: Policy): Policy {
   const { algorithm, windowMs, burst } = policy;
   if (algorithm !== 'token-bucket' || policy.limit === 0) return policy;

@@ -2,12 +2,12 @@ import { Logger } from '@nestjs/common';
 import type { Backend } from '../contracts/backend.js';
 import { isConfigurationError } from '../contracts/errors.js';
 
-/** Longest wait for a connection and an answer, in ms. */
+/** Maximum wait for a connection and an answer, in ms. */
 const PATIENCE_MS = 10_000;
 
 /**
- * Asks a backend what a decision would ask, and logs a mistake in its setting, such as a missing permission. An outage is
- * no mistake: the calls that meet it tell of it.
+ * Checks at start-up whether a backend can decide, and logs a configuration mistake, such as a missing permission. An
+ * outage is not a mistake: the affected calls report it.
  */
 export async function logMistake(backend: Backend, stopped: AbortSignal): Promise<void> {
   try {

@@ -14,19 +14,19 @@ const CONSEQUENCE: Readonly<Record<FailureMode, string>> = {
   local: 'this process enforces the limits by itself',
 };
 
-/** A backend that comes and goes many times a second is worth one warning in this time. */
+/** A backend that flaps gets one warning in this time, in ms. */
 const QUIET_MS = 10_000;
 
-/** What was written of a backend. */
+/** The log state of a backend. */
 interface Written {
   readonly warnedMs: number;
-  /** Whether the last line said that it is away. */
+  /** Whether the last line was about an outage. */
   readonly away: boolean;
 }
 
 /**
- * Writes one warning when a backend goes away and one line when it is back: not one for each request, and for a backend
- * that flaps not one for each flap either.
+ * Logs one warning when a backend fails and one line when it works again: not one for each request, and for a backend
+ * that flaps not one for each change.
  */
 @Injectable()
 export class OutageLog {
@@ -41,13 +41,13 @@ export class OutageLog {
   }
 
   private hear(event: RateLimitEvent): void {
-    // Every failure is heard, not only the first: an outage that began in a quiet time is told when that is over.
+    // It receives every failure, not only the first: an outage that began in a quiet time is logged after that time.
     if (event.kind === 'backend-failure') this.warn(event.backend, event.error);
     else if (event.kind === 'outage-ended') this.tellReturn(event.backend, event.durationMs, event.failures);
     else if (event.kind === 'breaker-transition') this.tellCircuit(event);
   }
 
-  /** Circuits of methods, and those that somebody opened by hand; a backend that fails is told of above. */
+  /** Circuits of methods, and circuits that somebody opened in code. The log above covers backends that fail. */
   private tellCircuit({ breaker, to, reason }: BreakerTransition): void {
     const ofBackend = breaker.startsWith(breakerName(''));
     if (to === 'open' && (reason === 'forced' || (reason === 'tripped' && !ofBackend))) {

@@ -2,7 +2,10 @@ import { isBackendUnavailable } from '../contracts/errors.js';
 import type { RateLimitListener } from '../contracts/events.js';
 import { monotonicMs } from '../contracts/process-time.js';
 
-/** Since when, and how often, a backend has failed: it tells of the first failure, of each, and of the success that ends them. */
+/**
+ * Since when, and how often, a backend has failed. It reports the first failure, each further failure, and the success
+ * that ends them.
+ */
 export class OutageRecord {
   private sinceMs: number | undefined;
   private failures = 0;

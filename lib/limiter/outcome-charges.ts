@@ -6,7 +6,7 @@ import type { PolicyDecisionRequest } from './decision-request.js';
 import { BackendLease, type LeaseAccount } from './lease.js';
 import { unitsDue } from './outcome-judge.js';
 
-/** The units of one policy that a call holds until its outcome is known. */
+/** The units of one policy that are reserved until the outcome is known. */
 interface Reservation {
   readonly policy: string;
   readonly chargeOn: ChargeOn;
@@ -14,9 +14,9 @@ interface Reservation {
   readonly lease: BackendLease;
 }
 
-/** What a call holds until its outcome is known. */
+/** The reserved units of a call. */
 export interface ReservedCharges {
-  /** Judges the call, once, and gives back or charges the difference. Never throws. */
+  /** Evaluates the outcome, once, and gives back or charges the difference. Never throws. */
   settle(outcome: CallOutcome): void;
 }
 
@@ -24,12 +24,12 @@ export interface ReservedCharges {
 @Injectable()
 export class OutcomeCharges {
   private readonly logger = new Logger('RateLimit');
-  /** Policies whose judge has failed. */
+  /** Policies whose `chargeOn` function has failed. */
   private readonly told = new Set<string>();
 
   constructor(@Inject(Decider) private readonly decider: Decider) {}
 
-  /** What a decision reserved; `undefined` if nothing of it depends on the outcome of the call. */
+  /** The reserved units of a decision; `undefined` if none depends on the outcome. */
   of(request: PolicyDecisionRequest, outcome: Outcome): ReservedCharges | undefined {
     if (outcome.decision.kind !== 'allowed') return undefined;
     if (request.policies.every(({ chargeOn }) => chargeOn === undefined)) return undefined;
@@ -50,7 +50,7 @@ export class OutcomeCharges {
     return request.charges.flatMap((charge, index): Reservation[] => {
       const chargeOn = request.policies.find(({ policy }) => policy === charge.policy)?.chargeOn;
       const status = decision.policies[index];
-      // A shadow policy that refused was not charged.
+      // A refusing shadow policy was not charged.
       if (chargeOn === undefined || status?.allowed !== true) return [];
       const lease = new BackendLease({ decision: { ...decision, policies: [status] }, atMs }, [charge], account);
       return [{ policy: charge.policy.name, chargeOn, cost: charge.cost, lease }];
@@ -62,7 +62,7 @@ export class OutcomeCharges {
       const difference = unitsDue(chargeOn, outcome, cost) - cost;
       if (difference === 0) return;
       lease.adjust(difference).catch((error: unknown) => {
-        // An outage is told by those who meet it; what was reserved lapses with its window.
+        // The affected calls report an outage. The reserved units expire with their window.
         if (!isUnavailable(error)) this.tell(policy, 'The charge could not be corrected', error);
       });
     } catch (error) {

@@ -9,22 +9,22 @@ import { retryAfterOf } from './retry-after.js';
 
 /** Options of `@Paced`. */
 export interface PacedOptions {
-  /** The key of a call, by its arguments. Default: one key for the method, `Class.method`. */
+  /** Returns the key of a call from its arguments. Default: one key for the method, `Class.method`. */
   // A method's signature, so that it may name the types of its own arguments.
   key?(...args: unknown[]): string;
-  /** Longest wait of a call, at most 24 days. */
+  /** Maximum wait of a call, at most 24 days. */
   readonly maxWait: Duration;
 }
 
 /**
- * Makes calls of a provider's method wait until a policy admits them, in order of arrival: for what goes out to
- * somebody else's limit. The method answers a promise.
+ * Makes calls of a provider's method wait until a policy admits them, in order of arrival. Use it for calls to another
+ * API. The method returns a promise.
  *
- * When the method throws an error of status 429, the error goes to the caller, and the key is paused for as long as the
- * response's `Retry-After` (or the error's `retryAfterMs`) says, in all processes that share the store.
+ * If the method throws an error with status 429, the caller gets the error, and the key pauses in all processes that
+ * share the store, as long as the response's `Retry-After` (or the error's `retryAfterMs`) says.
  *
- * @param policy name of one of the module's policies, a rate or options
- * @throws RateLimitConfigurationError if it is not put on a method, or an option is wrong
+ * @param policy name of a module policy, a rate or options
+ * @throws RateLimitConfigurationError if it is not on a method, or an option is wrong
  * @example
  * \@Paced('10/s', { maxWait: '30s' })
  * async push(contact: Contact): Promise<void> { … }

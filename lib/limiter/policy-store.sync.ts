@@ -9,20 +9,20 @@ import { changesBetween, checkedDocument, withoutEnded } from '../policies/polic
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.settings.js';
 import { withDeadline } from './deadline.js';
 
-/** Time between two looks at the store, in ms: a change holds everywhere within a second. */
+/** Time between two reads of the store, in ms: a change applies everywhere within a second. */
 const POLL_MS = 400;
 
-/** Deadline of one look, in ms: a store that is slower counts as away. */
+/** Deadline of one read, in ms: a slower store counts as unavailable. */
 const TIMEOUT_MS = 2_000;
 
-/** How the policy store is, for health. */
+/** The health of the policy store. */
 export interface PolicyStoreHealth {
   readonly healthy: boolean;
   /** A code or a name, never a message. */
   readonly error?: string;
 }
 
-/** Keeps the catalog as the policy store says: reads it again and again, and writes what is changed here. */
+/** Keeps the catalog in step with the policy store: reads it regularly, and writes local changes. */
 @Injectable()
 export class PolicyStoreSync {
   private readonly logger = new Logger('RateLimit');
@@ -30,7 +30,7 @@ export class PolicyStoreSync {
   private timer: NodeJS.Timeout | undefined;
   private reading: Promise<void> | undefined;
   private failure: unknown;
-  /** Changes made here: what was read before one of them is older than it. */
+  /** Number of local changes: an older read is outdated. */
   private writes = 0;
 
   constructor(
@@ -41,7 +41,7 @@ export class PolicyStoreSync {
     this.store = policyStore;
   }
 
-  /** Takes up what the store holds; with a store that is away, the module's own policies hold until it is back. */
+  /** Applies the document of the store. If the store is not available, the module's own policies apply until it is. */
   async start(): Promise<void> {
     if (this.store === undefined || this.timer !== undefined) return;
     this.timer = setInterval(() => void this.read(), POLL_MS).unref();
@@ -56,10 +56,10 @@ export class PolicyStoreSync {
   }
 
   /**
-   * Changes the document here and in the store, whole or not at all.
+   * Changes the document here and in the store, in one step.
    *
-   * @throws RateLimitConfigurationError for a change that is wrong
-   * @throws BackendUnavailableError if the store is out of reach
+   * @throws RateLimitConfigurationError for a wrong change
+   * @throws BackendUnavailableError if the store is not available
    */
   async change(update: (document: PolicyDocument) => PolicyDocument): Promise<void> {
     const validated = (present: PolicyDocument | undefined): PolicyDocument => {
@@ -73,7 +73,7 @@ export class PolicyStoreSync {
     this.adopt(document, document.last);
   }
 
-  /** `undefined` where there is no store. */
+  /** `undefined` if there is no store. */
   health(): PolicyStoreHealth | undefined {
     if (this.store === undefined) return undefined;
     return this.failure === undefined ? { healthy: true } : { healthy: false, error: failureReason(this.failure) };
@@ -109,14 +109,14 @@ export class PolicyStoreSync {
     }
   }
 
-  /** @param note who made the change and why; default: what the document tells of its last one */
+  /** @param note who made the change and why; default: the note of the document's last change */
   private adopt(document: PolicyDocument, note?: PolicyChangeNote): void {
     const before = this.catalog.document;
     const changes = changesBetween(before, document, this.catalog.names);
     if (changes.length === 0) return;
     this.catalog.adopt(this.catalog.compiled(document));
     const at = wallMs();
-    // Of several changes since the last look, the document tells who made the last one only.
+    // The document only contains the author of the last change.
     const told = note ?? (changes.length === 1 ? document.last : undefined);
     for (const change of changes) this.events.emit({ kind: 'policy-change', ...change, ...told, at });
   }

@@ -2,24 +2,26 @@ import type { FailureMode } from '../contracts/policy.js';
 import type { CompiledPolicy } from '../policies/compiled-policy.js';
 import { failureModeOf } from './failure-mode.js';
 
-/** Policies, and what follows from them for every call. */
+/** Policies, and values that are the same for every call. */
 export interface LookedUp {
   readonly policies: readonly CompiledPolicy[];
-  /** Whether each is charged once, by a cost that needs no request, in a counter of its own. */
+  /** Whether each is charged once, with a fixed cost, in its own counter. */
   readonly areSimple: boolean;
-  /** The failure mode of a call, by that of the module. */
+  /** The failure mode of a call, for a mode of the module. */
   readonly failureModes: Readonly<Record<FailureMode, FailureMode>>;
 }
 
-/** Policies that were looked up already. Named ones follow changes at run time: they are looked up again after one. */
+/**
+ * Policies that are resolved once. Named policies follow changes at run time: they are resolved again after a change.
+ */
 export class PreparedPolicies {
   private looked: LookedUp;
   private generation: number;
 
   /**
-   * @param compile looks them up
+   * @param compile resolves them
    * @param generationNow of the catalog: grows with each change
-   * @throws what `compile` throws
+   * @throws the errors of `compile`
    */
   constructor(
     private readonly compile: () => readonly CompiledPolicy[],
@@ -29,7 +31,7 @@ export class PreparedPolicies {
     this.looked = factsOf(compile());
   }
 
-  /** The policies as they are now, and what all calls by them have in common. */
+  /** The current policies, and the common values of all calls. */
   current(): LookedUp {
     const generation = this.generationNow();
     if (generation !== this.generation) {
@@ -40,7 +42,7 @@ export class PreparedPolicies {
   }
 }
 
-/** What follows from policies for every call by them. */
+/** The common values of all calls by these policies. */
 export function factsOf(policies: readonly CompiledPolicy[]): LookedUp {
   return {
     policies,

@@ -3,10 +3,10 @@ import type { Backend } from '../contracts/backend.js';
 import { PolicyCatalog } from '../policies/policy-catalog.js';
 import { Decider } from './decider.js';
 
-/** Longest wait for a connection and an answer, in ms. */
+/** Maximum wait for a connection and an answer, in ms. */
 const PATIENCE_MS = 10_000;
 
-/** Warns when another process counts a policy of the same name by another quota: once, when a backend is first used. */
+/** Warns if another process uses a policy name with another quota: once, when a backend is first used. */
 @Injectable()
 export class QuotaComparison {
   constructor(
@@ -18,7 +18,7 @@ export class QuotaComparison {
     for (const guard of this.decider.guards) guard.onOpen(() => void this.compare(guard.inner));
   }
 
-  /** Whatever is wrong with the backend, the calls themselves tell. */
+  /** Calls report problems of the backend. */
   private async compare(backend: Backend): Promise<void> {
     const policies = this.catalog.defined();
     if (policies.length === 0 || backend.otherQuotas === undefined) return;

@@ -23,38 +23,38 @@ import {
 import { oneOf } from '../policies/option-checks.js';
 import { PolicyStoreSync } from './policy-store.sync.js';
 
-/** A policy of the module as it is now. */
+/** The current state of a module policy. */
 export interface LivePolicy {
   readonly name: string;
   readonly limit: number;
   readonly windowMs: number;
   readonly algorithm: string;
   readonly mode: 'enforce' | 'shadow';
-  /** Whether `set` changed it: `unset` takes it back to what the module defines. */
+  /** Whether `set` changed it. `unset` restores the module's definition. */
   readonly changed: boolean;
 }
 
-/** How `set` changes a policy. */
+/** Options of `set`. */
 export interface SetPolicyOptions extends PolicyChangeNote {
   /**
-   * What becomes of what was counted: it stays counted (`as-is`), the used share stays the same (`proportional`), or
-   * every key begins anew (`reset`). Default `as-is`.
+   * What happens to the counts: they stay (`as-is`), the used share stays the same (`proportional`), or every key
+   * starts again (`reset`). Default `as-is`.
    */
   readonly carryOver?: CarryOver;
 }
 
-/** How `override` changes a policy for a key. */
+/** Options of `override`. */
 export interface OverridePolicyOptions extends PolicyChangeNote {
-  /** When it ends by itself: a date, ms since the epoch, or ISO 8601. Default: never. */
+  /** When the override ends: a date, ms since the epoch, or ISO 8601. Default: never. */
   readonly until?: Date | string | number;
 }
 
 /**
  * Changes the module's policies while the application runs.
  *
- * A change is validated first, and a wrong one changes nothing. It holds at once in this process, and within a second
- * in all processes that share the module's `policyStore`; there it survives restarts. Each is an event of kind
- * `policy-change`.
+ * A change is validated first, and a wrong change has no effect. It applies immediately in this process, and within a
+ * second in all processes that share the module's `policyStore`, where it also survives restarts. Each change is an
+ * event of kind `policy-change`.
  *
  * @example
  * await policies.override('api', 'user:42', '10000/h', { until: '2027-01-01T00:00:00Z', by: 'support' });
@@ -66,7 +66,7 @@ export class RateLimitPolicies {
     @Inject(PolicyStoreSync) private readonly sync: PolicyStoreSync,
   ) {}
 
-  /** The module's policies as they are now, but those that are found by the request. */
+  /** The current policies of the module, except those that depend on the request. */
   list(): readonly LivePolicy[] {
     return this.catalog.names.map((name) => {
       const { limit, windowMs, algorithm, mode } = this.catalog.byName('policies', name).policy;
@@ -74,17 +74,17 @@ export class RateLimitPolicies {
     });
   }
 
-  /** The overrides that hold now. */
+  /** The current overrides. */
   overrides(): readonly PolicyOverride[] {
     return this.catalog.document.overrides.filter(({ until }) => until === undefined || Date.parse(until) > wallMs());
   }
 
   /**
-   * Changes a policy, over what the module defines: what is not named here (its key, its functions) stays.
+   * Changes a policy of the module. Options that are not given here (its key, its functions) stay the same.
    *
    * @param policy a rate, or options without functions
-   * @throws RateLimitConfigurationError for an unknown name or a policy that is wrong
-   * @throws BackendUnavailableError if the policy store is out of reach
+   * @throws RateLimitConfigurationError for an unknown name or a wrong policy
+   * @throws BackendUnavailableError if the policy store is not available
    */
   async set(name: string, policy: PolicyInput, options: SetPolicyOptions = {}): Promise<void> {
     const { carryOver = 'as-is' } = options;
@@ -93,26 +93,26 @@ export class RateLimitPolicies {
     await this.change(options, (document) => {
       const { limit, algorithm } = this.catalog.byName('policies', name).policy;
       if (algorithm === 'concurrency' && carryOver !== 'as-is') {
-        // Calls in flight hold their slots: counted anew, more could run than the limit allows.
+        // Running calls hold their slots. With new counters, more calls could run than the limit allows.
         throw new RateLimitConfigurationError('carryOver', carryOver, 'Slots stay as they are: leave carryOver out.');
       }
       return withPolicy(document, name, plain, carryOver, limit);
     });
   }
 
-  /** Takes a policy back to what the module defines. Fails as `set` does. */
+  /** Restores the module's definition of a policy. Throws like `set`. */
   async unset(name: string, options: PolicyChangeNote = {}): Promise<void> {
     this.requireKnown([name]);
     await this.change(options, (document) => withoutPolicy(document, name));
   }
 
   /**
-   * Gives one key, or all keys that a pattern matches, another quota of a policy. It is counted in the key's own
-   * counter. An exact key beats a pattern, a longer pattern or network a shorter one.
+   * Gives another quota of a policy to one key, or to all keys that a pattern matches. The key's own counter counts it.
+   * An exact key wins over a pattern, and a longer pattern or network wins over a shorter one.
    *
    * @param keyOrPattern a key (`user:42`), a prefix (`user:bot-*`) or a network (`ip:10.0.0.0/8`)
-   * @param to a rate or options; `'unlimited'`: not limited by this policy; `'blocked'`: every call is refused
-   * @throws as `set` does
+   * @param to a rate or options; `'unlimited'`: this policy does not limit the key; `'blocked'`: every call is refused
+   * @throws the errors of `set`
    */
   async override(
     name: string,
@@ -132,17 +132,17 @@ export class RateLimitPolicies {
     await this.change(options, (document) => withOverride(document, override));
   }
 
-  /** Ends an override. Fails as `set` does. */
+  /** Removes an override. Throws like `set`. */
   async removeOverride(name: string, keyOrPattern: string, options: PolicyChangeNote = {}): Promise<void> {
     this.requireKnown([name]);
     await this.change(options, (document) => withoutOverride(document, name, keyOrPattern));
   }
 
   /**
-   * Keeps policies from refusing calls, or lets them refuse again: in shadow they count and report only.
+   * Switches shadow mode on or off. In shadow mode, policies count and report, but do not refuse calls.
    *
-   * @param names policies of the module; default: every policy, those in decorators included
-   * @throws as `set` does
+   * @param names policies of the module; default: every policy, including those in decorators
+   * @throws the errors of `set`
    */
   async shadow(on: boolean, names?: readonly string[], options: PolicyChangeNote = {}): Promise<void> {
     if (names !== undefined) this.requireKnown(names);

@@ -1,4 +1,4 @@
-/** What an error of an HTTP client may carry. */
+/** The retry information in an error of an HTTP client. */
 interface AnsweredError {
   readonly retryAfterMs?: unknown;
   readonly headers?: unknown;
@@ -6,8 +6,8 @@ interface AnsweredError {
 }
 
 /**
- * How long the answer behind an error asks to wait, ms: `Retry-After` of its response (RFC 9110, 10.2.3: seconds or a
- * date), else the error's own `retryAfterMs`; 0 if it says nothing.
+ * The wait that an error asks for, in ms: `Retry-After` of its response (RFC 9110, 10.2.3: seconds or a date), else the
+ * error's own `retryAfterMs`; 0 if there is none.
  */
 export function retryAfterOf(error: unknown, nowMs: number): number {
   const { retryAfterMs, headers, response } = (error ?? {}) as AnsweredError;
@@ -16,7 +16,7 @@ export function retryAfterOf(error: unknown, nowMs: number): number {
   return typeof retryAfterMs === 'number' && retryAfterMs > 0 ? retryAfterMs : 0;
 }
 
-/** Out of a `Headers`, an object of a client's own, or plain names and values. */
+/** Reads a `Headers`, a client's own object, or plain names and values. */
 function headerOf(headers: unknown): string | undefined {
   if (typeof headers !== 'object' || headers === null) return undefined;
   const { get } = headers as { readonly get?: (name: string) => unknown };

@@ -10,20 +10,20 @@ import { RoutePolicies } from './route-policies.js';
 
 type ServicePolicyInput = PolicyInput | RouteLimits;
 
-/** What `BackendService` takes for policies: one or several, or those that hold on a route. */
+/** The policies argument of `BackendService`: one or several, or those of a route. */
 export type Policies = ServicePolicyInput | readonly ServicePolicyInput[] | PreparedPolicies;
 
-/** Names, rates and lists of them that are kept. */
+/** Maximum number of names, rates and lists that are cached. */
 const MAX_PREPARED = 1_000;
 
-/** Whether a verb charges a counter, and so makes it, or asks for one that is there. */
+/** Whether a method charges a counter, and so creates it, or uses an existing one. */
 export type Use = 'charges' | 'asks';
 
-/** Turns what `BackendService` is given for policies into what backends see. */
+/** Compiles the policies argument of `BackendService`. */
 @Injectable()
 export class ServicePolicies {
   private readonly logger = new Logger('RateLimit');
-  /** Policies of the service that are written like one in a decorator, and are meant so or were told. */
+  /** Policies that equal one in a decorator, and were charged here or warned about. */
   private readonly settled = new Set<string>();
   private readonly prepared = new Map<string, PreparedPolicies>();
 
@@ -44,7 +44,7 @@ export class ServicePolicies {
     return compiled;
   }
 
-  /** Names and rates that were charged before, looked up; `undefined` for other inputs. @throws as `compile` does */
+  /** The prepared names and rates of earlier charges; `undefined` for other inputs. @throws the errors of `compile` */
   lookedUp(policies: Policies): PreparedPolicies | undefined {
     if (policies instanceof PreparedPolicies) return policies;
     const text = textOf(policies);
@@ -52,14 +52,14 @@ export class ServicePolicies {
     let prepared = this.prepared.get(text);
     if (prepared === undefined) {
       prepared = this.prepare(policies);
-      // Names and rates are code, not input; should they come from data after all, the memory they take stays bounded.
+      // Rates and names come from code, not from input. If they do come from input, the memory still stays bounded.
       if (this.prepared.size >= MAX_PREPARED) this.prepared.clear();
       this.prepared.set(text, prepared);
     }
     return prepared;
   }
 
-  /** Looks policies up once, for many calls. @throws RateLimitConfigurationError for a policy that is wrong */
+  /** Resolves policies once, for many calls. @throws RateLimitConfigurationError for a wrong policy */
   prepare(policies: Policies): PreparedPolicies {
     return new PreparedPolicies(
       () => this.compile(policies, 'charges'),
@@ -84,7 +84,7 @@ export class ServicePolicies {
     }
   }
 
-  /** Who resets what nobody charged here most likely means the counter of a route. */
+  /** A reset of a counter that was never charged here probably means the counter of a route. */
   private compareWithRoutes({ policy: { name } }: CompiledPolicy, use: Use): void {
     if (this.settled.has(name)) return;
     const place = this.routes.writtenIn(name);
@@ -100,7 +100,7 @@ const ifMeant = (place: string): string => `If you mean that of @RateLimit(), gi
 const isRouteLimits = (input: ServicePolicyInput): input is RouteLimits =>
   typeof input === 'object' && (input as Partial<RouteLimits>).kind === 'route-limits';
 
-/** A list of names has one text, and no name holds a line break. */
+/** The cache key of a list: names contain no line break. */
 function textOf(policies: Policies): string | undefined {
   if (typeof policies === 'string') return policies;
   return Array.isArray(policies) && policies.every((one) => typeof one === 'string') ? policies.join('\n') : undefined;

@@ -9,33 +9,33 @@ import { type CallTerms, DecisionRequests, type PolicyUse } from './decision-req
 import type { PreparedPolicies } from './prepared-policies.js';
 import { type Policies, ServicePolicies, type Use } from './service-policies.js';
 
-/** How one call differs from what the policies say. */
+/** Options of one call of `BackendService`. */
 export interface ConsumeOptions {
   /** Units for each policy. Default: each policy's own cost. */
   readonly cost?: number;
-  /** What this call gets when no backend can decide. Default: the policies', else the module's. */
+  /** What this call gets if no backend can decide. Default: the policies', else the module's. */
   readonly failureMode?: FailureMode;
-  /** Deadline of one backend call, at most 24 days. Default: the module's. */
+  /** Deadline of one call to a backend, at most 24 days. Default: the module's. */
   readonly timeout?: Duration;
-  /** Ends the wait: the call rejects with the signal's reason, whatever the backend still does. */
+  /** Ends the wait: the call rejects with the signal's reason, even if the backend still works on it. */
   readonly signal?: AbortSignal;
 }
 
-/** The options of a call that has none. */
+/** No options. */
 export const NO_OPTIONS: ConsumeOptions = Object.freeze({});
 
 const NO_TERMS: CallTerms = Object.freeze({});
 
 /** One of several subjects of a decision: a user, its tenant, a plan. */
 export interface SubjectInput {
-  /** Who is limited, verbatim; not empty. */
+  /** Who is limited; used unchanged; not empty. */
   readonly key: string;
   readonly policies: Policies;
   /** Units for each of these policies. Default: the option of the call, else each policy's own cost. */
   readonly cost?: number;
 }
 
-/** Makes the requests of `BackendService` of what it is given. */
+/** Creates the requests of `BackendService`. */
 @Injectable()
 export class ServiceRequests {
   constructor(
@@ -48,7 +48,7 @@ export class ServiceRequests {
     return this.requests.of(this.usesOf(subjects, options.cost, use), termsOf(options));
   }
 
-  /** A request that charges one key: what most calls are. @throws as `of` does */
+  /** A request that charges one key: the most frequent kind. @throws the errors of `of` */
   charging(key: string, policies: Policies, options: ConsumeOptions): PolicyDecisionRequest {
     const { cost } = options;
     const prepared = cost === undefined || isCost(cost) ? this.policies.lookedUp(policies) : undefined;
@@ -56,7 +56,7 @@ export class ServiceRequests {
     return simple ?? this.of([{ key, policies }], options, 'charges');
   }
 
-  /** Looks policies up once. @throws RateLimitConfigurationError for a policy or an option that is wrong */
+  /** Resolves policies once. @throws RateLimitConfigurationError for a policy or an option that is wrong */
   prepare(policies: Policies, options: ConsumeOptions): PreparedPolicies {
     termsOf(options);
     return this.policies.prepare(policies);

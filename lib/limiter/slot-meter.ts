@@ -1,7 +1,7 @@
 import type { Charge } from '../contracts/backend.js';
 import type { RateLimitEvents } from '../observe/rate-limit-events.js';
 
-/** Counts the slots that this process holds and the calls that wait for one, by policy, and tells the event stream. */
+/** Counts the held slots and the waiting calls of this process, by policy, and emits events. */
 export class SlotMeter {
   private readonly inUse = new Map<string, number>();
   private readonly waiting = new Map<string, number>();
@@ -18,7 +18,7 @@ export class SlotMeter {
     for (const { policy } of charges) this.slots(policy.name, -1);
   }
 
-  /** A call joined a queue. Answers what is to be called when it leaves. */
+  /** A call joined a queue. Returns a function to call when it leaves. */
   joined(policy: string): () => void {
     const startedMs = performance.now();
     this.queue(policy, 1);

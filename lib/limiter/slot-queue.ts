@@ -1,34 +1,34 @@
 import type { QueueSettings } from '../policies/slot-options.js';
 import { after } from '../contracts/process-time.js';
 
-/** How often the next in line asks again where no slot is freed in this process, ms. */
+/** Time between two attempts of the next call if no slot of this process becomes free, in ms. */
 const POLL_MS = 250;
 
 /** A call that waits. */
 export interface Waiting<T> {
-  /** Asks for a slot; answers `undefined` if the call has to go on waiting. */
+  /** Asks for a slot; returns `undefined` if the call must keep waiting. */
   ask(): Promise<T | undefined>;
-  /** What the call is told when it has waited for as long as it may. */
+  /** The error of a call that has waited for its maximum time. */
   giveUp(): T | Promise<T>;
-  /** What becomes of an answer that comes after the call has left. */
+  /** Handles an answer that comes after the call has left. */
   drop(answer: T): void;
 }
 
 interface Waiter<T> extends Waiting<T> {
-  /** Leaves the line, with an answer or an error; once. Returns whether it was still there. */
+  /** Leaves the queue with an answer or an error, once. Returns whether it was still there. */
   leave(how: () => void): boolean;
   readonly resolve: (answer: T | Promise<T>) => void;
   readonly reject: (reason: unknown) => void;
 }
 
-/** Calls of this process that wait for a slot of one key. One of them asks at a time, so nobody is overtaken. */
+/** Calls of this process that wait for a slot of one key. One of them asks at a time, so the order is kept. */
 export class SlotQueue<T> {
   private readonly waiters: Waiter<T>[] = [];
   private asking = false;
   private freed = false;
   private cancelPoll: (() => void) | undefined;
 
-  /** @param onEmpty is told when nobody waits any more */
+  /** @param onEmpty called when no call waits any more */
   constructor(
     private readonly settings: QueueSettings,
     private readonly onEmpty: () => void,
@@ -39,10 +39,10 @@ export class SlotQueue<T> {
   }
 
   /**
-   * Waits in line.
+   * Waits in the queue.
    *
-   * @param signal leaves the line when it is aborted
-   * @throws the signal's reason, and what `ask` and `giveUp` throw
+   * @param signal leaves the queue when it aborts
+   * @throws the signal's reason, and the errors of `ask` and `giveUp`
    */
   wait(waiting: Waiting<T>, signal: AbortSignal | undefined): Promise<T> {
     return new Promise<T>((resolve, reject) => {
@@ -66,7 +66,7 @@ export class SlotQueue<T> {
     });
   }
 
-  /** A slot may be free: the next in line asks. */
+  /** A slot may be free: the next call asks. */
   async next(): Promise<void> {
     this.freed = true;
     if (this.asking) return;
@@ -74,7 +74,7 @@ export class SlotQueue<T> {
     while (this.freed) {
       this.freed = false;
       const waiter = this.settings.order === 'fifo' ? this.waiters[0] : this.waiters.at(-1);
-      // After one that is served there may be a slot for another.
+      // There may be another free slot.
       if (waiter !== undefined && (await this.serve(waiter))) this.freed = true;
     }
     this.asking = false;

@@ -5,23 +5,23 @@ import { MAX_TIMER_MS } from '../policies/duration.js';
 
 /** One call that waits to be admitted. */
 export interface Waiter {
-  /** Units of its most expensive policy. */
+  /** The units of its most expensive policy. */
   readonly cost: number;
-  /** When it gives up, monotonic ms. */
+  /** Its deadline, monotonic ms. */
   readonly deadlineMs: number;
   /** Asks the backend once. */
   readonly attempt: () => Promise<Decision>;
-  /** The error of a refusal that is final. */
+  /** The error of a final refusal. */
   readonly refusal: (decision: Decision & { readonly kind: 'limited' }) => RateLimitExceededException;
   readonly admitted: (decision: Decision) => void;
   readonly rejected: (error: unknown) => void;
 }
 
 /**
- * Those who wait for one key and its policies, in order of arrival.
+ * The waiting calls of one key and its policies, in order of arrival.
  *
- * Only the first of them asks the backend, and not before a unit can be free: after each admission the statuses tell
- * when the next one is, after a refusal when the same call passes. So an admission costs about one call.
+ * Only the first call asks the backend, and not before a unit can be free: after an admission, the statuses contain the
+ * time of the next unit; after a refusal, the time when the same call passes. So an admission costs about one call.
  */
 export class WaitingLine {
   private readonly waiters: Waiter[] = [];
@@ -29,7 +29,7 @@ export class WaitingLine {
   private running = false;
   private wake: (() => void) | undefined;
 
-  /** @param whenEmpty nobody waits any longer */
+  /** @param whenEmpty called when no call waits any more */
   constructor(private readonly whenEmpty: () => void) {}
 
   get length(): number {
@@ -41,7 +41,7 @@ export class WaitingLine {
     if (!this.running) void this.serve();
   }
 
-  /** Takes a waiter out, wherever it stands; what its attempt still brings is dropped. */
+  /** Removes a waiting call from any position; the result of its attempt is ignored. */
   leave(waiter: Waiter): void {
     const place = this.waiters.indexOf(waiter);
     if (place < 0) return;
@@ -85,7 +85,7 @@ export class WaitingLine {
     tell();
   }
 
-  /** Ends early when the first in line leaves, so that no timer outlives those who wait. */
+  /** Ends early when the first call leaves, so that no timer stays behind. */
   private pause(waitMs: number): Promise<void> {
     return new Promise((resolve) => {
       const end = (): void => {
@@ -99,7 +99,7 @@ export class WaitingLine {
   }
 }
 
-/** How long the next call of a cost has to wait at least; 0 where its units are there. */
+/** The minimum wait of the next call of a cost; 0 if its units are free. */
 function untilNext({ policies }: Decision, cost: number): number {
   const waits = policies
     .filter(({ mode, remaining }) => mode === 'enforce' && remaining < cost)

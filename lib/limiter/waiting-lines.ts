@@ -8,17 +8,17 @@ import { exceeded, type PolicyDecisionRequest } from './decision-request.js';
 import { pauseCharge, pauseKey } from './key-pause.js';
 import { type Waiter, WaitingLine } from './waiting-line.js';
 
-/** How long a call may wait to be admitted. */
+/** Options of `waitFor`. */
 export interface WaitOptions {
   /** Units for each policy. Default: each policy's own cost. */
   readonly cost?: number;
-  /** Longest wait, at most 24 days. */
+  /** Maximum wait, at most 24 days. */
   readonly maxWait: Duration;
   /** Ends the wait: the call rejects with the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
-/** The lines of those who wait, one for each key and set of policies. */
+/** The queues of waiting calls, one for each key and set of policies. */
 @Injectable()
 export class WaitingLines {
   private readonly lines = new Map<string, WaitingLine>();
@@ -89,7 +89,7 @@ export class WaitingLines {
   }
 }
 
-/** The decision of who waited behind others for all the time, and was never asked for. */
+/** The decision of a call that waited behind others all the time, so the store was never asked. */
 const stillWaiting = (): Decision & { readonly kind: 'limited' } => ({
   kind: 'limited',
   allowed: false,

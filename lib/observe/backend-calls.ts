@@ -4,19 +4,19 @@ import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
 import { isTraced, traced } from './channels.js';
 import type { RateLimitEvents } from './rate-limit-events.js';
 
-/** Tells of the calls to one backend: listeners when each has ended, agents while it runs. */
+/** Reports the calls to one backend: to listeners when a call has ended, to agents while it runs. */
 export class BackendCalls {
   constructor(
     private readonly events: RateLimitEvents,
     private readonly backend: string,
   ) {}
 
-  /** Whether anybody listens: a call that nobody hears of need not be timed. */
+  /** Whether there is a listener; otherwise a call need not be timed. */
   get heard(): boolean {
     return this.events.heard || isTraced();
   }
 
-  /** Makes a call and tells of its end. */
+  /** Makes a call and reports its end. */
   make<T>(verb: BackendVerb, ask: () => MaybePromise<T>): MaybePromise<T> {
     return isTraced() ? traced({ backend: this.backend, verb }, () => this.timed(verb, ask)) : this.timed(verb, ask);
   }

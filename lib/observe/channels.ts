@@ -7,7 +7,7 @@ export const DECISIONS = channel('floodgate:decision');
 /** Every `BreakerTransitionEvent` of the process, for agents. */
 export const BREAKERS = channel('floodgate:breaker');
 
-/** What the tracing channel `floodgate:backend` tells of a call. */
+/** The message of the tracing channel `floodgate:backend` for a call. */
 interface TracedCall {
   readonly backend: string;
   readonly verb: string;

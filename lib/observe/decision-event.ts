@@ -3,10 +3,10 @@ import type { Charge } from '../contracts/backend.js';
 import type { Decision } from '../contracts/decision.js';
 import type { CallOrigin, DecisionEvent, RateLimitEvent } from '../contracts/events.js';
 
-/** A decision as it is told within the package: the hash of its key is left out, for it takes longer than the rest. */
+/** A decision event inside the package, without the hash of its key, which takes longer than the rest. */
 export type PlainDecisionEvent = Omit<DecisionEvent, 'keyHash'>;
 
-/** An event as it is told within the package. */
+/** An event inside the package. */
 export type ObservedEvent = PlainDecisionEvent | Exclude<RateLimitEvent, DecisionEvent>;
 
 /** Hash of a key, as `DecisionEvent#keyHash` tells it. */

@@ -5,16 +5,17 @@ import { isPromise } from '../contracts/maybe-promise.js';
 import { BREAKERS, DECISIONS } from './channels.js';
 import { type ObservedEvent, withKeyHash } from './decision-event.js';
 
-/** Hears an event, and what was charged by the decision that it tells of. @internal */
+/** Receives an event, and the charges of its decision. @internal */
 export type Observer = (event: ObservedEvent, charges: readonly Charge[]) => void;
 
 const NONE: readonly Charge[] = [];
 
 /**
- * The typed stream of what the limiter does: decisions, calls to backends and their failures, outages, breakers,
+ * The typed stream of the limiter's events: decisions, calls to backends and their failures, outages, breakers,
  * evictions.
  *
- * Listeners are called in the course of the request, so they should be quick; one that fails harms nobody.
+ * Listeners run during the request, so they should be fast. If a listener throws, the error is logged and has no other
+ * effect.
  *
  * @example
  * events.on((event) => { if (event.kind === 'outage-started') page(event.backend); });
@@ -39,7 +40,7 @@ export class RateLimitEvents {
   }
 
   /**
-   * The same for the package's own observers: they are told what was charged, which events never tell.
+   * The same for the package's own observers. They also receive the charges, which events never contain.
    * @internal
    */
   observe(observer: Observer): () => void {
@@ -50,12 +51,12 @@ export class RateLimitEvents {
     };
   }
 
-  /** Listens to all events but those of single calls, for as long as the application lives. @internal */
+  /** Listens to all events except those of single calls, as long as the application lives. @internal */
   watch(listener: RateLimitListener): void {
     this.watchers = [...this.watchers, listener];
   }
 
-  /** Whether anybody listens to single calls: an event that nobody hears need not be made. @internal */
+  /** Whether there is a listener for single calls; otherwise these events need not be created. @internal */
   get heard(): boolean {
     return this.observers.length > 0 || this.listeners.length > 0 || DECISIONS.hasSubscribers;
   }

@@ -3,15 +3,15 @@ import { RateLimitConfigurationError } from '../contracts/errors.js';
 import { type KeyPattern, matches, networkOf, parseKeyPattern } from './key-pattern.js';
 import { anObject, onlyKnown } from './option-checks.js';
 
-/** Who is let through uncounted, and who is refused, as patterns of keys. */
+/** Patterns of keys that pass uncounted, and of keys that are refused. */
 export interface AccessListOptions {
   /** Calls of these keys pass, uncounted. */
   readonly allow?: readonly string[];
-  /** Calls of these keys are refused without asking a backend. Stands above `allow`. */
+  /** Calls of these keys are refused without a call to the backend. Wins over `allow`. */
   readonly deny?: readonly string[];
 }
 
-/** What the lists say of a call; `undefined`: nothing. */
+/** The result of the lists for a call; `undefined`: it is on neither list. */
 export type AccessVerdict = 'allow-listed' | 'deny-listed' | undefined;
 
 /** The module's lists, compiled. */
@@ -31,18 +31,18 @@ export class AccessLists {
     return this.allow.isEmpty && this.deny.isEmpty;
   }
 
-  /** @param keys those of the call's policies and, over HTTP, that of its address */
+  /** @param keys the keys of the call's policies and, over HTTP, of its IP address */
   verdict(keys: readonly string[]): AccessVerdict {
     if (keys.some((key) => this.deny.has(key))) return 'deny-listed';
     return keys.some((key) => this.allow.has(key)) ? 'allow-listed' : undefined;
   }
 }
 
-/** Patterns of which any may match. */
+/** A list of patterns; any may match. */
 class PatternSet {
   private readonly exact = new Set<string>();
   private readonly others: KeyPattern[] = [];
-  /** All networks at once: most addresses are in none of them. */
+  /** All networks in one search, because most addresses are in none of them. */
   private readonly networks = new BlockList();
 
   constructor(option: string, texts: readonly string[]) {

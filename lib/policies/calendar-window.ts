@@ -6,14 +6,14 @@ import { oneOf } from './option-checks.js';
 
 const DAY_MS = 86_400_000;
 
-/** How long a calendar window usually is; a month is taken at its longest. */
+/** The usual length of a calendar window; 31 days for a month. */
 const USUAL_MS: Readonly<Record<CalendarWindow, number>> = {
   'calendar-day': DAY_MS,
   'calendar-week': 7 * DAY_MS,
   'calendar-month': 31 * DAY_MS,
 };
 
-/** What a policy says of the calendar: nothing, unless its window is one of it. */
+/** The calendar options of a policy; empty without a calendar window. */
 export type CalendarPart = Pick<Policy, 'calendar' | 'timeZone'>;
 
 /**
@@ -49,7 +49,7 @@ export function calendarOf(option: string, { window, timeZone, algorithm }: Poli
   return { calendar: window, timeZone: timeZone ?? 'UTC' };
 }
 
-/** Length of a window, ms; of a calendar window the usual one. */
+/** Length of a window, ms; the usual length for a calendar window. */
 export function windowLengthMs(option: string, window: Duration): number {
   return isCalendar(window) ? USUAL_MS[window] : parseDuration(option, window);
 }

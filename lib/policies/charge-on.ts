@@ -1,7 +1,7 @@
 import { RateLimitConfigurationError } from '../contracts/errors.js';
 import type { ChargeOn } from '../contracts/policy.js';
 
-/** @throws RateLimitConfigurationError for what is none of the ways to charge by outcome */
+/** @throws RateLimitConfigurationError for an invalid `chargeOn` */
 export function checkChargeOn(option: string, chargeOn: ChargeOn | undefined): void {
   if (chargeOn === undefined || chargeOn === 'success' || chargeOn === 'failure') return;
   if (typeof chargeOn === 'function') return;

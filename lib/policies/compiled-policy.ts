@@ -23,10 +23,10 @@ import { aFunction, anObject, aText, oneOf, onlyKnown } from './option-checks.js
 import { formatRate, NO_LIMIT, parseRate, type Rate } from './rate.js';
 import { slotsOf, type QueueSettings } from './slot-options.js';
 
-/** A policy after validation: the quota that backends see, and how it applies to a call. */
+/** A policy after validation: the quota for backends, and how it applies to a call. */
 export interface CompiledPolicy {
   readonly policy: Policy;
-  /** Its name among the module's policies, if it is one of them. */
+  /** Its name in the module, if it has one. */
   readonly definedAs?: string;
   /** Id and limit of the counter before a change that carries over in proportion. */
   readonly carriedFrom?: { readonly id: string; readonly limit: number };
@@ -38,7 +38,7 @@ export interface CompiledPolicy {
   readonly skipIf: SkipFunction | undefined;
   readonly scope: PolicyScope;
   readonly message: string | undefined;
-  /** Where calls wait for a slot of a concurrency policy. */
+  /** The queue for slots of a concurrency policy. */
   readonly queue: QueueSettings | undefined;
 }
 
@@ -65,21 +65,21 @@ const OPTIONS: readonly (keyof PolicyOptions)[] = [
   'unit',
 ];
 
-/** Algorithms whose limits are bounded by their arithmetic, or by the length of a log. */
+/** Maximum limits of algorithms, because of their arithmetic or the length of a log. */
 const MULTIPLYING: readonly AlgorithmName[] = ['sliding-window', 'token-bucket', 'sliding-log'];
 
-/** A log keeps an entry for each unit; beyond this the window algorithms serve better. */
+/** A log has an entry for each unit. Above this limit, use a window algorithm. */
 const MAX_LOG_LIMIT = 10_000;
 
 const NAME = /^[A-Za-z0-9_.:*-]{1,64}$/;
 
 /**
- * Validates a policy and works out its quota.
+ * Validates a policy and computes its quota.
  *
  * @param option path of the policy, for errors
  * @param input options, or a rate
- * @param identify names the counter, given the policy's explicit name if it has one
- * @throws RateLimitConfigurationError naming the option, the value and the mend
+ * @param identify returns the id of the counter, for the policy's explicit name if it has one
+ * @throws RateLimitConfigurationError with the option, the value and the fix
  */
 export function compilePolicy(
   option: string,
@@ -129,7 +129,7 @@ export function compilePolicy(
   };
 }
 
-/** @throws RateLimitConfigurationError for what is no name of a policy */
+/** @throws RateLimitConfigurationError for an invalid name */
 export function checkName(option: string, name: string): void {
   if (typeof name === 'string' && NAME.test(name)) return;
   throw new RateLimitConfigurationError(
@@ -139,13 +139,13 @@ export function checkName(option: string, name: string): void {
   );
 }
 
-/** What a policy is called that has no name of its own: by what it says. */
+/** The default name of a policy, from its options. */
 function nameOf(rate: Rate, algorithm: AlgorithmName, { calendar }: CalendarPart): string {
   if (algorithm === 'concurrency') return `${rate.limit}/concurrency`;
   return calendar === undefined ? formatRate(rate) : `${rate.limit}/${calendar}`;
 }
 
-/** Whether a policy lets every call pass: it is not counted, and no backend sees it. */
+/** Whether a policy admits every call: then it is not counted, and no backend sees it. */
 export const isUnlimited = ({ policy }: CompiledPolicy): boolean => policy.limit === Number.POSITIVE_INFINITY;
 
 const unitOf = ({ unit }: PolicyOptions): string | undefined => (unit === 'requests' ? undefined : unit);
@@ -159,12 +159,12 @@ function checkUnit(option: string, unit: string): void {
   );
 }
 
-/** The same policy with a counter of another identity. */
+/** The same policy with another counter. */
 export function withId(compiled: CompiledPolicy, id: string): CompiledPolicy {
   return { ...compiled, policy: { ...compiled.policy, id: `${id}#${compiled.policy.algorithm}` } };
 }
 
-/** @throws RateLimitConfigurationError if it is no object, or has an option that does not exist */
+/** @throws RateLimitConfigurationError if it is not an object, or has an unknown option */
 export function checkedShape(option: string, input: PolicyOptions): PolicyOptions {
   anObject(option, input, "Give a rate such as '100/m', options, or a policy's name.");
   onlyKnown(option, input, OPTIONS);
@@ -174,7 +174,7 @@ export function checkedShape(option: string, input: PolicyOptions): PolicyOption
 function rateOf(option: string, { rate, limit, window }: PolicyOptions): Rate {
   if (rate !== undefined) {
     if (limit === undefined && window === undefined) {
-      // Databases have null for what has no limit.
+      // Databases store null for 'no limit'.
       return rate === null ? NO_LIMIT : parseRate(`${option}.rate`, rate);
     }
     throw new RateLimitConfigurationError(option, { rate, limit, window }, 'Give either rate, or limit and window.');

@@ -7,18 +7,18 @@ const DURATION = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/;
 
 const DAY_MS = 86_400_000;
 
-/** Longest duration of any option: 366 days, so that products with limits stay exact. */
+/** Maximum duration of any option: 366 days, so that products with limits stay exact. */
 export const MAX_DURATION_MS = 366 * DAY_MS;
 
-/** Longest delay of a timer, about 24 days: a longer one fires at once. */
+/** Maximum delay of a timer, about 24 days: a longer timer fires immediately. */
 export const MAX_TIMER_MS = 2_147_483_647;
 
 /**
  * Reads a duration option as whole milliseconds.
  *
  * @param option path of the option, for the error
- * @param maximumMs longest duration allowed; default 366 days
- * @throws RateLimitConfigurationError for anything but a whole number of ms from 1 to `maximumMs`
+ * @param maximumMs maximum duration; default 366 days
+ * @throws RateLimitConfigurationError for anything except a whole number of ms from 1 to `maximumMs`
  */
 export function parseDuration(option: string, value: Duration, maximumMs = MAX_DURATION_MS): number {
   const milliseconds = typeof value === 'string' ? inMilliseconds(value) : value;
@@ -32,12 +32,12 @@ export function parseDuration(option: string, value: Duration, maximumMs = MAX_D
   );
 }
 
-/** Milliseconds of a duration string; `NaN` if it is none. */
+/** Milliseconds of a duration string; `NaN` if it is invalid. */
 export function inMilliseconds(text: string): number {
   const match = DURATION.exec(text.trim());
   if (match === null) return Number.NaN;
   const [, amount, unit] = match as unknown as [string, string, string];
-  // Multiplying in floating point makes 1.005 s 1004.9999999999999 ms: round what is whole but for that.
+  // In floating point, 1.005 s is 1004.9999999999999 ms. Round such results.
   const product = Number(amount) * (UNITS[unit] as number);
   const whole = Math.round(product);
   return Math.abs(product - whole) < 1e-6 ? whole : product;

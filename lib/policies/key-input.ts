@@ -1,7 +1,7 @@
 import { RateLimitConfigurationError } from '../contracts/errors.js';
 import type { KeyInput } from '../contracts/policy.js';
 
-/** A key that is a value of the request. */
+/** A key from a value of the request. */
 export interface ValueKey {
   readonly source: 'header' | 'query' | 'param' | 'body' | 'ip-from';
   readonly name: string;
@@ -9,7 +9,7 @@ export interface ValueKey {
 
 const WORDS: readonly unknown[] = ['ip', 'user', 'user-or-ip', 'global'];
 
-/** Reads `header:x`, `query:x` and the like; names of headers are in lower case, as Node has them. */
+/** Reads `header:x`, `query:x` and the like; header names are in lower case, as in Node. */
 export function valueKey(input: string): ValueKey | undefined {
   const [, source, name] = /^(header|query|param|body|ip-from):(.+)$/.exec(input) ?? [];
   if (source === undefined || name === undefined) return undefined;
@@ -17,7 +17,7 @@ export function valueKey(input: string): ValueKey | undefined {
   return { source: source as ValueKey['source'], name: isHeader ? name.toLowerCase() : name };
 }
 
-/** @throws RateLimitConfigurationError for what is no `KeyInput` */
+/** @throws RateLimitConfigurationError for an invalid `KeyInput` */
 export function checkKeyInput(option: string, input: KeyInput): void {
   if (Array.isArray(input)) {
     if (input.length === 0) throw new RateLimitConfigurationError(option, input, 'Give at least one key.');

@@ -46,7 +46,7 @@ export function parseKeyPattern(option: string, text: string): KeyPattern {
   return { kind: 'network', text, addresses, ...network };
 }
 
-/** Whether a key matches; `network` is what `networkOf` says of it. */
+/** Whether a key matches; `network` is the result of `networkOf` for it. */
 export function matches(pattern: KeyPattern, key: string, network: Network | undefined): boolean {
   switch (pattern.kind) {
     case 'exact':
@@ -70,7 +70,7 @@ export function networkOf(key: string): Network | undefined {
   return bits <= most ? { address, family, bits } : undefined;
 }
 
-/** How closely a pattern fits: an exact key before any other, then a longer prefix before a shorter one. */
+/** The precision of a pattern: an exact key wins over any other, then a longer prefix over a shorter one. */
 export function specificity(pattern: KeyPattern): number {
   switch (pattern.kind) {
     case 'exact':
@@ -84,6 +84,6 @@ export function specificity(pattern: KeyPattern): number {
   }
 }
 
-/** Whether all addresses of a network lie in that of a pattern. */
+/** Whether all addresses of a network are in the network of a pattern. */
 const contains = (pattern: KeyPattern & { readonly kind: 'network' }, { address, family, bits }: Network): boolean =>
   family === pattern.family && bits >= pattern.bits && pattern.addresses.check(address, family);

@@ -7,13 +7,13 @@ import { isShadowed } from './policy-document.js';
 import { keyOverride, type KeyOverride, PolicyOverrides } from './policy-overrides.js';
 import { parseRate } from './rate.js';
 
-/** What holds for a key instead of its policy. */
+/** What applies to a key instead of its policy. */
 export type KeyRule = 'unlimited' | 'blocked' | CompiledPolicy;
 
-/** Checks that the backend can count by a policy. */
+/** Checks that the backend supports a policy. */
 type Check = (option: string, compiled: CompiledPolicy) => CompiledPolicy;
 
-/** The policies of a module as they are now: what it defines, and over that what was changed at run time. */
+/** The current policies of a module: its definitions with the changes at run time. */
 export class LivePolicies {
   readonly named: ReadonlyMap<string, CompiledPolicy>;
   private readonly overrides = new Map<string, PolicyOverrides<KeyRule>>();
@@ -48,19 +48,19 @@ export class LivePolicies {
     return this.overrides.size > 0;
   }
 
-  /** What holds for a key instead of a policy of the module; `undefined`: the policy. */
+  /** What applies to a key instead of a module policy; `undefined`: the policy. */
   ruleFor({ definedAs, policy }: CompiledPolicy, key: string, nowMs: number): KeyOverride<KeyRule> | undefined {
     if (this.overrides.size === 0 || definedAs === undefined) return undefined;
     const found = this.overrides.get(definedAs)?.find(key, nowMs);
     if (found === undefined || typeof found.to === 'string') return found;
-    // A policy with `scope: 'route'` counts for each route: the key's other quota does, too.
+    // A policy with `scope: 'route'` counts for each route, and so does the override of the key.
     const { to } = found;
     return to.policy.algorithm === policy.algorithm && to.policy.id !== policy.id
       ? { ...found, to: { ...to, policy: { ...to.policy, id: policy.id } } }
       : found;
   }
 
-  /** A policy that no module names, under the switch that keeps all from refusing. */
+  /** A policy outside the module, in shadow mode if all policies are. */
   switched(compiled: CompiledPolicy): CompiledPolicy {
     if (!isShadowed(this.document, undefined) || compiled.policy.mode === 'shadow') return compiled;
     let shadow = this.shadows.get(compiled);
@@ -102,17 +102,17 @@ export class LivePolicies {
   }
 }
 
-/** Names of policies hold no `~`, so counters that began anew never meet those of another policy. */
+/** Names of policies contain no `~`, so new counters never collide with those of another policy. */
 const seriesId = (name: string, series: number): string => (series === 0 ? name : `${name}~${series}`);
 
 function inSeries(compiled: CompiledPolicy, name: string, { series, fromLimit }: CarriedCounters): CompiledPolicy {
-  const anew = withId(compiled, seriesId(name, series));
-  if (fromLimit === undefined || fromLimit === 0) return anew;
+  const renamed = withId(compiled, seriesId(name, series));
+  if (fromLimit === undefined || fromLimit === 0) return renamed;
   const { policy } = withId(compiled, seriesId(name, series - 1));
-  return { ...anew, carriedFrom: { id: policy.id, limit: fromLimit } };
+  return { ...renamed, carriedFrom: { id: policy.id, limit: fromLimit } };
 }
 
-/** What is given, over what was there before. */
+/** The given options, with the previous ones as defaults. */
 function merged(option: string, base: PolicyOptions, given: string | PlainPolicy): PolicyOptions {
   const changes: PolicyOptions = typeof given === 'string' ? { rate: given } : given;
   const { rate: _rate, limit: _limit, window: _window, burst, lease, ...rest } = base;
@@ -127,7 +127,7 @@ function merged(option: string, base: PolicyOptions, given: string | PlainPolicy
   };
 }
 
-/** Limit and window, so that one of them can be changed alone. */
+/** Limit and window, so that one of them can be changed without the other. */
 function quotaOf(option: string, { rate, limit, window }: PolicyOptions): Pick<PolicyOptions, 'limit' | 'window'> {
   if (rate === undefined || rate === null)
     return { ...(limit !== undefined && { limit }), ...(window !== undefined && { window }) };

@@ -1,15 +1,15 @@
 import { RateLimitConfigurationError } from '../contracts/errors.js';
 
 /**
- * Checks what dependency injection gave to a class that stands outside the module, such as one in `@UseGuards()`.
+ * Checks the injected dependencies of a class outside the module, such as one in `@UseGuards()`.
  *
- * @throws RateLimitConfigurationError if the module is not there
+ * @throws RateLimitConfigurationError if the module is missing
  */
 export function checkModule(user: string, given: unknown): void {
   if (given !== undefined) return;
   throw new RateLimitConfigurationError(
     user,
     given,
-    'It works with RateLimitModule: add RateLimitModule.forRoot() to the imports of the root module (with isGlobal: false, import it in a module of your own that exports it, and that one here).',
+    'It works with RateLimitModule: add RateLimitModule.forRoot() to the imports of the root module (with isGlobal: false, import it in your own module that exports it, and import that module here).',
   );
 }

@@ -10,22 +10,22 @@ import { UNCHANGED } from './policy-document.js';
 import type { KeyOverride } from './policy-overrides.js';
 import { looksLikeRate, UNLIMITED } from './rate.js';
 
-/** A policy that must be asked for on each call. */
+/** A policy that must be resolved for each call. */
 export type DynamicPolicyInput = PolicyFunction | Type<PolicyResolver>;
 
-/** Where a policy is written: what tells its counter apart from those of others. */
+/** The place of a policy, which separates its counter from others. */
 export interface PolicySite {
   /** Path of the policy, for errors, such as `@RateLimit() of CatsController.find`. */
   readonly option: string;
-  /** Owner of the counters that are defined here, such as `CatsController.find`. */
+  /** Owner of the counters that are defined there, such as `CatsController.find`. */
   readonly owner: string;
-  /** Place among the policies that are written here; names the counter of one that has no name. */
+  /** Position among the policies of that place; names the counter of a policy without a name. */
   readonly place: string;
-  /** The route that is called: owner of the counters of named policies with `scope: 'route'`. */
+  /** The called route: owner of the counters of named policies with `scope: 'route'`. */
   readonly route: string;
 }
 
-/** The policies that the module names, and the way from what is written anywhere to what backends see. */
+/** The module's policies. It compiles policies from any place for backends. */
 export class PolicyCatalog {
   private readonly definitions = new Map<string, PolicyOptions>();
   private live: LivePolicies;
@@ -52,33 +52,33 @@ export class PolicyCatalog {
     this.live = this.compiled(UNCHANGED);
   }
 
-  /** Names of the policies that can be changed at run time. */
+  /** Names of the policies that can change at run time. */
   get names(): readonly string[] {
     return [...this.definitions.keys()];
   }
 
-  /** The policies as the module defines them, whatever was changed at run time. */
+  /** The module's definitions, without changes at run time. */
   defined(): readonly Policy[] {
     return [...this.compiled(UNCHANGED).named.values()].filter((one) => !isUnlimited(one)).map(({ policy }) => policy);
   }
 
-  /** Whether the end of a call matters to a policy; to one that is found by the request it may. */
+  /** Whether the end of a call may matter to a policy; true for one that depends on the request. */
   get watchesEnds(): boolean {
     return this.dynamic.size > 0 || [...this.definitions.values()].some(watchesEnd);
   }
 
-  /** Grows with each change at run time: what was looked up before may be another policy now. */
+  /** Increases with each change at run time: policies that were resolved before may be outdated. */
   get generation(): number {
     return this.changes;
   }
 
-  /** What was changed at run time. */
+  /** The changes at run time. */
   get document(): PolicyDocument {
     return this.live.document;
   }
 
   /**
-   * The policies as a document would make them; nothing changes yet.
+   * The policies with a document applied, without changing anything yet.
    *
    * @throws RateLimitConfigurationError for a policy that is wrong, or a name that is unknown
    */
@@ -86,33 +86,33 @@ export class PolicyCatalog {
     return new LivePolicies(this.definitions, document, (option, compiled) => this.possible(option, compiled));
   }
 
-  /** From now on these policies hold, all at once. */
+  /** Applies these policies, all in one step. */
   adopt(live: LivePolicies): void {
     this.live = live;
     this.changes += 1;
   }
 
-  /** Whether `ruleFor` may find anything. */
+  /** Whether `ruleFor` may find something. */
   get hasOverrides(): boolean {
     return this.live.hasOverrides;
   }
 
-  /** What holds for a key instead of a policy; `undefined`: the policy. */
+  /** What applies to a key instead of a policy; `undefined`: the policy. */
   ruleFor(compiled: CompiledPolicy, key: string): KeyOverride<KeyRule> | undefined {
     return this.live.ruleFor(compiled, key, wallMs());
   }
 
-  /** What the module's policy of this name asks for on each call; `undefined` if it is none of that kind. */
+  /** The resolver of a module policy; `undefined` if it is not dynamic. */
   dynamicByName(name: string): DynamicPolicyInput | undefined {
     return this.dynamic.get(name);
   }
 
-  /** @throws RateLimitConfigurationError if the module names no such policy, of whatever kind */
+  /** @throws RateLimitConfigurationError if the module has no policy with this name */
   checkKnown(option: string, name: string): void {
     if (!this.dynamic.has(name)) this.byName(option, name);
   }
 
-  /** @throws RateLimitConfigurationError if the module names no such policy, or one that needs a request */
+  /** @throws RateLimitConfigurationError if the module has no policy with this name, or it depends on the request */
   byName(option: string, name: string): CompiledPolicy {
     const compiled = this.live.named.get(name);
     if (compiled !== undefined) return compiled;
@@ -126,7 +126,7 @@ export class PolicyCatalog {
     throw new RateLimitConfigurationError(option, name, `There is no policy of that name. ${mend}`);
   }
 
-  /** Compiles what a decorator, or a dynamic policy's answer, says. */
+  /** Compiles a policy of a decorator, or of a dynamic policy's result. */
   at(site: PolicySite, input: string | PolicyOptions): CompiledPolicy {
     if (typeof input === 'string' && !looksLikeRate(input)) {
       const compiled = this.byName(site.option, input);
@@ -134,20 +134,21 @@ export class PolicyCatalog {
     }
     const compiled = compilePolicy(site.option, input, (name) => {
       const scope = typeof input === 'string' ? 'shared' : input.scope;
-      // No name holds an @ or a bracket: what is written in a place never meets what the module names, nor its neighbour.
+      // Names contain no @ or bracket, so policies of a place never collide with those of the module or with their
+      // neighbours.
       const id = name === undefined ? `@${site.owner}[${site.place}]` : `@${site.owner}:${name}`;
       return scope === 'route' ? `${id}@${site.route}` : id;
     });
     return this.live.switched(this.possible(site.option, compiled));
   }
 
-  /** Compiles what is handed to `BackendService`: counters of inline policies are named by what they say. */
+  /** Compiles a policy of a `BackendService` call: its options name the counter of an inline policy. */
   forService(input: PolicyInput): CompiledPolicy {
     if (typeof input === 'function') {
       throw new RateLimitConfigurationError(
         'policies',
         input,
-        'A dynamic policy needs a request: hand BackendService a name, a rate or options.',
+        'A dynamic policy needs a request: give BackendService a name, a rate or options.',
       );
     }
     if (typeof input === 'string')
@@ -164,7 +165,7 @@ export class PolicyCatalog {
     let compiled = this.inline.get(rate);
     if (compiled === undefined) {
       compiled = this.possible('policies', compileInline(rate));
-      // Rates are code, not input; should they come from data after all, the memory they take stays bounded.
+      // Rates and names come from code, not from input. If they do come from input, the memory still stays bounded.
       if (this.inline.size >= 1_000) this.inline.clear();
       this.inline.set(rate, compiled);
     }
@@ -191,10 +192,10 @@ export class PolicyCatalog {
   }
 }
 
-/** Whether a policy must be asked for on each call. */
+/** Whether a policy must be resolved for each call. */
 export const isDynamic = (input: PolicyInput): input is DynamicPolicyInput => typeof input === 'function';
 
-/** Whether the end of a call matters to a policy: it is charged by outcome, or holds a slot. */
+/** Whether the end of a call matters to a policy: it has `chargeOn`, or holds a slot. */
 export const watchesEnd = ({ chargeOn, algorithm }: PolicyOptions): boolean =>
   chargeOn !== undefined || algorithm === 'concurrency';
 

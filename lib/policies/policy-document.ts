@@ -4,16 +4,16 @@ import type { PlainPolicy, PolicyDocument, PolicyOverride } from '../contracts/p
 import { parseKeyPattern } from './key-pattern.js';
 import { anObject, onlyKnown } from './option-checks.js';
 
-/** Nothing is changed: what the module defines holds. */
+/** No change: the module's definitions apply. */
 export const UNCHANGED: PolicyDocument = Object.freeze({ policies: {}, overrides: [], shadow: false });
 
-/** What happens to the counters of a policy that changes. */
+/** What happens to the counters of a changed policy. */
 export type CarryOver = 'as-is' | 'proportional' | 'reset';
 
-/** One thing that is different in a document. */
+/** One difference between two documents. */
 export type PolicyChange = Pick<PolicyChangeEvent, 'change' | 'policy' | 'key'>;
 
-/** @param fromLimit the limit until now, for `proportional` */
+/** @param fromLimit the previous limit, for `proportional` */
 export function withPolicy(
   document: PolicyDocument,
   name: string,
@@ -33,7 +33,7 @@ export function withoutPolicy(document: PolicyDocument, name: string): PolicyDoc
   return { ...document, policies };
 }
 
-/** An override of the same policy and key gives way to the new one. */
+/** A new override replaces one with the same policy and key. */
 export const withOverride = (document: PolicyDocument, override: PolicyOverride): PolicyDocument => ({
   ...document,
   overrides: [...withoutOverride(document, override.policy, override.key).overrides, override],
@@ -45,7 +45,7 @@ export const withoutOverride = (document: PolicyDocument, policy: string, key: s
 });
 
 /**
- * @param names the policies meant; `undefined`: all
+ * @param names the chosen policies; `undefined`: all
  * @param known all names of the module
  */
 export function withShadow(
@@ -59,17 +59,17 @@ export function withShadow(
   return { ...document, shadow: shadowed.length > 0 ? shadowed : false };
 }
 
-/** Whether the switch keeps a policy from refusing; without a name: one that no module names. */
+/** Whether a policy is in shadow mode; without a name: a policy outside the module. */
 export const isShadowed = ({ shadow }: PolicyDocument, name: string | undefined): boolean =>
   typeof shadow === 'boolean' ? shadow : name !== undefined && shadow.includes(name);
 
-/** The same document without overrides that have ended. */
+/** The document without ended overrides. */
 export function withoutEnded(document: PolicyDocument, nowMs: number): PolicyDocument {
   const overrides = document.overrides.filter(({ until }) => until === undefined || Date.parse(until) > nowMs);
   return overrides.length === document.overrides.length ? document : { ...document, overrides };
 }
 
-/** What is different in `after`. @param names all policies of the module */
+/** The differences of `after`. @param names all policies of the module */
 export function changesBetween(
   before: PolicyDocument,
   after: PolicyDocument,
@@ -78,9 +78,9 @@ export function changesBetween(
   const changes: PolicyChange[] = [];
   for (const name of names) {
     const [old, now] = [before.policies[name], after.policies[name]];
-    const anew = before.counters?.[name]?.series !== after.counters?.[name]?.series;
+    const isNewSeries = before.counters?.[name]?.series !== after.counters?.[name]?.series;
     if (now === undefined && old !== undefined) changes.push({ change: 'unset', policy: name });
-    else if (now !== undefined && (anew || !isSame(old, now))) changes.push({ change: 'set', policy: name });
+    else if (now !== undefined && (isNewSeries || !isSame(old, now))) changes.push({ change: 'set', policy: name });
     if (isShadowed(before, name) !== isShadowed(after, name)) changes.push({ change: 'shadow', policy: name });
   }
   const same = (one: PolicyOverride) => (other: PolicyOverride) => one.policy === other.policy && one.key === other.key;
@@ -97,10 +97,10 @@ export function changesBetween(
 const isSame = (one: unknown, other: unknown): boolean => JSON.stringify(one) === JSON.stringify(other);
 
 /**
- * Checks the shape of what a store or a file holds; policies are checked where they are compiled.
+ * Checks the structure of a stored document; policies are checked when they are compiled.
  *
- * @param option where it comes from, for errors
- * @throws RateLimitConfigurationError naming the part, the value and the mend
+ * @param option the source, for errors
+ * @throws RateLimitConfigurationError with the part, the value and the fix
  */
 export function checkedDocument(option: string, value: unknown): PolicyDocument {
   if (value === undefined || value === null) return UNCHANGED;
@@ -154,7 +154,7 @@ export function checkedOverride(option: string, value: unknown): PolicyOverride 
  * A time as ISO 8601.
  *
  * @param value a date, ms since the epoch, or ISO 8601
- * @throws RateLimitConfigurationError for what is no time
+ * @throws RateLimitConfigurationError for an invalid time
  */
 export function isoTime(option: string, value: Date | string | number): string {
   const date = new Date(value);
@@ -170,7 +170,7 @@ const isShadow = (value: unknown): boolean =>
   typeof value === 'boolean' || (Array.isArray(value) && value.every((name) => typeof name === 'string'));
 
 function checkedCounters(option: string, value: unknown): NonNullable<PolicyDocument['counters']> {
-  anObject(option, value, 'Leave it to those who wrote it: it tells which counters began anew.');
+  anObject(option, value, 'Do not edit it by hand: it says which counters started again.');
   for (const [name, carried] of Object.entries(value as Record<string, { series?: unknown } | null>)) {
     if (!Number.isSafeInteger(carried?.series)) {
       throw new RateLimitConfigurationError(`${option}.${name}.series`, carried?.series, 'Give a whole number.');

@@ -3,10 +3,10 @@ import type { Policy } from '../contracts/policy.js';
 import type { CompiledPolicy } from './compiled-policy.js';
 
 /**
- * Checks that no two policies of one call would share a counter though they say different things.
+ * Checks that no two different policies of one call share a counter.
  *
- * @param option where the policies are written, for the error
- * @throws RateLimitConfigurationError naming the policy
+ * @param option the place of the policies, for the error
+ * @throws RateLimitConfigurationError with the policy
  */
 export function checkApart(option: string, policies: readonly CompiledPolicy[]): void {
   if (policies.length < 2) return;
@@ -24,12 +24,12 @@ export function checkApart(option: string, policies: readonly CompiledPolicy[]):
   }
 }
 
-/** Whether a policy's counter is that of a place where a decorator, or the answer of a dynamic policy, is written. */
+/** Whether a policy's counter belongs to a decorator, or to the result of a dynamic policy. */
 export const isOfPlace = ({ policy }: CompiledPolicy): boolean => policy.id.startsWith('@');
 
-/** Whether a policy's counter is one of `BackendService` alone. */
+/** Whether a policy's counter belongs to `BackendService` only. */
 export const isOfService = ({ policy }: CompiledPolicy): boolean => policy.id.startsWith('=');
 
-/** Whether two policies of one counter say the same. */
+/** Whether two policies with one counter are equal. */
 export const isSameQuota = (one: Policy, other: Policy): boolean =>
   one === other || (Object.keys(one) as (keyof Policy)[]).every((property) => one[property] === other[property]);

@@ -1,7 +1,7 @@
 import type { PolicyOverride } from '../contracts/policy-store.js';
 import { type KeyPattern, matches, networkOf, parseKeyPattern, specificity } from './key-pattern.js';
 
-/** What holds for the keys that a pattern matches, until it ends. */
+/** What applies to the keys of a pattern, until it ends. */
 export interface KeyOverride<Target> {
   readonly pattern: KeyPattern;
   readonly to: Target;
@@ -9,7 +9,7 @@ export interface KeyOverride<Target> {
   readonly untilMs: number | undefined;
 }
 
-/** The overrides of one policy: an exact key beats a pattern, a longer pattern or network a shorter one. */
+/** The overrides of one policy: an exact key wins over a pattern, a longer pattern or network over a shorter one. */
 export class PolicyOverrides<Target> {
   private readonly exact = new Map<string, KeyOverride<Target>>();
   private readonly patterns: readonly KeyOverride<Target>[];

@@ -8,7 +8,7 @@ export interface Rate {
   readonly windowMs: number;
 }
 
-/** The rate of what is not limited. */
+/** The rate of something without a limit. */
 export const UNLIMITED = 'unlimited';
 
 /** No limit. */
@@ -16,7 +16,7 @@ export const NO_LIMIT: Rate = { limit: Number.POSITIVE_INFINITY, windowMs: 0 };
 
 const RATE = /^\s*(\d+)\s*\/\s*(\d+(?:\.\d+)?)?\s*(ms|s|m|h|d)\s*$/;
 
-/** Whether a string is meant as a rate (`'100/m'`) rather than as a policy's name: names hold no slash. */
+/** Whether a string is a rate (`'100/m'`) and not a policy's name: names contain no slash. */
 export const looksLikeRate = (text: string): boolean => text.includes('/');
 
 /**

@@ -11,10 +11,10 @@ export interface QueueSettings {
   readonly order: 'fifo' | 'lifo';
 }
 
-/** Longest list of slots: each is looked at in every decision. */
+/** Maximum number of slots: every decision reads all of them. */
 const MAX_SLOTS = 10_000;
 
-/** Options of other algorithms, and why slots have none. */
+/** Options of other algorithms, and why slots do not have them. */
 const NOT_OF_SLOTS: Readonly<Partial<Record<keyof PolicyOptions, string>>> = {
   rate: 'Concurrency has no rate: give limit, the number of calls at a time.',
   window: 'Concurrency has no window: give leaseTime.',
@@ -24,10 +24,10 @@ const NOT_OF_SLOTS: Readonly<Partial<Record<keyof PolicyOptions, string>>> = {
 };
 
 /**
- * Reads what a concurrency policy says of its slots, and refuses such options in any other policy.
+ * Reads the slot options of a concurrency policy, and rejects them in other policies.
  *
  * @returns `undefined` for another algorithm
- * @throws RateLimitConfigurationError naming the option, the value and the mend
+ * @throws RateLimitConfigurationError with the option, the value and the fix
  */
 export function slotsOf(
   option: string,

@@ -38,7 +38,7 @@ export class PolicyTrial {
   private calls = 0;
   private refused = 0;
   private nowMs = 0;
-  /** Counters that were let go of while they still counted. */
+  /** Counters that were dropped while they still counted. */
   private forgotten = 0;
   private readonly ladder: LimitLadder;
   private readonly tracks: RecentKeys<Track>;

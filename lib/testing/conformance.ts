@@ -21,35 +21,35 @@ import { vectorCases } from './cases/vector.cases.js';
 import type { AlgorithmCases, CaseDefinition } from './conformance.case.js';
 import { Subject, type ConformanceClock } from './subject.js';
 
-/** What the suite must know of a backend to try it. */
+/** Options of the conformance suite. */
 export interface ConformanceOptions {
   /** Shown in the suite's title. */
   readonly name: string;
   /**
-   * Makes a backend; called for each case, and closed after it. The store may hold other keys: every case uses keys
-   * and policy ids of its own.
+   * Creates a backend. It is called for each case, and the suite closes the backend afterwards. The store can contain
+   * other keys: every case uses its own keys and policy ids.
    */
   create(): Backend | Promise<Backend>;
   /**
-   * The store's clock, where a test can set it: cases then are exact to the millisecond, and those are added that
-   * need a clock (decision vectors, a clock that steps back). Without it the suite waits in real time, for about
-   * five seconds in all, and judges by the `nowMs` of the replies.
+   * The store's clock, if a test can set it. Then cases are exact to the millisecond, and the suite adds cases that
+   * need a clock (decision vectors, a clock that steps back). Without it, the suite waits in real time, about five
+   * seconds in total, and uses the `nowMs` of the replies.
    */
   readonly clock?: ConformanceClock;
-  /** What the backend's `capabilities` claim. Default: every algorithm. */
+  /** The `algorithms` of the backend's `capabilities`. Default: every algorithm. */
   readonly algorithms?: readonly AlgorithmName[];
-  /** Whether its `capabilities` claim calendar windows. Default: where they claim nothing at all. */
+  /** Whether its `capabilities` include calendar windows. Default: true if it has no `capabilities`. */
   readonly calendar?: boolean;
 }
 
-/** One promise of the contract, ready to be run by any test runner. */
+/** One promise of the contract, for any test runner. */
 export interface ConformanceCase {
   readonly name: string;
-  /** Rejects with an `AssertionError` if the backend does not keep it. */
+  /** Rejects with an `AssertionError` if the backend breaks the promise. */
   run(): Promise<void>;
 }
 
-/** The part of a test runner that the suite needs: jest, vitest and `node:test` have it. */
+/** The part of a test runner that the suite uses. Jest, Vitest and `node:test` have it. */
 export interface TestRunner {
   describe(name: string, define: () => void): unknown;
   it(name: string, run: () => Promise<void>): unknown;
@@ -74,8 +74,8 @@ const isCounting = (algorithm: AlgorithmName): algorithm is CountingAlgorithm =>
 const ONCE: readonly (readonly CaseDefinition[])[] = [severalCases, shadowCases, keyCases, lifeCases];
 
 /**
- * Everything that the contract asks of a backend, as cases for any test runner. A case leaves nothing behind but keys
- * that expire; cases must run one after the other where the clock is injected.
+ * All promises of the contract, as cases for any test runner. A case leaves only keys that expire. With an injected
+ * clock, run the cases in sequence.
  *
  * @example
  * for (const { name, run } of backendConformance({ name: 'mine', create: () => new MyBackend() })) it(name, run);

@@ -1,6 +1,6 @@
 import type { Policy } from '../contracts/policy.js';
 
-/** What a call is told: allowed, remaining, retryAfterMs, resetAfterMs. */
+/** The expected status of a call: allowed, remaining, retryAfterMs, resetAfterMs. */
 export type VectorDecision = readonly [
   allowed: boolean,
   remaining: number,
@@ -21,7 +21,7 @@ export type VectorStep =
     ]
   | readonly [atMs: number, verb: 'change', change: Partial<Pick<Policy, 'limit' | 'windowMs'>>];
 
-/** Calls on one key, worked out by hand, and what each is told. */
+/** Calls with one key, and the precomputed status of each. */
 export interface DecisionVector {
   readonly name: string;
   readonly policy: Pick<Policy, 'algorithm' | 'limit' | 'windowMs'> & Partial<Policy>;

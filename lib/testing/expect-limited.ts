@@ -2,25 +2,25 @@ import assert from 'node:assert/strict';
 import { statusOf } from '../breaker/error.status.js';
 import type { Decision } from '../contracts/decision.js';
 
-/** What `expectLimited()` expects. */
+/** Options of `expectLimited()`. */
 export interface LimitedExpectation {
-  /** Calls that pass before one is limited. Default 0: the first call is limited already. */
+  /** Number of calls that pass before one is limited. Default 0: the first call is limited. */
   readonly after?: number;
 }
 
-/** What a call of `expectLimited()` may return: an HTTP response of any client, or a decision. */
+/** The result of a call in `expectLimited()`: an HTTP response of any client, or a decision. */
 export type LimitedOutcome = Decision | { readonly status: number } | { readonly statusCode: number };
 
 /**
- * Makes calls one after another, and expects that `after` of them pass and the next one is limited.
+ * Makes calls in sequence, and expects that `after` of them pass and the next one is limited.
  *
- * A call is limited if it returns a response of status 429 or a decision of kind `limited`, or if it throws an error of
- * status 429, such as `RateLimitExceededException`. A response with headers must have a `Retry-After`. Any other status
- * below 500 has passed: a limited login may answer 401.
+ * A call is limited if it returns a response with status 429 or a decision of kind `limited`, or if it throws an error
+ * with status 429, such as `RateLimitExceededException`. A response with headers must have a `Retry-After`. With any
+ * other status below 500 the call has passed: a limited login may answer 401.
  *
- * @param call makes one call; it is given the number of the call, from 1
- * @returns what the limited call returned or threw
- * @throws AssertionError that names the call that went another way
+ * @param call makes one call; it gets the number of the call, from 1
+ * @returns the result or error of the limited call
+ * @throws AssertionError that names the unexpected call
  * @example
  * await expectLimited(() => fetch(url), { after: 3 });
  */

@@ -2,23 +2,23 @@ import { type ProcessTime, replacedTime, replaceTime } from '../contracts/proces
 import type { Duration } from '../contracts/policy.js';
 import { parseDuration } from '../policies/duration.js';
 
-/** A clock that stands still until a test advances it. Called, it returns its time in ms since the epoch. */
+/** A clock that does not move until a test advances it. Calling it returns its time in ms since the epoch. */
 export interface FakeClock extends Disposable {
   (): number;
   /**
-   * Moves the time forward. Whoever waits for a moment on the way is woken at that moment, in order.
+   * Advances the time. Timers that become due on the way run at their time, in order.
    *
    * @param by ms, or text such as `'15m'`
-   * @returns resolves when those who were woken have gone on
+   * @returns resolves when the calls that became due have continued
    */
   advance(by: Duration): Promise<void>;
-  /** Gives the real time back. Close the application first. */
+  /** Restores the real time. Close the application first. */
   restore(): void;
 }
 
 /** Options of `fakeClock()`. */
 export interface FakeClockOptions {
-  /** Its first time: a date, or ms since the epoch. Default: the present. */
+  /** The start time: a date, or ms since the epoch. Default: now. */
   readonly now?: Date | number;
 }
 
@@ -31,10 +31,10 @@ interface Timer {
 const turnOfTheLoop = setImmediate;
 
 /**
- * Replaces the time for all of this package in this process: windows of memory backends, open circuits of backends and
- * methods, failback, overrides, leases of slots, and calls that wait (`waitFor`, `@Paced`, queues). The time of
- * everything else stays real, and so do the deadlines of calls. Make it before the application, and `restore()` it, or
- * declare it by `using`, after the application is closed.
+ * Replaces the time of this package in this process: windows of memory backends, open circuits of backends and methods,
+ * failback, overrides, leases of slots, and waiting calls (`waitFor`, `@Paced`, queues). Everything else keeps the real
+ * time, including the deadlines of calls. Create it before the application, and call `restore()` after you close the
+ * application, or declare it with `using`.
  *
  * @throws Error if another fake clock is in use
  * @example

@@ -16,21 +16,21 @@ import { parseDuration } from '../policies/duration.js';
 import { CLEAR, type Clearable } from '../contracts/clearable.js';
 
 /**
- * What a faulty backend does with one call: it works; it fails as one that refuses connections; it never answers; it
- * answers late, after so many real milliseconds; it throws this error.
+ * What a faulty backend does with one call: it works; it fails like a store that refuses connections; it never answers;
+ * it answers late, after this real time; or it throws this error.
  */
 export type BackendBehaviour = 'work' | 'fail' | 'hang' | { readonly slow: Duration } | Error;
 
 /** Options of `faultyBackend()`. */
 export interface FaultyBackendOptions {
-  /** What does the work. Default: `memoryBackend()`. */
+  /** The backend that does the work. Default: `memoryBackend()`. */
   readonly backend?: Backend;
-  /** In decisions, health and events. Default: the name of `backend`. */
+  /** The name in decisions, health and events. Default: the name of `backend`. */
   readonly name?: string;
 }
 
 /**
- * A backend that fails when a test says so; until then it works.
+ * A backend that fails on demand in a test; until then it works.
  *
  * @example
  * const backend = faultyBackend();
@@ -46,7 +46,9 @@ export class FaultyBackend implements Backend, Clearable {
   readonly name: string;
   readonly capabilities?: BackendCapabilities;
   readonly circuitBreaker?: CircuitBreakerOptions | false;
-  /** Calls that reached it: none does while a circuit is open. Pings are not counted, and are no steps of a script. */
+  /**
+   * Number of calls that reached it: none while a circuit is open. Pings do not count, and are not steps of a script.
+   */
   calls = 0;
   private steps: readonly BackendBehaviour[] = ['work'];
   private step = 0;
@@ -62,32 +64,32 @@ export class FaultyBackend implements Backend, Clearable {
     if (inner.circuitBreaker !== undefined) this.circuitBreaker = inner.circuitBreaker;
   }
 
-  /** From now on every call works. */
+  /** Every further call works. */
   work(): void {
     this.script(['work']);
   }
 
-  /** From now on every call fails. @param error default: an outage; any other error than that of an outage is a bug */
+  /** Every further call fails. @param error default: an outage; any other error counts as a bug */
   fail(error?: Error): void {
     this.script([error ?? 'fail']);
   }
 
-  /** From now on no call is answered: each runs into its deadline. */
+  /** No further call is answered: each reaches its deadline. */
   hang(): void {
     this.script(['hang']);
   }
 
-  /** From now on every call is answered late. @param by ms of real time, or text such as `'300ms'` */
+  /** Every further call is answered late. @param by ms of real time, or text such as `'300ms'` */
   slow(by: Duration): void {
     this.script([{ slow: by }]);
   }
 
-  /** Begins a list of behaviours, one for each call; the last one stays. */
+  /** Starts a list of behaviours, one for each call; the last one stays. */
   script(steps: readonly BackendBehaviour[]): void {
     this.begin(steps, false);
   }
 
-  /** The same, over and over again. */
+  /** The same list, repeated without end. */
   flap(steps: readonly BackendBehaviour[] = ['fail', 'work']): void {
     this.begin(steps, true);
   }
@@ -133,7 +135,7 @@ export class FaultyBackend implements Backend, Clearable {
     this.inner.onEviction?.(listener);
   }
 
-  /** Forgets all counters, works again and counts calls from 0. */
+  /** Removes all counters, works again and counts calls from 0. */
   [CLEAR](): boolean {
     this.work();
     this.calls = 0;

@@ -5,9 +5,8 @@ import { PolicyStoreSync } from '../limiter/policy-store.sync.js';
 import { UNCHANGED } from '../policies/policy-document.js';
 
 /**
- * Makes an application forget what a test has done: counters in memory, open circuits of backends and of methods,
- * changes of policies at run time, and the behaviour of a `faultyBackend()`. For `beforeEach`, where tests share an
- * application.
+ * Resets an application between tests: counters in memory, open circuits of backends and methods, changes of policies
+ * at run time, and the behaviour of a `faultyBackend()`. Use it in `beforeEach` if tests share an application.
  *
  * @throws Error if a backend keeps its counters outside of this process: use another `keyPrefix` or table for each test
  * @example

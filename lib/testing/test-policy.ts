@@ -1,6 +1,9 @@
 import type { Policy } from '../contracts/policy.js';
 
-/** A policy as backends see it, for tests: what is not given follows from the rest, and the id from all of it. */
+/**
+ * A policy in the form that backends receive, for tests. Missing values are derived from the others, and the id from
+ * all values.
+ */
 export function testPolicy(given: Partial<Policy> & Pick<Policy, 'algorithm' | 'limit' | 'windowMs'>): Policy {
   return {
     id: `${given.name ?? 'test'}#${given.algorithm}`,

@@ -5,9 +5,9 @@ import { refusalOf } from './refusal.js';
 import { Transports } from './transports.js';
 
 /**
- * Answers a call for which a limit cannot be decided, or whose circuit is open: over HTTP with 503 and `Retry-After`,
- * elsewhere as the transport tells of errors. The answer names neither backend nor breaker. Bound to all handlers by the
- * module unless `bindFilter` is false, before any global filter of the application: one that catches everything would
+ * Answers a call in an outage or with an open circuit: over HTTP with 503 and `Retry-After`, elsewhere in the error
+ * format of the transport. The answer names no backend and no breaker. The module binds it to all handlers unless
+ * `bindFilter` is false. It runs before global filters of the application, because one that catches everything would
  * turn an outage into a 500.
  */
 @Injectable()

@@ -2,7 +2,7 @@ import { isUnavailable } from '../contracts/errors.js';
 import type { RateLimitExceededException } from '../contracts/rate-limit-exceeded.exception.js';
 import type { Refusal } from './transport.js';
 
-/** What a caller is told of an error. The message of an outage names neither backend nor breaker. */
+/** What a caller gets for an error. The message of an outage names no backend and no breaker. */
 export function refusalOf(error: RateLimitExceededException | (Error & { code: string })): Refusal {
   if (isUnavailable(error)) {
     return { code: error.code, message: 'Service Unavailable', retryAfterMs: error.retryAfterMs, policies: [] };

@@ -1,11 +1,11 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import type { Decision, PolicyStatus } from '../contracts/decision.js';
 
-/** What a transport knows of the caller; keys are read from it. What a transport leaves out is not known. */
+/** What a transport knows about the caller; keys are read from it. An omitted value is unknown. */
 export interface Caller {
-  /** Address of the client. */
+  /** IP address of the client. */
   readonly ip?: unknown;
-  /** Whom the application's authentication put there. */
+  /** The user that the application's authentication set. */
   readonly user?: unknown;
   readonly headers?: Readonly<Record<string, unknown>>;
   readonly query?: unknown;
@@ -22,44 +22,47 @@ export interface Caller {
  */
 export type LimitReach = 'all' | 'declared' | 'own';
 
-/** What a caller is told when its call does not pass. It names no key, backend, breaker or address. */
+/** What a caller gets if its call does not pass. It contains no key, backend, breaker or address. */
 export interface Refusal {
   /** `RATE_LIMITED`, `BACKEND_UNAVAILABLE` or `CIRCUIT_OPEN`. */
   readonly code: string;
   readonly message: string;
-  /** Milliseconds until the same call may pass; `null` if it can never pass, 0 if that is unknown. */
+  /** Milliseconds until the same call may pass; `null` if it can never pass, 0 if it is unknown. */
   readonly retryAfterMs: number | null;
-  /** The policies that took part; empty in an outage. */
+  /** The policies of the call; empty in an outage. */
   readonly policies: readonly PolicyStatus[];
 }
 
 /**
- * Tells the limiter of one kind of calls: who calls, which limits count, and how a refusal looks. The module has one for
- * HTTP, GraphQL, WebSockets and RPC each; give it others by its option `transports`.
+ * Describes one kind of calls to the limiter: who calls, which limits count, and how a refusal looks. The module has
+ * transports for HTTP, GraphQL, WebSockets and RPC. Add others with its option `transports`.
  */
 export interface RateLimitTransport {
-  /** Name in events, such as `http`. */
+  /** The name in events, such as `http`. */
   readonly name: string;
-  /** Whether a call is of this transport. The first transport that says so has the call. */
+  /** Whether a call belongs to this transport. The first transport that returns true gets the call. */
   owns(call: ArgumentsHost): boolean;
-  /** Who calls. Default: nobody is known, and a key falls back to the handler. */
+  /** Who calls. Default: unknown, and a key falls back to the handler. */
   caller?(call: ArgumentsHost): Caller | undefined;
   /** Which limits count the call. Default `declared`. */
   reach?(call: ArgumentsHost): LimitReach;
-  /** Shows a decision to the caller, such as in headers, before the call goes on or is refused. Default: not at all. */
+  /**
+   * Sends a decision to the caller, for example in headers, before the call continues or is refused. Default: nothing
+   * is sent.
+   */
   show?(call: ArgumentsHost, decision: Decision): void;
-  /** Shows when to come back, where an error may be answered by a filter of the application. Default: not at all. */
+  /** Sends the time of a retry, if a filter of the application may answer the error. Default: nothing is sent. */
   announce?(call: ArgumentsHost, error: unknown): void;
-  /** What the guard throws in place of an error, where filters may not see it. Default: the error. */
+  /** The error that the guard throws instead, if filters may not see the original. Default: the original error. */
   thrown?(error: Error): Error;
   /**
-   * Calls `over` when the call is over, for slots that a call holds and for `chargeOn`; returns whether it will. Default:
-   * `false`, and a slot is free when the handler ends.
+   * Calls `over` when the call ends, for slots and for `chargeOn`. Returns whether it will. Default: `false`; then a
+   * slot is free when the handler ends.
    */
   whenOver?(call: ArgumentsHost, over: () => void): boolean;
   /**
-   * Status that the client got, once `whenOver` has told that the call is over; `undefined` if it hung up before. Default:
-   * there is none: `chargeOn` judges when the handler ends, and a slot is free then at the latest.
+   * The status that the client got, after `whenOver` reported the end; `undefined` if the client disconnected before.
+   * Default: there is no status. Then `chargeOn` runs when the handler ends, and a slot is free by then.
    */
   status?(call: ArgumentsHost): number | undefined;
   /**

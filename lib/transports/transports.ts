@@ -6,7 +6,7 @@ import { RpcTransport } from './rpc/rpc.transport.js';
 import type { Caller, RateLimitTransport } from './transport.js';
 import { WebSocketTransport } from './websockets/websocket.transport.js';
 
-/** What is known of a call that no transport owns: nothing. The error itself reaches whoever made the call. */
+/** For a call without a transport nothing is known. The caller gets the error itself. */
 const ANYTHING_ELSE: RateLimitTransport = { name: 'unknown', owns: () => true };
 
 /** Finds the transport of a call: one of the application's, one of the four that Nest has, or none of them. */

@@ -164,11 +164,13 @@ it.each([
 });
 
 it('warns once, and goes on alone, where the folder is missing', async () => {
-  const [one, heard] = await open({ path: join(folder, 'missing', 'breakers.json') });
+  const missing = join(folder, 'missing');
+  const [one, heard] = await open({ path: join(missing, 'breakers.json') });
   one.tell([OPEN]);
   expect(await one.claim('Shop.pay', 1_000)).toBeUndefined();
   await one.close();
-  expect(heard.outages).toHaveLength(1);
+  const message = `fileBreakerState.path: received '${join(missing, 'breakers.json')}'. Its folder is missing: make the folder ${missing}.`;
+  expect(heard.outages.map((outage) => (outage as Error).message)).toEqual([message]);
   expect(heard.warnings).toEqual([]);
 });
 

@@ -20,7 +20,7 @@ import { TablePreparation } from './table-preparation.js';
 
 /** Options of `dynamodbBackend()`. */
 export interface DynamodbBackendOptions {
-  /** A client of @aws-sdk/client-dynamodb 3, with any options. It stays the application's to close. */
+  /** A client of @aws-sdk/client-dynamodb 3, with any options. The application closes it. */
   readonly client: DynamoDBClient;
   /** Name of the table. Its only key is the partition key `subject`, a string; its TTL attribute is `expiresAt`. */
   readonly table: string;
@@ -28,13 +28,14 @@ export interface DynamodbBackendOptions {
   readonly createTable?: boolean;
   /** Default `dynamodb`. */
   readonly name?: string;
-  /** Options of the breaker around this backend, before the module's. `false`: none. */
+  /** Options of the breaker around this backend. They override the module's. `false`: no breaker. */
   readonly circuitBreaker?: CircuitBreakerOptions | false;
 }
 
 /**
- * Counters in a DynamoDB table, shared by every process. A decision of one subject is one conditional write, of several
- * subjects one transaction; a refusal is one read. DynamoDB has no clock to ask, so each process decides by its own.
+ * Keeps counters in a DynamoDB table, shared by every process. A decision on one subject is one conditional write, on
+ * several subjects one transaction; a refusal is one read. DynamoDB has no server clock for writes, so each process
+ * decides by its own clock.
  *
  * @throws RateLimitConfigurationError for an option that is wrong
  *

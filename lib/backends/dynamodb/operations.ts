@@ -44,7 +44,7 @@ export const refunding =
     return done(nowMs);
   };
 
-/** Makes the leases of slots anew that are held. */
+/** Starts the leases of held slots again. */
 export const renewing =
   ({ charges }: RenewRequest): Operation =>
   (draft, nowMs) => {

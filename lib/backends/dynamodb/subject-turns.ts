@@ -7,8 +7,8 @@ export interface Turn {
 const MAX_SUBJECTS = 50;
 
 /**
- * Lets one batch at a time work on a subject. Who comes meanwhile waits, and all who wait are served together, in the
- * order in which they came: callers of one key in a process share a write instead of spoiling each other's.
+ * Lets one batch at a time work on a subject. Calls that arrive meanwhile wait, and are then served together, in order
+ * of arrival. So callers of one key in a process share a write, and do not make each other's writes fail.
  */
 export class SubjectTurns<T extends Turn> {
   private readonly busy = new Set<string>();

@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { RateLimitConfigurationError } from '../../contracts/errors.js';
+import { anObject, aText } from '../../policies/option-checks.js';
 import type { PolicyDocument, PolicyStore } from '../../contracts/policy-store.js';
 
-/** Where changes of policies are kept on this machine. */
+/** Options of `filePolicyStore()`. */
 export interface FilePolicyStoreOptions {
   /** Path of a file that ends in `.json`, `.yaml` or `.yml` (the last two need the package `yaml`). */
   readonly path: string;
@@ -13,16 +14,18 @@ export interface FilePolicyStoreOptions {
 }
 
 /**
- * Keeps changes of policies in a file, which may be under version control and edited by hand.
+ * Stores changes of policies in a file. You can keep it under version control and edit it by hand.
  *
- * It is written whole or not at all, by a rename. A file that is missing or empty at the start changes nothing; one
- * that vanishes later counts as a store that is away, and what was read last goes on to hold.
+ * The file is written in one step, by a rename. A missing or empty file at start-up changes nothing. A file that
+ * disappears later counts as a store that is not available, and the last known policies stay valid.
  *
- * @throws RateLimitConfigurationError for a path of another ending
+ * @throws RateLimitConfigurationError for a path that is missing, empty or of another ending
  * @example
  * RateLimitModule.forRoot({ policies, policyStore: filePolicyStore({ path: 'config/limits.yaml' }) })
  */
 export function filePolicyStore(options: FilePolicyStoreOptions): PolicyStore {
+  anObject('filePolicyStore', options, "Give { path: 'config/limits.yaml' }.");
+  aText('filePolicyStore.path', options.path);
   return new FilePolicyStore(options);
 }
 
@@ -125,7 +128,11 @@ function formatOf(path: string): () => Promise<Format> {
     case '.yml':
       return yamlFormat;
     default:
-      throw new RateLimitConfigurationError('path', path, 'Give a file that ends in .json, .yaml or .yml.');
+      throw new RateLimitConfigurationError(
+        'filePolicyStore.path',
+        path,
+        'Give a file that ends in .json, .yaml or .yml.',
+      );
   }
 }
 

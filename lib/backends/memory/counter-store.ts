@@ -6,7 +6,7 @@ import { KeyTable } from './key-table.js';
 /** One stored counter: its state, until it is written again. */
 export interface Counter extends CounterState {
   readonly key: string;
-  /** The policy that it was last written for: another key's policy of the same id may have another limit or window. */
+  /** The policy of its last write: the policy of another key with the same id may have another limit or window. */
   readonly policy: Policy;
 }
 
@@ -16,15 +16,17 @@ type Link = { -readonly [Field in keyof Counter]: Counter[Field] } & {
   newer: Link | undefined;
 };
 
-/** Counters looked at for each new one: with two, the look overtakes any flood of new keys. */
+/**
+ * Number of old counters that are checked for each new one: with two, cleaning is faster than any flood of new keys.
+ */
 const SWEEP = 2;
 
 /**
- * Counters in a bounded space: at most `maxKeys` of them, the least recently used goes first.
+ * Counters with bounded memory: at most `maxKeys`; the least recently used is dropped first.
  *
- * No timer clears it. For each new counter two others are looked at, in turn, and what has expired is dropped; so what
- * is expired is gone after at most as many new counters as there are old ones, and nothing grows while nothing happens.
- * That is done by `trim`, when a decision is complete: what one found stays where it is until then.
+ * There is no timer. For each new counter, two others are checked in turn, and expired ones are dropped. So an expired
+ * counter is gone after at most as many new counters as there are old ones, and an idle store does not grow. `trim`
+ * does this after a decision is complete, so counters of the decision stay in place until then.
  */
 export class CounterStore {
   private readonly tables = new Map<string, KeyTable<Link>>();
@@ -61,7 +63,7 @@ export class CounterStore {
     this.added += 1;
   }
 
-  /** Overwrites a counter: whoever holds it sees the new state. */
+  /** Overwrites a counter. Other holders of the counter see the new state. */
   update(counter: Counter, policy: Policy, state: CounterState): void {
     const link = counter as Link;
     link.policy = policy;
@@ -90,9 +92,9 @@ export class CounterStore {
   }
 
   /**
-   * Drops what has expired, and what is too much.
+   * Drops expired counters, and those above the maximum.
    *
-   * @returns how many live counters had to go
+   * @returns how many live counters were dropped
    */
   trim(nowMs: number): number {
     for (let turns = this.added * SWEEP; turns > 0; turns -= 1) this.sweep(nowMs);

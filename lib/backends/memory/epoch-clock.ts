@@ -1,10 +1,10 @@
 import { replacedTime } from '../../contracts/process-time.js';
 
 const { timeOrigin } = performance;
-// Bound, for fake timers may replace the method on the object itself.
+// Bound, because fake timers may replace the method on the object.
 const monotonicNow = performance.now.bind(performance);
 
-// A test may fake the time before this module is loaded: there is no real clock to go back to then.
+// A test may fake the time before this module is loaded. Then there is no real clock to return to.
 const realDate = /^function Date\(\) \{ \[native code\] \}$/.test(Function.prototype.toString.call(Date))
   ? Date
   : undefined;
@@ -12,9 +12,9 @@ const realDate = /^function Date\(\) \{ \[native code\] \}$/.test(Function.proto
 /**
  * Milliseconds since the epoch that never step back: the process's monotonic clock, anchored at its start.
  *
- * Windows are aligned to the epoch, so a purely monotonic clock would not do; the wall clock would, but steps. Where a
- * test has replaced `Date`, as fake timers do, it follows that, wherever it is set: a faked `performance` begins at 0
- * with most of them, and some fake `Date` alone.
+ * Windows are aligned to the epoch, so a purely monotonic clock is not enough, and the wall clock can step. If a test
+ * has replaced `Date`, as fake timers do, the clock follows it to any time: most fake timers start `performance` at 0,
+ * and some only fake `Date`.
  */
 export function epochClock(): number {
   const replaced = replacedTime();

@@ -2,8 +2,8 @@
 const PARTS = 64;
 
 /**
- * A map of keys in parts. One map of a million keys takes a tenth of a second when it makes itself anew, as it does when
- * it grows or when many keys have gone; that of a part takes two milliseconds.
+ * A map of keys in parts. A single map with a million keys is rebuilt in a tenth of a second, when it grows or when
+ * many keys were deleted. A part is rebuilt in two milliseconds.
  */
 export class KeyTable<V> {
   private readonly parts: (Map<string, V> | undefined)[] = new Array<undefined>(PARTS).fill(undefined);
@@ -31,7 +31,7 @@ export class KeyTable<V> {
   }
 }
 
-/** By the last characters, which differ most: keys are a kind and then an address or a number. */
+/** By the last characters, which differ most: a key starts with its kind. */
 function partOf(key: string): number {
   const last = key.length - 1;
   return (key.charCodeAt(last) + key.charCodeAt(last - 1) * 7 + key.charCodeAt(last - 2) * 31) & (PARTS - 1);

@@ -19,7 +19,9 @@ import { epochClock } from './epoch-clock.js';
 
 /** Options of `memoryBackend()`. */
 export interface MemoryBackendOptions {
-  /** Most counters held, one for each key and policy; the least recently used goes first. Default 100,000. */
+  /**
+   * Maximum number of counters, one for each key and policy; the least recently used is dropped first. Default 100,000.
+   */
   readonly maxKeys?: number;
   /** Milliseconds since the epoch. Default: a clock of the process that never steps back. */
   readonly clock?: Clock;
@@ -28,7 +30,8 @@ export interface MemoryBackendOptions {
 }
 
 /**
- * Counters in this process: exact, synchronous, and gone with it. Several processes count apart; use Redis for those.
+ * Keeps counters in this process: exact and synchronous. They are lost when the process ends. Several processes count
+ * separately; use Redis to share counters.
  *
  * @throws RateLimitConfigurationError if `maxKeys` is not a whole number of at least 1
  */
@@ -39,7 +42,7 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
 
 const passes = ({ status }: Outcome): boolean => status.allowed || status.mode === 'shadow';
 
-/** The backend behind `memoryBackend()`; every verb answers at once. */
+/** The backend behind `memoryBackend()`; every method is synchronous. */
 export class MemoryBackend implements Backend, Clearable {
   readonly name: string;
   private readonly clock: Clock;
@@ -121,7 +124,7 @@ export class MemoryBackend implements Backend, Clearable {
   }
 
   private consumeAll(charges: readonly Charge[], overdraw: boolean, nowMs: number): Reply {
-    // Lists of the length that they need and plain loops: closures take twice as long where V8 does not inline them.
+    // Lists with a fixed length and plain loops: closures take twice as long if V8 does not inline them.
     const counters = new Array<Counter | undefined>(charges.length);
     const policies = new Array<PolicyStatus>(charges.length);
     let allowed = true;
@@ -135,7 +138,8 @@ export class MemoryBackend implements Backend, Clearable {
       const charge = charges[index] as Charge;
       const counter = counters[index];
       const { policy, cost, slot } = charge;
-      // Where another policy refuses the call, one that admits it only tells; one that refuses it may block, and tells when.
+      // If another policy refuses the call, an admitting policy only reports. A refusing policy may block, and reports
+      // the retry time.
       const due = allowed || !admits(counter, policy, cost, overdraw, nowMs, slot) ? cost : 0;
       const { state, status } = decide(counter, policy, due, overdraw, nowMs, slot);
       this.store(charge, counter, state);
@@ -153,7 +157,7 @@ export class MemoryBackend implements Backend, Clearable {
     return { allowed: passes(outcome), nowMs, policies: [outcome.status] };
   }
 
-  /** Writes what a call changed, over the counter itself; what it left as it was stays in use. */
+  /** Writes a changed state into the counter itself; an unchanged counter is marked as used. */
   private store(charge: Charge, counter: Counter | undefined, state: CounterState | undefined): void {
     if (counter === undefined) {
       if (state !== undefined) this.counters.add(charge.policy, charge.key, state);

@@ -23,7 +23,7 @@ export const MANY: BatchKind = {
   },
 };
 
-/** What `many.sql` is told of each call, in the order of `policyNumbers`. */
+/** The parameters of `many.sql` for each call, in the order of `policyNumbers`. */
 const COLUMNS = ['id', 'algorithm', 'limit', 'windowMs', 'cost', 'burst', 'blockForMs', 'enforced'] as const;
 
 /** Of calls by any policies, one after the other. */
@@ -35,7 +35,7 @@ export const EACH: BatchKind = {
   },
 };
 
-/** @returns by which function a call may be decided together with others, and what it is told; undefined: by none */
+/** @returns the function that decides a call together with others, and its parameters; undefined: none */
 export function batchable(charges: readonly Charge[]): { kind: BatchKind; call: BatchedCall } | undefined {
   const [charge] = charges;
   if (charge === undefined) return undefined;

@@ -12,7 +12,7 @@ export interface BreakerStatements {
   readonly grants: string;
   /** $1 process, $2 its reports, $3 how long a hint outlives its due time, $4 how long reports are kept; ms. */
   readonly exchange: string;
-  /** $1 process, $2 who has said nothing for so long has ended, $3 how long reports are kept; ms. */
+  /** $1 process, $2 a process that sent nothing for this time has ended, $3 how long reports are kept; ms. */
   readonly resume: string;
   /** $1 process, $2 circuit, $3 ms. Answers a row if another has the probe. */
   readonly claim: string;

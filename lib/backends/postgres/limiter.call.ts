@@ -18,7 +18,7 @@ const VERBS = { consume: 0, overdraw: 1, peek: 2, refund: 3, reset: 4, ping: 5, 
 
 export type Verb = keyof typeof VERBS;
 
-/** Which function of the database is called, and with what, but for the time that it may wait. */
+/** A function of the database and its parameters, without the time that it may wait. */
 export interface FunctionCall {
   readonly target: 'limiter' | 'many' | 'each';
   readonly values: readonly unknown[];
@@ -58,7 +58,7 @@ export function limiterCall(
 /** An array, as PostgreSQL writes numbers. */
 export const arrayOf = (items: readonly unknown[]): string => `{${items.join(',')}}`;
 
-/** What the limiter is told of a charge. */
+/** The parameters of the limiter for a charge. */
 export function chargeNumbers(subject: number, charge: Refund, calendar: number): string {
   return `${subject},${policyNumbers(charge).join(',')},${slotOrOwed(charge)},${calendar}`;
 }
@@ -85,7 +85,9 @@ function bySubject(charges: readonly Refund[]): ReadonlyMap<string, readonly num
   return places;
 }
 
-/** What each function is told of a charge: counter, algorithm, limit, windowMs, cost, burst, blockForMs, enforced. */
+/**
+ * The parameters of each function for a charge: counter, algorithm, limit, windowMs, cost, burst, blockForMs, enforced.
+ */
 export function policyNumbers({ policy, cost }: Refund): readonly unknown[] {
   const { limit, windowMs, burst, blockForMs, mode } = policy;
   let counter = known.get(policy);

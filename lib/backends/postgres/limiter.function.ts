@@ -80,7 +80,7 @@ function lockTimeoutMs({ leftMs }: Patience): number {
   return Math.max(1, Math.floor(leftMs - Math.min(MARGIN_MS, leftMs / 10)));
 }
 
-/** Lets the other one go first, for a time that is left to chance lest they meet again. */
+/** Waits for a random time, so that two conflicting calls do not meet again. */
 async function pauseBefore(attempt: number, { leftMs }: Patience, conflict: unknown): Promise<void> {
   const pauseMs = Math.min(MAX_PAUSE_MS, 2 ** attempt) * Math.random();
   if (pauseMs >= leftMs) throw conflict;

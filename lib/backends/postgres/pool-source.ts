@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { RateLimitConfigurationError } from '../../contracts/errors.js';
+import { withoutValues } from '../../policies/option-checks.js';
 import { isPool, type PostgresConnection, type PostgresPool } from './postgres-client.js';
 
 /** An attempt to connect that takes longer has failed, in ms: a server that only accepts would fill the pool. */
@@ -7,6 +8,9 @@ const CONNECT_TIMEOUT_MS = 5_000;
 
 /** Longest wait for the end of connections when the pool is closed, in ms. */
 const CLOSE_TIMEOUT_MS = 1_000;
+
+const GIVE_ONE =
+  "Give one: { connectionString: 'postgres://user:password@host:5432/database' } or { pool }, a Pool of pg 8.";
 
 /** Where connections come from. */
 export interface PoolSource {
@@ -17,15 +21,25 @@ export interface PoolSource {
 }
 
 /**
- * @param caller whose options these are, in errors
- * @param max connections of a pool of our own at most
- * @throws RateLimitConfigurationError unless exactly one of `pool` and `connectionString` is given, and can be one
+ * @param caller the function in error messages
+ * @param max maximum number of connections of the backend's own pool
+ * @throws RateLimitConfigurationError unless exactly one of `pool` and `connectionString` is given, and is valid
  */
 export function poolSourceOf(caller: string, options: PostgresConnection, max = 10): PoolSource {
   const { pool, connectionString } = options;
-  if ((pool === undefined) === (connectionString === undefined)) {
-    const given = Object.keys(options).filter((name) => ['pool', 'connectionString'].includes(name));
-    throw new RateLimitConfigurationError(caller, given, 'Give exactly one of pool and connectionString.');
+  if (pool === undefined && connectionString === undefined) {
+    throw new RateLimitConfigurationError(
+      caller,
+      withoutValues(options),
+      `Neither pool nor connectionString is given. ${GIVE_ONE}`,
+    );
+  }
+  if (pool !== undefined && connectionString !== undefined) {
+    throw new RateLimitConfigurationError(
+      caller,
+      withoutValues(options),
+      `pool and connectionString are both given. ${GIVE_ONE}`,
+    );
   }
   if (pool === undefined) return new OwnPool(caller, connectionString as string, max);
   if (isPool(pool)) return new GivenPool(pool);
@@ -39,8 +53,9 @@ export class GivenPool implements PoolSource {
   constructor(private readonly pool: PostgresPool) {}
 
   /**
-   * A pool without a time limit of its own waits for ever for a server that accepts and does not answer, and soon has no
-   * room left. So the attempts that the limiter causes get one; it is read while `connect` runs, and nobody else sees it.
+   * A pool without its own time limit waits without end for a server that accepts connections but does not answer, and
+   * is soon full. So attempts of the limiter get a time limit. The pool reads it while `connect` runs, and nobody else
+   * sees it.
    */
   take(): ReturnType<PostgresPool['connect']> {
     this.open();
@@ -69,11 +84,11 @@ export class GivenPool implements PoolSource {
   }
 }
 
-/** A pool of our own. It connects when it is asked to, and lets the process end while nobody waits for it. */
+/** The backend's own pool. It connects on demand, and does not keep the process alive while nobody waits. */
 class OwnPool implements PoolSource {
   private pool: pg.Pool | undefined;
   private closed = false;
-  /** All of them: those that connect, too, which the pool does not tell of. */
+  /** All clients, including those that are still connecting, which the pool does not report. */
   private readonly clients = new Set<pg.Client>();
 
   constructor(
@@ -151,5 +166,5 @@ function checkConnectionString(caller: string, connectionString: string): void {
 }
 
 function ignore(): void {
-  // Whoever needs a connection hears of it by a call of its own.
+  // The next call that needs a connection gets its own error.
 }

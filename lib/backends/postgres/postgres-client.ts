@@ -1,25 +1,25 @@
-/** What the backend asks a client: one statement, with its parameters apart, and rows as arrays of text. */
+/** A query of the backend: one statement with separate parameters, and rows as arrays of text. */
 export interface PostgresQuery {
   readonly text: string;
   readonly values?: unknown[];
   readonly rowMode: 'array';
-  /** Stands above the pool's and the process's parsers: every value comes as the server wrote it. */
+  /** Overrides the parsers of the pool and the process: every value is the text that the server sent. */
   readonly types: { getTypeParser(): (value: string) => string };
 }
 
 /** A connection that was taken from a pool. */
 export interface PostgresClient {
   query(query: PostgresQuery): Promise<{ readonly rows: readonly (readonly unknown[])[] }>;
-  /** Gives it back; with `true` it is closed, whatever it does. */
+  /** Returns it to the pool; with `true`, closes it in any case. */
   release(destroy?: boolean): void;
   on(event: 'error', listener: (error: Error) => void): unknown;
   off(event: 'error', listener: (error: Error) => void): unknown;
 }
 
 /**
- * What the backend needs of a pool: `Pool` of pg 8 has it.
+ * The part of a pool that the backend uses. `Pool` of pg 8 has it.
  *
- * A type of its own, so that this package's types fit whichever version of pg an application has.
+ * It is a separate type, so that it matches any version of pg.
  */
 export interface PostgresPool {
   connect(): Promise<PostgresClient>;
@@ -27,9 +27,9 @@ export interface PostgresPool {
   off(event: 'error', listener: (error: Error) => void): unknown;
 }
 
-/** Which PostgreSQL: a pool of the application, or what a pool of our own is made from. */
+/** The PostgreSQL to use: a pool of the application, or the settings of a new pool. */
 export type PostgresConnection =
-  /** A `Pool` of pg 8, with any options. It stays the application's to close. */
+  /** A `Pool` of pg 8, with any options. The application closes it. */
   | { readonly pool: PostgresPool; readonly connectionString?: never }
   /** Such as `postgres://user:password@host:5432/database`. */
   | { readonly connectionString: string; readonly pool?: never };

@@ -27,17 +27,17 @@ import { tableNames, type TableNames } from './table-names.js';
 /** Options of `postgresBackend()`. */
 export type PostgresBackendOptions = PostgresConnection &
   PostgresSchemaOptions & {
-    /** Sets the database up, or brings it up to date, when it is needed. Default true. */
+    /** Creates or updates the tables and functions when needed. Default true. */
     readonly migrate?: boolean;
     /** Default `postgres`. */
     readonly name?: string;
-    /** Options of the breaker around this backend, before the module's. `false`: none. */
+    /** Options of the breaker around this backend. They override the module's. `false`: no breaker. */
     readonly circuitBreaker?: CircuitBreakerOptions | false;
   };
 
 /**
- * Counters in PostgreSQL (13 or later), shared by every process. The database's clock decides, and each decision is one
- * statement, for any number of policies and subjects.
+ * Keeps counters in PostgreSQL (13 or later), shared by every process. The database's clock decides, and each decision
+ * is one statement, for any number of policies and subjects.
  *
  * @throws RateLimitConfigurationError unless exactly one of `pool` and `connectionString` is given, or for a wrong option
  *
@@ -117,7 +117,7 @@ class PostgresBackend implements Backend {
 
   open(): void {
     this.source.open();
-    // Calls tell of what goes wrong here.
+    // Later calls report the error.
     this.limiter.ping().catch(() => undefined);
   }
 

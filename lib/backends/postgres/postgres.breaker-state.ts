@@ -19,8 +19,8 @@ import { isForbidden, isMissing } from './sql-state.js';
 /** Options of `postgresBreakerState()`. */
 export type PostgresBreakerStateOptions = PostgresConnection & {
   /**
-   * How many other processes open a circuit here by having it open: a whole number of at least 1. Default: never, each
-   * opens by a failure of its own.
+   * The number of other processes with an open circuit that opens the circuit here: a whole number of at least 1.
+   * Default: never; each circuit opens after its own failures.
    */
   readonly quorum?: number;
   /** Schema of its two tables, `floodgate_breakers` and `floodgate_probes`. Default `public`. */
@@ -30,12 +30,12 @@ export type PostgresBreakerStateOptions = PostgresConnection & {
 /** Deadline of one statement, in ms. */
 const TIMEOUT_MS = 900;
 
-/** Who has said nothing for so long has ended, in ms: six exchanges. */
+/** A process that has sent nothing for this time has ended, in ms: six exchanges. */
 const SILENT_MS = 3_000;
 
 /**
- * Shares open circuits among all processes of a fleet by PostgreSQL, and keeps them over a restart. Its two tables are
- * made when they are missing.
+ * Shares open circuits between all processes of a fleet in PostgreSQL, and keeps them across restarts. It creates its
+ * two tables if they are missing.
  *
  * @throws RateLimitConfigurationError unless exactly one of `pool` and `connectionString` is given, or for a wrong option
  * @example

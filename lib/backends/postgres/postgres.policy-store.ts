@@ -14,7 +14,7 @@ import { tableNames, type TableNames } from './table-names.js';
 /** Options of `postgresPolicyStore()`. */
 export type PostgresPolicyStoreOptions = PostgresConnection &
   Omit<PostgresSchemaOptions, 'unlogged'> & {
-    /** Makes its table, when it is missing. Default true. */
+    /** Creates its table if it is missing. Default true. */
     readonly migrate?: boolean;
     /** Shown in health and errors. Default `postgres-policies`. */
     readonly name?: string;
@@ -30,8 +30,8 @@ const MAX_ATTEMPTS = 20;
 const CONNECTIONS = 2;
 
 /**
- * Keeps changes of policies in PostgreSQL, for all processes that share it, in a table of its own beside the counters'
- * (`floodgate_policies`). Each look and each change is one statement, so PgBouncer works in transaction mode.
+ * Stores changes of policies in PostgreSQL, for all processes that share it, in its own table next to the counters
+ * (`floodgate_policies`). Each read and each change is one statement, so it works with PgBouncer in transaction mode.
  *
  * @throws RateLimitConfigurationError unless exactly one of `pool` and `connectionString` is given, or for a wrong option
  * @example
@@ -81,7 +81,7 @@ RETURNING 1`,
     }
     throw new BackendUnavailableError({
       backend: this.name,
-      cause: new Error('Others change the policies all the time'),
+      cause: new Error('Other processes keep changing the policies at the same time'),
     });
   }
 
@@ -96,7 +96,7 @@ RETURNING 1`,
     return document as string;
   }
 
-  /** Whether it was still the document that it was taken for. */
+  /** Whether the document had not changed since it was read. */
   private async replaced(present: string, document: string): Promise<boolean> {
     try {
       return (await this.run(this.sql.write, [present, document])).length > 0;

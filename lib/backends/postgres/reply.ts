@@ -31,7 +31,7 @@ export function readReply(numbers: readonly number[], charges: readonly Charge[]
   return { allowed, nowMs, policies };
 }
 
-/** The database's time, where it lies outside the borders of calendar windows that it was told. */
+/** The database's time, if it is outside the given borders of calendar windows. */
 export const timeOutsideBorders = (numbers: readonly number[]): number | undefined =>
   numbers.length === 1 ? numbers[0] : undefined;
 

@@ -6,19 +6,19 @@ import { MANY_SQL } from './sql/many.generated.js';
 import { TABLE_SQL } from './sql/table.generated.js';
 import { tableNames, type TableNames } from './table-names.js';
 
-/** Where the backend's table is, and of what kind. */
+/** The table of the backend. */
 export interface PostgresSchemaOptions {
-  /** Schema that holds everything the backend needs; made if it is missing. Default `public`. */
+  /** The schema of everything the backend needs; created if it is missing. Default `public`. */
   readonly schema?: string;
   /** Name of the table: at most 50 bytes. Default `floodgate`. */
   readonly table?: string;
-  /** Makes the table unlogged: faster, and empty after a crash or a failover. Default false. */
+  /** Creates an unlogged table: faster, but empty after a crash or a failover. Default false. */
   readonly unlogged?: boolean;
 }
 
 /**
- * What counting needs of a database, in order, by its number. Each can be run again without harm, and none takes away what an older release uses:
- * a new contract of the function gets a new number in its name.
+ * What counting needs in a database, in order, by number. Each part can run again, and none removes what an older
+ * release uses: a changed function gets a new number in its name.
  */
 const MIGRATIONS: ReadonlyMap<number, string> = new Map([
   [1, TABLE_SQL],
@@ -31,7 +31,7 @@ const MIGRATIONS: ReadonlyMap<number, string> = new Map([
 /** What changes of policies need. */
 const POLICY_MIGRATIONS: ReadonlyMap<number, string> = new Map([[7, POLICIES_SQL]]);
 
-/** Statements that bring a database up to date for counting, for a transaction in which they are alone. */
+/** Statements that update a database for counting, for a separate transaction. */
 export const counterStatements = (names: TableNames, unlogged: boolean): readonly string[] =>
   statements(MIGRATIONS, names, unlogged);
 
@@ -52,12 +52,12 @@ END $do$`,
   ];
 }
 
-/** Makes those who migrate at once wait for each other, whatever their tables, until their transaction ends. */
+/** Lets concurrent migrations wait for each other, for any table, until their transaction ends. */
 export const MIGRATION_LOCK = 'SELECT pg_advisory_xact_lock(7308324466420147570)';
 
 /**
- * SQL that sets a database up for `postgresBackend` and `postgresPolicyStore`, for `migrate: false` or for somebody with more privileges: one
- * transaction, which can be run again at any time, and by many at once.
+ * The SQL that creates everything for `postgresBackend` and `postgresPolicyStore`, for `migrate: false` or for a role
+ * with more privileges. It is one transaction, which can run again at any time, also concurrently.
  *
  * @throws RateLimitConfigurationError for a name that PostgreSQL cannot hold
  * @example

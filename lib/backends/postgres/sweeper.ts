@@ -3,7 +3,7 @@ import type { PoolSource } from './pool-source.js';
 import { statement } from './postgres-client.js';
 import type { TableNames } from './table-names.js';
 
-/** Time between two sweeps of a process, in ms, up to half of it less by chance: many processes are to take turns. */
+/** Time between two sweeps of a process, in ms, minus up to half of it at random, so that processes take turns. */
 const INTERVAL_MS = 15_000;
 
 /** Rows that one statement takes: it holds their locks for some milliseconds. */
@@ -13,8 +13,8 @@ const BATCH = 1_000;
 const BATCH_TIMEOUT_MS = 2_000;
 
 /**
- * Removes rows whose counters are all over. No timer: who counts is reminded of it. Any number of processes may do it
- * at once, since each leaves alone what another has in hand.
+ * Deletes expired rows. There is no timer: decisions trigger it. Any number of processes can do it at the same time,
+ * because each skips rows that another process is using.
  */
 export class Sweeper {
   private dueMs: number;
@@ -42,7 +42,10 @@ export class Sweeper {
     });
   }
 
-  /** Until nothing is left. A failure is no news: calls tell of an outage, and the next sweep does what this one did not. */
+  /**
+   * Runs until no expired row is left. A failure is not reported: calls report an outage, and the next sweep does the
+   * rest.
+   */
   private async sweep(nowMs: number): Promise<void> {
     try {
       while ((await this.removeBatch(nowMs)) === BATCH);

@@ -1,13 +1,13 @@
 import type { ScriptCall } from './redis-driver.js';
 import { unexpected } from './reply.js';
 
-/** Added to the length of what a call was told, where that is the text of its error. */
+/** Added to the length of a result that is the text of an error. */
 const FAILED = 2 ** 31;
 
 /** Bytes of a length. */
 const LENGTH = 4;
 
-/** Calls of the script as one. Its reply is read by `readBatch`. */
+/** Several calls of the script as one. `readBatch` reads its reply. */
 export function batchOf(calls: readonly ScriptCall[]): ScriptCall {
   const keys: string[] = [];
   const parameters = ['batch'];
@@ -19,10 +19,10 @@ export function batchOf(calls: readonly ScriptCall[]): ScriptCall {
   return { keys, parameters };
 }
 
-/** What each call was told, or the text of its error. */
+/** The result of each call, or the text of its error. */
 export type Told = { readonly raw: Buffer } | { readonly failure: string };
 
-/** @throws TypeError if it is not what the script replies */
+/** @throws TypeError for a reply that the script never sends */
 export function readBatch(raw: unknown, count: number): readonly Told[] {
   if (!Buffer.isBuffer(raw)) throw unexpected(raw, 'bytes');
   const told: Told[] = [];
@@ -39,6 +39,6 @@ export function readBatch(raw: unknown, count: number): readonly Told[] {
   return told;
 }
 
-/** How many keys and parameters a call has, each as two digits to the base 128. */
+/** The number of keys and parameters of a call, each as two digits in base 128. */
 const shapeOf = ({ keys: { length: keys }, parameters: { length: parameters } }: ScriptCall): string =>
   String.fromCharCode(keys >>> 7, keys & 127, parameters >>> 7, parameters & 127);

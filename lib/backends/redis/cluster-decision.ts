@@ -4,10 +4,10 @@ import type { PolicyStatus } from '../../contracts/decision.js';
 import { isUnavailable } from '../../contracts/errors.js';
 import type { Verb } from './limiter.script.js';
 
-/** Runs one verb for charges of one subject. */
+/** Runs one operation for charges of one subject. */
 export type RunForSubject = (verb: Verb, charges: readonly Refund[]) => Promise<Reply>;
 
-/** The charges of one subject, and their places in the request. */
+/** The charges of one subject, and their positions in the request. */
 interface Share {
   readonly charges: readonly Refund[];
   readonly places: readonly number[];
@@ -18,7 +18,7 @@ interface Answer {
   readonly reply: Reply;
 }
 
-/** The subjects of a call live in different slots of a Cluster: one share for each. */
+/** The subjects of a call are in different slots of a Cluster: one share for each. */
 export function sharesOf(charges: readonly Refund[]): readonly Share[] {
   const places = new Map<string, number[]>();
   charges.forEach(({ key }, place) => {
@@ -29,14 +29,14 @@ export function sharesOf(charges: readonly Refund[]): readonly Share[] {
   return [...places.values()].map((of) => ({ places: of, charges: of.map((place) => charges[place] as Refund) }));
 }
 
-/** Asks for every share at once and joins the answers. */
+/** Runs all shares in parallel and joins the replies. */
 export async function runForAll(run: RunForSubject, verb: Verb, shares: readonly Share[]): Promise<Reply> {
   return joined(await Promise.all(shares.map(async (share) => ({ share, reply: await run(verb, share.charges) }))));
 }
 
 /**
- * Reserves each subject's share in parallel, and gives all back if one refuses: together never over the limit, for a
- * moment under it. Blocks that a refusal set stay. The reply is that of one atomic decision.
+ * Reserves the share of each subject in parallel, and gives all back if one refuses. Together they never exceed the
+ * limit, but may be below it for a moment. Blocks of a refusal stay. The reply is that of one atomic decision.
  */
 export async function consumeForAll(
   run: RunForSubject,
@@ -51,12 +51,12 @@ export async function consumeForAll(
   if (failures.length === 0 && answers.every(({ reply }) => reply.allowed)) return joined(answers);
 
   const givenBack = await Promise.all(answers.map((answer) => giveBack(run, answer)));
-  // A bug is told rather than the outage that came with it.
+  // If there is a bug and an outage, the bug is thrown.
   if (failures.length > 0) throw failures.find((failure) => !isUnavailable(failure)) ?? failures[0];
   return { ...joined(givenBack), allowed: false };
 }
 
-/** Gives back what a share was charged; it then says what it would have said had it not been. */
+/** Gives back the charge of a share, and returns its reply without the charge. */
 async function giveBack(run: RunForSubject, { share, reply }: Answer): Promise<Answer> {
   const charged = share.charges.flatMap((charge, index) => {
     const status = reply.policies[index];
@@ -72,13 +72,15 @@ async function giveBack(run: RunForSubject, { share, reply }: Answer): Promise<A
     charged.forEach(({ index }, position) => (policies[index] = after.policies[position] as PolicyStatus));
     return { share, reply: { ...reply, policies } };
   } catch (error) {
-    // Units that cannot be given back are gone until their window ends: under the limit, never over it.
+    // Units that cannot be given back are missing until their window ends: below the limit, never above it.
     if (isUnavailable(error)) return { share, reply };
     throw error;
   }
 }
 
-/** The answers in the order of the request, as of the earliest: what is refunded later by that time is never too much. */
+/**
+ * The replies in the order of the request, with the earliest time, so that a later refund never gives back too much.
+ */
 function joined(answers: readonly Answer[]): Reply {
   const policies: PolicyStatus[] = [];
   for (const { share, reply } of answers) {

@@ -1,14 +1,14 @@
 /**
- * What the backend needs of a client: `GlideClient` and `GlideClusterClient` of @valkey/valkey-glide 2 have it.
+ * The part of a client that the backend uses. `GlideClient` and `GlideClusterClient` of @valkey/valkey-glide 2 have it.
  *
- * A type of its own, so that this package's types fit whichever version an application has.
+ * It is a separate type, so that it matches any version of the library.
  */
 export interface GlideClient {
   customCommand(args: string[], options?: { readonly decoder?: number }): Promise<unknown>;
   invokeScript(...call: never[]): Promise<unknown>;
 }
 
-/** Whether this is a client of glide at all: TypeScript need not have looked. */
+/** Whether this is a client of glide; the caller may not use TypeScript. */
 export function isGlideClient(client: object): client is GlideClient {
   const { customCommand, invokeScript } = client as Partial<GlideClient>;
   return typeof customCommand === 'function' && typeof invokeScript === 'function';

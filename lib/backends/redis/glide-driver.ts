@@ -5,8 +5,8 @@ import type { RedisDriver, Script, ScriptCall } from './redis-driver.js';
 const BYTES = { decoder: 0 };
 
 /**
- * A client of glide: always the application's. It is connected when it is made, connects again by itself, and tells
- * nobody about either; its own `requestTimeout` bounds each command.
+ * A client of glide, which always belongs to the application. It connects when it is created, and reconnects by itself,
+ * without events. Its `requestTimeout` limits each command.
  */
 export class GlideDriver implements RedisDriver {
   readonly isCluster: boolean;
@@ -18,7 +18,7 @@ export class GlideDriver implements RedisDriver {
   }
 
   async whenReady(): Promise<void> {
-    // It always takes commands.
+    // It always accepts commands.
   }
 
   runByHash({ hash }: Script, call: ScriptCall): Promise<unknown> {
@@ -38,7 +38,7 @@ export class GlideDriver implements RedisDriver {
   }
 
   async close(): Promise<void> {
-    // The client stays the application's to close.
+    // The application closes its client.
   }
 
   private async run(command: string, script: string, { keys, parameters }: ScriptCall): Promise<unknown> {
@@ -50,7 +50,7 @@ export class GlideDriver implements RedisDriver {
   }
 }
 
-/** What glide calls the codes of replies that it knows. */
+/** Glide's names of known reply codes. */
 const CODES: Readonly<Record<string, string>> = {
   NoScriptError: 'NOSCRIPT',
   BusyLoadingError: 'LOADING',
@@ -65,10 +65,10 @@ const CODES: Readonly<Record<string, string>> = {
   ResponseError: 'ERR',
 };
 
-/** How glide writes a reply: `An error was signalled by the server: - ReadOnly: text`, or `OOM: text`. */
+/** Glide's format of a reply: `An error was signalled by the server: - ReadOnly: text`, or `OOM: text`. */
 const REPLY = /^(?:An error was signalled by the server: - )?(\w+): (.*)$/s;
 
-/** An error that a server replied, in the server's own words. */
+/** An error reply in the words of the server. */
 class GlideReplyError extends Error {
   override readonly name = 'ReplyError';
 }

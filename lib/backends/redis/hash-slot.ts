@@ -1,7 +1,7 @@
 /** Slots of a Redis Cluster. */
 const SLOTS = 16_384;
 
-/** The slot of a Cluster in which a key lies: CRC16 (XMODEM) of its hash tag, else of all of it. */
+/** The Cluster slot of a key: CRC16 (XMODEM) of its hash tag, else of the whole key. */
 export function hashSlot(key: string): number {
   const open = key.indexOf('{');
   const close = open < 0 ? -1 : key.indexOf('}', open + 1);

@@ -1,7 +1,7 @@
 /**
- * What the backend needs of a client: `Redis` and `Cluster` of ioredis 5 and 6 and of iovalkey have it.
+ * The part of a client that the backend uses. `Redis` and `Cluster` of ioredis 5 and 6 and of iovalkey have it.
  *
- * A type of its own, so that this package's types fit whichever version of ioredis an application has.
+ * It is a separate type, so that it matches any version of the library.
  */
 export interface RedisClient {
   /** `wait`, `connecting`, `connect`, `ready`, `close`, `reconnecting`, `disconnecting` or `end`. */
@@ -12,7 +12,7 @@ export interface RedisClient {
   off(event: 'ready' | 'close' | 'end', listener: () => void): unknown;
 }
 
-/** Of every command a variant that replies with bytes: ioredis has it and does not declare it. */
+/** ioredis has a variant of every command that replies with bytes, but does not declare it. */
 export interface ScriptCommands<Result> {
   evalshaBuffer(sha: string, numberOfKeys: number, ...keysAndArguments: string[]): Result;
   evalBuffer(script: string, numberOfKeys: number, ...keysAndArguments: string[]): Result;
@@ -27,7 +27,7 @@ export interface ScriptingClient extends RedisClient, ScriptCommands<Promise<unk
   pipeline(): ScriptPipeline;
 }
 
-/** Whether this is a client of ioredis at all: TypeScript need not have looked. */
+/** Whether this is a client of ioredis; the caller may not use TypeScript. */
 export const isScriptingClient = (client: object): client is ScriptingClient =>
   typeof (client as Partial<ScriptingClient>).status === 'string' &&
   typeof (client as Partial<ScriptingClient>).evalshaBuffer === 'function' &&

@@ -3,7 +3,7 @@ import type { OwnedConnection } from './owned-connection.js';
 import { Readiness } from './readiness.js';
 import type { RedisDriver, Script, ScriptCall } from './redis-driver.js';
 
-/** A client of ioredis: one of the backend's own, or the application's. */
+/** A client of ioredis: the backend's own, or the application's. */
 export class IoredisDriver implements RedisDriver {
   readonly isCluster: boolean;
   private readonly readiness: Readiness;
@@ -30,7 +30,7 @@ export class IoredisDriver implements RedisDriver {
     return this.readiness.isReady;
   }
 
-  /** A client that waits to be asked connects with the first call. */
+  /** A client that is not connected yet connects with the first call. */
   get isConnected(): boolean {
     return this.readiness.isReady || this.client.status === 'wait';
   }
@@ -48,7 +48,7 @@ export class IoredisDriver implements RedisDriver {
   }
 
   onConnected(listener: () => void): () => void {
-    // A function of its own, so that one listener given twice is told twice and each can be ended.
+    // A new function for each call, so that the same listener can be added and removed twice.
     const tell = (): void => listener();
     this.client.on('ready', tell);
     return () => this.client.off('ready', tell);
@@ -73,8 +73,8 @@ export class IoredisDriver implements RedisDriver {
 }
 
 /**
- * Sends each call by itself. The automatic pipelines of ioredis up to 5.10 sort the commands of a Cluster by their first
- * argument, which is no key here, and refuse what they have mixed up.
+ * Sends each call separately. The automatic pipelines of ioredis up to 5.10 sort the commands of a Cluster by their
+ * first argument, which is not a key here, and then reject the mixed commands.
  */
 function alone(client: ScriptingClient): ScriptCommands<Promise<unknown>> {
   return {

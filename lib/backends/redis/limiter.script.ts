@@ -9,7 +9,7 @@ import { subjectKey } from './subject-key.js';
 
 export const LIMITER = scriptOf(LIMITER_SCRIPT);
 
-/** By what letter the script knows an algorithm: a capital one where a log follows the counter. */
+/** The script's letter for an algorithm; upper case if a log follows the counter. */
 export const LETTERS: Readonly<Record<AlgorithmName, string>> = {
   'fixed-window': 'f',
   'sliding-window': 's',
@@ -25,13 +25,13 @@ export type Verb =
   | { readonly kind: 'refund'; readonly chargedAtMs: number | undefined }
   | { readonly kind: 'renew' | 'reset' };
 
-/** So many times the same consume. */
+/** The same consume several times. */
 export interface RunVerb {
   readonly kind: 'run';
   readonly count: number;
 }
 
-/** @param clock about the server's time, ms since the epoch: asked for calendar windows only */
+/** @param clock about the server's time, ms since the epoch; only used for calendar windows */
 export function limiterCall(
   keyPrefix: string,
   verb: Verb | RunVerb,
@@ -60,7 +60,7 @@ export function limiterCall(
   return { keys, parameters };
 }
 
-/** The server's time, where it lies outside the borders of calendar windows that it was told. */
+/** The server's time, if it is outside the given borders of calendar windows. */
 export function timeOutsideBorders(error: unknown): number | undefined {
   const [, time] = (error instanceof Error && /^BORDERS (\d+)$/.exec(error.message)) || [];
   return time === undefined ? undefined : Number(time);
@@ -81,15 +81,15 @@ function verbParameters(verb: Verb | RunVerb): string[] {
   }
 }
 
-/** What the script is told of a policy with each call, around the cost. */
+/** The parameters of the script for a policy in each call, around the cost. */
 interface PolicyParameters {
   readonly quota: string;
   readonly id: string;
-  /** Whether that is all there is to tell. */
+  /** Whether there are no further parameters. */
   readonly isPlain: boolean;
 }
 
-/** Policies outlive calls: what they send is made once. */
+/** Policies live longer than calls, so their parameters are created once. */
 const known = new WeakMap<Policy, PolicyParameters>();
 
 function parametersOf(policy: Policy): PolicyParameters {
@@ -112,10 +112,10 @@ function parametersOf(policy: Policy): PolicyParameters {
   return parameters;
 }
 
-/** Whether five digits to the base 128 hold it. */
+/** Whether five digits in base 128 are enough. */
 const isShort = (number: number): boolean => Number.isInteger(number) && number >= 0 && number < 128 ** 5;
 
-/** The last five digits of a number to the base 128, each a character, which UTF-8 leaves a byte. */
+/** The last five digits of a number in base 128, each a character of one byte in UTF-8. */
 const digits = (number: number): string =>
   String.fromCharCode(
     Math.floor(number / 128 ** 4) % 128,
@@ -130,15 +130,15 @@ const decimals = (policy: Policy, cost: number, subject: number, owed = -1): str
   return ` ${limit} ${windowMs} ${cost} ${subject} ${burst} ${blockForMs} ${mode === 'enforce' ? 1 : 0} ${owed}`;
 };
 
-/** Of a calendar window: the borders of the windows around a time; the server's clock picks one of them. */
+/** For a calendar window: the borders of the windows around a time; the server's clock picks one of them. */
 function borders(policy: Policy, clock: () => number): string {
   if (policy.calendar === undefined) return '';
   return ` ${kindOf(policy)} ${bordersAround(policy, clock()).join(' ')}`;
 }
 
 /**
- * Names a counter in its key, always as long: the letter of its algorithm, since states of two algorithms must never be
- * mistaken for each other, and 54 bits of a hash of the policy's id.
+ * The name of a counter in its key, with a fixed length: the letter of its algorithm, so that states of two algorithms
+ * are never confused, and 54 bits of a hash of the policy's id.
  */
 export const storageId = ({ id, algorithm }: Pick<Policy, 'id' | 'algorithm'>): string =>
   LETTERS[algorithm] + createHash('sha256').update(id).digest('base64url').slice(0, 9);

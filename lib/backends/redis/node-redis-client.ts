@@ -1,10 +1,10 @@
 import type { UnsentCommands } from './unsent-commands.js';
 
 /**
- * What the backend needs of a client: `createClient`, `createCluster`, `createSentinel` and `createClientPool` of
- * node-redis (`redis`) 5 and 6 have it.
+ * The part of a client that the backend uses. `createClient`, `createCluster`, `createSentinel` and `createClientPool`
+ * of node-redis (`redis`) 5 and 6 have it.
  *
- * A type of its own, so that this package's types fit whichever version an application has.
+ * It is a separate type, so that it matches any version of the library.
  */
 export interface NodeRedisClient {
   /** Whether it is connected, or tries to be. */
@@ -24,9 +24,9 @@ type Arguments = readonly string[];
 
 /** A client, a Sentinel, a Cluster or a pool: their commands differ in what comes first. */
 export interface CommandingClient extends NodeRedisClient {
-  /** Whether commands can be sent: a pool does not tell, nor does a Cluster of version 5. */
+  /** Whether commands can be sent. A pool does not report it, nor does a Cluster of version 5. */
   readonly isReady?: boolean;
-  /** Of a Cluster: the masters that it knows. */
+  /** The known masters of a Cluster. */
   readonly masters?: readonly unknown[];
   /** A Cluster has it. */
   readonly getSlotMaster?: unknown;
@@ -37,7 +37,7 @@ export interface CommandingClient extends NodeRedisClient {
   sendCommand(key: string | undefined, isReadonly: boolean, args: Arguments, options: CommandOptions): Promise<unknown>;
 }
 
-/** Whether this is a client of node-redis at all: TypeScript need not have looked. */
+/** Whether this is a client of node-redis; the caller may not use TypeScript. */
 export function isNodeRedisClient(client: object): client is CommandingClient {
   const { isOpen, sendCommand, withTypeMapping } = client as Partial<CommandingClient>;
   return typeof isOpen === 'boolean' && typeof sendCommand === 'function' && typeof withTypeMapping === 'function';
@@ -45,7 +45,7 @@ export function isNodeRedisClient(client: object): client is CommandingClient {
 
 export const isClusterClient = (client: CommandingClient): boolean => typeof client.getSlotMaster === 'function';
 
-/** By what RESP marks a bulk string: what a script replies. */
+/** The RESP type of a bulk string, which a script replies with. */
 const BULK_STRING = '$'.charCodeAt(0);
 
 const BYTES = { [BULK_STRING]: Buffer };
@@ -55,8 +55,8 @@ const BYTES = { [BULK_STRING]: Buffer };
  * lost before.
  */
 export function send(client: CommandingClient, args: Arguments, key: string | undefined, abortSignal: UnsentCommands) {
-  // node-redis 6 makes a timer and a signal for each command that has a timeout, as all have by default: that costs more
-  // than all else that the client does. `abortSignal` has one timer for all commands instead.
+  // node-redis 6 creates a timer and a signal for each command with a timeout, which is the default. That costs more
+  // than everything else in the client. `abortSignal` has one timer for all commands instead.
   const options: CommandOptions = { typeMapping: BYTES, abortSignal, timeout: undefined };
   if (isClusterClient(client)) return client.sendCommand(key, false, args, options);
   if (typeof client.getSentinelNode === 'function') return client.sendCommand(false, args, options);

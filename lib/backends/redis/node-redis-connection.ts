@@ -3,7 +3,7 @@ import type { CommandingClient } from './node-redis-client.js';
 import { RedisDisconnectedError } from './readiness.js';
 import { UnsentCommands } from './unsent-commands.js';
 
-/** A connection was made: of a client, of a node of a Cluster, to a new master of a Sentinel. */
+/** A connection was made: by a client, to a node of a Cluster, to a new master of a Sentinel. */
 const MADE = ['ready', 'node-ready', 'topology-change'];
 
 /** A connection was lost, or could not be made. */
@@ -15,17 +15,17 @@ const CLOSED = ['end', 'disconnect'];
 const connections = new WeakMap<CommandingClient, NodeRedisConnection>();
 
 /**
- * Knows how a client of node-redis is connected.
+ * Tracks the connection of a node-redis client.
  *
- * One for each client, with one listener for each event, however many backends share the client. It listens for `error`
- * too: node-redis ends a process in which nobody does.
+ * There is one for each client, with one listener for each event, even if several backends share the client. It also
+ * listens for `error`, because node-redis ends a process without such a listener.
  */
 export class NodeRedisConnection {
   private readonly listeners = new Set<() => void>();
   private readonly waiting = new Set<(error?: Error) => void>();
   private unsent = new UnsentCommands();
   private lastError: Error | undefined;
-  /** Whether the last attempt to connect failed and no other has begun. */
+  /** Whether the last connection attempt failed and no other has started. */
   private isDown = false;
   private isClosed = false;
 
@@ -43,31 +43,31 @@ export class NodeRedisConnection {
     client.on('reconnecting', this.attempted);
   }
 
-  /** Whether commands can be sent now. A pool, and a Cluster that knows its nodes, take them at any time. */
+  /** Whether commands can be sent now. A pool, and a Cluster that knows its nodes, always accept them. */
   get isReady(): boolean {
     const { isReady, isOpen, masters } = this.client;
     return isReady ?? (isOpen && masters?.length !== 0);
   }
 
-  /** Whether the client waits to be told to connect. One that the application closed does not. */
+  /** Whether the client waits for `connect()`. A client that the application closed does not. */
   get isIdle(): boolean {
     return !this.client.isOpen && !this.isClosed;
   }
 
-  /** Aborts as soon as a connection is lost: what was not sent until then never is. */
+  /** Aborts when a connection is lost: commands that were not sent by then are dropped. */
   get signal(): UnsentCommands {
     return this.unsent;
   }
 
   onMade(listener: () => void): () => void {
-    // A function of its own, so that one listener given twice is told twice and each can be ended.
+    // A new function for each call, so that the same listener can be added and removed twice.
     const tell = (): void => listener();
     this.listeners.add(tell);
     return () => void this.listeners.delete(tell);
   }
 
   /**
-   * Resolves as soon as commands can be sent. A client that waits to be told is told to connect.
+   * Resolves as soon as commands can be sent. Connects a client that waits for `connect()`.
    *
    * @throws RedisDisconnectedError if the connection is down and no attempt is under way, or as soon as it has failed
    * @throws the signal's reason when it aborts
@@ -115,7 +115,7 @@ export class NodeRedisConnection {
   private readonly connected = (): void => this.waiting.forEach((settle) => settle());
 
   private readonly failed = (error?: unknown): void => {
-    // By its shape: a test runner gives the errors of Node another `Error` than its own, and a Sentinel emits texts, too.
+    // By its structure: a test runner may have another `Error` class than Node, and a Sentinel also emits texts.
     this.lastError = typeof error === 'object' && error !== null ? (error as Error) : undefined;
     const { unsent } = this;
     this.unsent = new UnsentCommands();

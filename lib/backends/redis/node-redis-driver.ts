@@ -41,7 +41,7 @@ export class NodeRedisDriver implements RedisDriver {
   }
 
   async close(): Promise<void> {
-    // The client stays the application's to close.
+    // The application closes its client.
   }
 
   private run(command: string, script: string, { keys, parameters }: ScriptCall): Promise<unknown> {

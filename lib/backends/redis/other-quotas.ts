@@ -6,12 +6,12 @@ import { QUOTAS_SCRIPT } from './scripts/quotas.generated.js';
 
 const SCRIPT = scriptOf(QUOTAS_SCRIPT);
 
-/** How long a quota is remembered after the last process that counts by it has started. */
+/** How long a quota is stored after the last process with it has started. */
 const KEPT_MS = 24 * 60 * 60_000;
 
 /**
- * Says by which quotas this process counts, and answers where another process said otherwise within the last day: for each
- * such policy what is wrong, and the mend.
+ * Stores the quotas of this process, and compares them with those of other processes in the last day. Returns the
+ * problem and the fix for each policy with another quota.
  */
 export async function otherQuotas(
   driver: RedisDriver,

@@ -2,62 +2,64 @@ import { Redis, type RedisOptions } from 'ioredis';
 import { SilenceWatch } from './silence-watch.js';
 import { untilAborted } from '../../contracts/until-aborted.js';
 
-/** Who logs in. */
+/** The user that logs in to Redis. */
 export interface RedisCredentials {
   readonly username?: string;
   readonly password: string;
 }
 
-/** What a connection of the backend's own is made from. */
+/** The settings of the backend's own connection. */
 export interface RedisServerOptions {
   readonly url?: string | undefined;
   readonly connection?: RedisOptions | undefined;
   readonly credentials?: (() => RedisCredentials | Promise<RedisCredentials>) | undefined;
 }
 
-/** Longest pause between two attempts to connect, in ms. */
+/** Maximum pause between two connection attempts, in ms. */
 const MAX_RETRY_DELAY_MS = 1_000;
 
-/** A connection that leaves a command without an answer for so long is taken for dead, in ms, and is made anew. */
+/** A connection that does not answer a command for this time is closed and made again, in ms. */
 const SOCKET_TIMEOUT_MS = 5_000;
 
-/** Longest wait for pending answers, and for the end of the connection, when it is closed, in ms. */
+/** Maximum wait for pending answers, and for the end of the connection, at close, in ms. */
 const CLOSE_TIMEOUT_MS = 1_000;
 
 /**
- * ioredis 5 calls a connection ready even if it broke during its handshake, and then never makes another: there INFO
- * has to be answered first. Version 6 is told by its options.
+ * ioredis 5 reports a connection as ready even if its handshake failed, and then never reconnects. There INFO must
+ * succeed first. Version 6 is recognised by its options.
  */
 const NEEDS_READY_CHECK = !('replyMapping' in ((Redis as unknown as { defaultOptions?: object }).defaultOptions ?? {}));
 
-/** What an application may set otherwise. */
+/** Options that an application can change. */
 const DEFAULTS = {
   connectTimeout: 5_000,
   disconnectTimeout: 500,
   maxLoadingRetryTime: MAX_RETRY_DELAY_MS,
-  // A server that became a replica is left for the one that took over, once name or Sentinel points there.
+  // Disconnects from a server that became a replica, so that the name or Sentinel leads to the new master.
   reconnectOnError: (error: Error): boolean => error.message.includes('READONLY'),
 } satisfies RedisOptions;
 
-/** What a limiter cannot do without: a command is answered, or fails at once; none waits, and none is sent twice. */
+/**
+ * Options that a limiter needs: a command is answered or fails immediately. No command waits, and none is sent twice.
+ */
 const REQUIRED = {
   enableOfflineQueue: false,
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
   lazyConnect: true,
   replyMapping: 'legacy',
-  // Attempts are made here: ioredis could not wait for credentials.
+  // Attempts are made here, because ioredis could not wait for credentials.
   retryStrategy: () => null,
 } satisfies RedisOptions;
 
 /**
- * A client of the backend's own. Once it is opened, it connects in the background, for as long as it takes, and as suits
- * a limiter.
+ * The backend's own client. After it is opened, it connects in the background until it succeeds, with the settings that
+ * a limiter needs.
  */
 export class OwnedConnection {
   readonly client: Redis;
   readonly silence: SilenceWatch;
-  /** Why there is no connection, if there is none. */
+  /** The reason for a missing connection. */
   lastError: Error | undefined;
   private readonly credentials: RedisServerOptions['credentials'];
   private readonly retryDelayMs: (attempt: number) => unknown;
@@ -65,14 +67,15 @@ export class OwnedConnection {
   private wanted = false;
   private attempts = 0;
   private retry: NodeJS.Timeout | undefined;
-  /** Hears of an attempt that failed before the client took part in it. */
+  /** Called for an attempt that failed before the client took part in it. */
   onFailure = (): void => undefined;
 
   constructor({ url, connection = {}, credentials }: RedisServerOptions) {
     const { socketTimeout = SOCKET_TIMEOUT_MS, retryStrategy = retryDelayMs, ...given } = connection;
     const options = {
       ...DEFAULTS,
-      // A server that is loading says so itself, at once. Behind Sentinel the check also tells a master from a replica.
+      // A server that is loading reports that itself. Behind Sentinel, the check also separates a master from a
+      // replica.
       enableReadyCheck: NEEDS_READY_CHECK || given.sentinels !== undefined,
       ...given,
       ...REQUIRED,
@@ -80,13 +83,13 @@ export class OwnedConnection {
     this.credentials = credentials;
     this.retryDelayMs = retryStrategy ?? (() => undefined);
     this.connectTimeoutMs = options.connectTimeout ?? DEFAULTS.connectTimeout;
-    // In this order ioredis takes from the URL what the options do not say, which its types leave out.
+    // With this order, which its types do not declare, ioredis uses the URL for options that are not set.
     this.client = Reflect.construct(Redis, url === undefined ? [options] : [options, url]) as Redis;
     this.silence = new SilenceWatch(socketTimeout, () => this.giveUp());
     this.watch();
   }
 
-  /** Connects and stays connected; harmless where that is so already. */
+  /** Connects and reconnects; does nothing if it is already open. */
   open(): void {
     if (this.wanted) return;
     this.wanted = true;
@@ -94,11 +97,12 @@ export class OwnedConnection {
     if (this.client.status === 'wait' || this.client.status === 'end') void this.attempt();
   }
 
-  /** Lets pending answers come in, for a moment, and disconnects. */
+  /** Waits a moment for pending answers, and disconnects. */
   async close(): Promise<void> {
     this.wanted = false;
     clearTimeout(this.retry);
-    // Answers come in order. QUIT would end the connection, and leave those that watch the sentinels open for ever.
+    // Answers arrive in order. QUIT would end the connection, and the connections that watch the sentinels would stay
+    // open.
     if (this.client.status === 'ready') await inTime(this.client.ping().catch(ignore));
     if (this.wanted || this.client.status === 'end' || this.client.status === 'wait') return;
     const ended = new Promise((resolve) => this.client.once('end', resolve));
@@ -113,7 +117,7 @@ export class OwnedConnection {
       if (shakingHands) this.silence.answered();
       shakingHands = false;
     };
-    // Without a listener ioredis prints every failed attempt. Callers hear of the outage by their own failures.
+    // Without a listener, ioredis prints every failed attempt. Callers get their own errors in an outage.
     this.client.on('error', (error: Error) => (this.lastError = error));
     this.client.on('connect', () => {
       if (!shakingHands) this.silence.sent();
@@ -144,11 +148,11 @@ export class OwnedConnection {
       this.onFailure();
       return this.tryAgain();
     }
-    // What fails is told by the client's events.
+    // The client's events report failures.
     if (this.wanted) this.client.connect().catch(ignore);
   }
 
-  /** Asks for credentials, which the connection that is made next logs in with. */
+  /** Gets the credentials for the next connection. */
   private async logIn(credentials: NonNullable<RedisServerOptions['credentials']>): Promise<void> {
     const asked = Promise.resolve(credentials());
     const { username, password } = await untilAborted(asked, AbortSignal.timeout(this.connectTimeoutMs));
@@ -164,7 +168,7 @@ export class OwnedConnection {
   }
 }
 
-/** Waits for a promise, but not for longer than closing may take. */
+/** Waits for a promise, at most for the closing time. */
 async function inTime(promise: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise((resolve) => (timer = setTimeout(resolve, CLOSE_TIMEOUT_MS)));
@@ -172,12 +176,15 @@ async function inTime(promise: Promise<unknown>): Promise<void> {
   clearTimeout(timer);
 }
 
-/** 50 ms doubled with each attempt up to a second, and up to half of it off by chance, lest all come back at once. */
+/**
+ * 50 ms, doubled with each attempt up to a second, minus up to half at random, so that not all processes connect at the
+ * same time.
+ */
 function retryDelayMs(attempt: number): number {
   const delayMs = Math.min(50 * 2 ** (attempt - 1), MAX_RETRY_DELAY_MS);
   return Math.round(delayMs * (1 - Math.random() / 2));
 }
 
 function ignore(): void {
-  // The outcome is seen by the client's status and events.
+  // The client's status and events report the result.
 }

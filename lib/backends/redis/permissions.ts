@@ -7,9 +7,9 @@ import { PING_SCRIPT } from './scripts/ping.generated.js';
 const PING = scriptOf(PING_SCRIPT);
 
 /**
- * Runs every command that a decision runs, by hash and by text, and changes nothing.
+ * Runs every command of a decision, by hash and by text, and changes nothing.
  *
- * @throws what a decision would be answered; where it is about one command of the script, with that one's name
+ * @throws the error of a decision; for a command of the script, with its name
  */
 export async function checkPermissions(driver: RedisDriver, keyPrefix: string): Promise<void> {
   // No subject's key, for those have braces.

@@ -2,35 +2,35 @@ import type { Refund, Reply } from '../../contracts/backend.js';
 import type { Verb } from './limiter.script.js';
 import type { ToldState } from './reply.js';
 
-/** What a call is told. */
+/** The result of a call. */
 export interface Answer {
   readonly reply: Reply;
-  /** Of a refusal: the counters, where they are told. */
+  /** The counters of a refusal, if the script sent them. */
   readonly states?: readonly ToldState[];
 }
 
-/** A call that is to be sent, alone or with others. */
+/** A call that waits to be sent, alone or with others. */
 export interface QueuedCall {
   readonly verb: Verb;
   readonly charges: readonly Refund[];
   /** Its deadline, on the process's clock, ms. */
   readonly expiresMs: number;
-  /** Aborts when nobody waits for its answer any longer. */
+  /** Aborts when the caller stops waiting. */
   readonly signal: AbortSignal | undefined;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** Calls that the script gets as one: a single call, or the same call of several callers, in order of arrival. */
+/** Calls that the script receives as one: a single call, or the same call of several callers, in order of arrival. */
 export interface Run {
   readonly first: QueuedCall;
   readonly calls: QueuedCall[];
 }
 
-/** Longest run, so that what it charges in all is a number of few digits. */
+/** Maximum length of a run, so that its total charge has few digits. */
 const MAX_CALLS = 10_000;
 
-/** Whether a call can be one of a run: all of its policies refuse what they do not admit, and their counters are told. */
+/** Whether a call can be in a run: all of its policies enforce, and the script sends their counters. */
 export function canRun({ verb, charges }: QueuedCall): boolean {
   if (verb.kind !== 'consume' || verb.overdraw) return false;
   const key = charges[0]?.key;

@@ -1,10 +1,10 @@
 import { untilAborted } from '../../contracts/until-aborted.js';
 import type { RedisClient } from './ioredis-client.js';
 
-/** A client has no connection, and none is being made at this moment. */
+/** A client has no connection, and does not connect at the moment. */
 export class RedisDisconnectedError extends Error {
   override readonly name = 'RedisDisconnectedError';
-  /** The code of what broke it, where that is known: `ECONNREFUSED`. */
+  /** The code of the cause, if known: `ECONNREFUSED`. */
   readonly code: string | undefined;
 
   constructor(status: string, cause: Error | undefined) {
@@ -15,16 +15,16 @@ export class RedisDisconnectedError extends Error {
 }
 
 /**
- * Waits for a client's connection instead of leaving commands in its queue, where they would outlive their callers.
+ * Waits for a client's connection. Otherwise commands would wait in its queue, longer than their callers.
  *
- * All who wait share one listener for each event; it is removed with the last of them.
+ * All waiting calls share one listener for each event; it is removed with the last call.
  */
 export class Readiness {
   private readonly waiting = new Set<(error?: Error) => void>();
 
   /**
-   * @param lastError why there is no connection, where that is known
-   * @param connect makes a client connect that waits to be asked
+   * @param lastError the reason for a missing connection, if known
+   * @param connect connects a client that is not connected yet
    */
   constructor(
     private readonly client: RedisClient,
@@ -38,7 +38,7 @@ export class Readiness {
   }
 
   /**
-   * Resolves as soon as the client is ready. A client that waits to be asked is told to connect.
+   * Resolves as soon as the client is ready. Connects a client that waits for `connect()`.
    *
    * @throws RedisDisconnectedError if the connection is down and no attempt is under way, or as soon as it has failed
    * @throws the signal's reason when it aborts
@@ -93,7 +93,7 @@ export class Readiness {
 
   private readonly succeed = (): void => this.waiting.forEach((settle) => settle());
 
-  /** The attempt that is waited for has failed. */
+  /** The running connection attempt has failed. */
   readonly fail = (): void => {
     const error = this.disconnected();
     this.waiting.forEach((settle) => settle(error));
@@ -101,5 +101,5 @@ export class Readiness {
 }
 
 function ignore(): void {
-  // The outcome is seen by the client's status and events.
+  // The client's status and events report the result.
 }

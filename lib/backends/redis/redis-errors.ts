@@ -4,7 +4,10 @@ import { BackendUnavailableError, isUnavailable, RateLimitConfigurationError } f
 const NETWORK =
   /^(ECONN|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_|EPIPE|EADDRNOTAVAIL|ENOENT|EACCES|EMFILE|ENFILE|ERR_(TLS|SSL|SOCKET|STREAM)_)/;
 
-/** Names of errors by which clients and this backend say that a command found no connection, lost it, or waited in vain. */
+/**
+ * Names of errors by which clients and this backend report that a command found no connection, lost it, or waited too
+ * long.
+ */
 const DRIVER_NAMES: ReadonlySet<string> = new Set([
   'MaxRetriesPerRequestError',
   'ClusterAllFailedError',
@@ -17,7 +20,7 @@ const DRIVER_NAMES: ReadonlySet<string> = new Set([
   'CircuitBreakerError',
 ]);
 
-/** Messages of errors by which clients say the same; they have no name or code of their own. */
+/** Messages of such errors without a name or code. */
 const DRIVER_MESSAGES = [
   'Connection is closed.',
   "Stream isn't writeable",
@@ -43,7 +46,7 @@ const DRIVER_MESSAGES = [
   'no valid master node',
 ];
 
-/** Codes of replies by which a server says that it does not serve now, or not us. */
+/** Codes of replies by which a server refuses to serve now, or rejects this client. */
 const REPLY_CODES: ReadonlySet<string> = new Set([
   'LOADING',
   'CLUSTERDOWN',
@@ -64,17 +67,17 @@ const REPLY_CODES: ReadonlySet<string> = new Set([
 /** Texts of replies whose code is only `ERR`. */
 const REPLY_TEXTS = ['max number of clients', 'Script killed by user', 'invalid password'];
 
-/** A server before version 7 reports an error from within a script with its own code inside the text. */
+/** Before version 7, an error in a script has its code inside the text. */
 const WITHIN_SCRIPT = /: -([A-Z]+) /;
 
-/** Whether an error says that Redis cannot serve now, rather than that it was asked wrongly. */
+/** Whether an error is an outage of Redis, and not a mistake in the call. */
 export function isInfrastructureError(error: unknown): boolean {
   if (!isError(error)) return false;
-  // Only ioredis names the replies of a server; those of others are told by their text.
+  // Only ioredis names the replies of a server. Replies in other clients are recognised by their text.
   return isInfrastructureReply(error.message) || (error.name !== 'ReplyError' && isConnectionError(error));
 }
 
-/** By its shape: a test runner gives the errors of Node another `Error` than its own. */
+/** By its structure: a test runner may have another `Error` class than Node. */
 const isError = (error: unknown): error is Error =>
   typeof error === 'object' &&
   error !== null &&
@@ -95,16 +98,18 @@ function isInfrastructureReply(message: string): boolean {
   return REPLY_CODES.has(code) || REPLY_CODES.has(inner) || REPLY_TEXTS.some((text) => message.includes(text));
 }
 
-/** How servers of version 6 and of 7 say that a user may not run a command of a script. */
+/** How servers of version 6 and 7 report that a user may not run a command of a script. */
 const FORBIDDEN = /^NOPERM |-NOPERM |The user executing the script can't|User executing the script can't/;
 
-/** The command that a reply names: `NOPERM this user has no permissions to run the 'evalsha' command`. */
+/** The command in a reply: `NOPERM this user has no permissions to run the 'evalsha' command`. */
 const NAMED_COMMAND = /the '([a-z|]+)' command/i;
 
-/** All that a decision asks for. */
+/** All permissions that a decision needs. */
 const PERMISSIONS = '+evalsha +eval +get +set +setrange +del +time';
 
-/** A command of the ping script failed: in the form of the driver's own errors, which do not name it. */
+/**
+ * A command of the ping script failed. The error has the format of the driver's errors, which do not name the command.
+ */
 export class ScriptCommandError extends Error {
   override readonly name = 'ReplyError';
 
@@ -116,7 +121,7 @@ export class ScriptCommandError extends Error {
   }
 }
 
-/** What a user may not do, if that is what an error says: a mistake in the server's setting. */
+/** The missing permission in an error, if there is one: a configuration mistake of the server. */
 function forbidden(error: unknown, backend: string): RateLimitConfigurationError | undefined {
   if (!isError(error) || !FORBIDDEN.test(error.message)) return undefined;
   const command = error instanceof ScriptCommandError ? error.commandName : undefined;
@@ -132,8 +137,8 @@ function forbidden(error: unknown, backend: string): RateLimitConfigurationError
 }
 
 /**
- * What the backend throws for an error of its driver: infrastructure as unavailable, a missing permission as the mistake
- * it is, anything else as the bug it is.
+ * Translates an error of the driver: an infrastructure failure becomes unavailable, a missing permission a
+ * configuration mistake; any other error stays a bug.
  */
 export function translated(error: unknown, backend: string): unknown {
   if (isUnavailable(error)) return error;

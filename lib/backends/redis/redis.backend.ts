@@ -26,31 +26,31 @@ import { untilAborted } from '../../contracts/until-aborted.js';
 
 /** Options of `redisBackend()`. */
 export type RedisBackendOptions = RedisConnection & {
-  /** What every key begins with. Default `floodgate:`. */
+  /** The prefix of every key. Default `floodgate:`. */
   readonly keyPrefix?: string;
   /** Default `redis`. */
   readonly name?: string;
-  /** Options of the breaker around this backend, before the module's. `false`: none. */
+  /** Options of the breaker around this backend. They override the module's. `false`: no breaker. */
   readonly circuitBreaker?: CircuitBreakerOptions | false;
   /**
-   * Answers calls that Redis would refuse in the process, until the retry time that Redis gave, and for a minute at
-   * most. Default `true`: the refusals of 10,000 keys. What other processes reset or give back is noticed at that time.
+   * The process remembers a refusal until the retry time that Redis gave, for at most a minute, and answers such calls
+   * itself. Default `true`: the refusals of 10,000 keys. A reset or refund by another process is noticed after that
+   * time.
    */
   readonly refusalCache?: boolean | { readonly maxKeys?: number };
-  /** Lets calls of one key that wait share a script call, in order of arrival. Default `true`. */
+  /** Waiting calls of one key share a script call, in order of arrival. Default `true`. */
   readonly coalesce?: boolean;
-  /** Lets calls of different keys that wait share a script call; on a Cluster those of one slot. Default `true`. */
+  /** Waiting calls of different keys share a script call; on a Cluster, the calls of one slot. Default `true`. */
   readonly batch?: boolean;
 };
 
 /**
- * Counters in Redis, shared by every process: a single server, Sentinel, or (with a client of the application) a
- * Cluster. The server's clock decides, and each decision is one script call.
+ * Keeps counters in Redis, shared by every process: a single server, Sentinel, or (with your own client) a Cluster. The
+ * server's clock decides, and each decision is one script call.
  *
- * Connects when an application that uses it listens, or with the first call; making it opens nothing.
+ * It connects when an application that uses it listens, or with the first call. Creating it opens no connection.
  *
- * @throws RateLimitConfigurationError unless it is given a `client`, or a `url`, a `connection` or both
- *
+ * @throws RateLimitConfigurationError unless `client` is given, or `url`, `connection` or both
  * @example
  * RateLimitModule.forRoot({ backend: redisBackend({ url: 'redis://localhost:6379' }) })
  */
@@ -108,7 +108,7 @@ class RedisBackend implements Backend {
     const shares = this.sharesOf(charges);
     if (shares.length > 1) {
       const joined = await consumeForAll((verb, share) => this.run(verb, share, request), request, shares);
-      // What was reserved for a refused call was given back: others may have been refused for its sake.
+      // Reserved units of a refused call were given back. They may have caused refusals of other calls.
       if (!joined.allowed) this.refusals?.drop(request);
       return joined;
     }
@@ -138,7 +138,7 @@ class RedisBackend implements Backend {
     await this.lower({ kind: 'reset' }, request);
   }
 
-  /** Asks for all that a decision asks for: unlike PING it finds out about a replica, a full server, and permissions. */
+  /** Runs every command of a decision. Unlike PING, it finds a replica, a full server, and missing permissions. */
   async ping(signal: AbortSignal): Promise<void> {
     try {
       if (!this.driver.isReady) await this.driver.whenReady(signal);
@@ -168,7 +168,7 @@ class RedisBackend implements Backend {
     return this.driver.close();
   }
 
-  /** Runs a verb after which calls may pass that were refused before. */
+  /** Runs an operation after which refused calls may pass. */
   private async lower(verb: Verb, request: BackendRequest): Promise<void> {
     this.refusals?.drop(request);
     try {
@@ -184,7 +184,7 @@ class RedisBackend implements Backend {
     return this.run(verb, request.charges, request);
   }
 
-  /** Only a Cluster has to be asked for each subject apart. */
+  /** Only a Cluster needs a separate call for each subject. */
   private sharesOf(charges: readonly Refund[]): ReturnType<typeof sharesOf> {
     return this.driver.isCluster && charges.length > 1 ? sharesOf(charges) : ONE_SHARE;
   }

@@ -16,24 +16,24 @@ import { BREAKERS_SCRIPT } from './scripts/breakers.generated.js';
 /** Options of `redisBreakerState()`. */
 export type RedisBreakerStateOptions = RedisConnection & {
   /**
-   * How many other processes open a circuit here by having it open: a whole number of at least 1. Default: never, each
-   * opens by a failure of its own.
+   * The number of other processes with an open circuit that opens the circuit here: a whole number of at least 1.
+   * Default: never; each circuit opens after its own failures.
    */
   readonly quorum?: number;
-  /** What its keys begin with. Default `floodgate:`. */
+  /** The prefix of its keys. Default `floodgate:`. */
   readonly keyPrefix?: string;
 };
 
 const SCRIPT = scriptOf(BREAKERS_SCRIPT);
 
-/** Longest wait for a connection, in ms. */
+/** Maximum wait for a connection, in ms. */
 const CONNECT_MS = 900;
 
 /**
- * Shares open circuits among all processes of a fleet by Redis, and keeps them over a restart. Give it another Redis than
- * the one that the breakers protect.
+ * Shares open circuits between all processes of a fleet in Redis, and keeps them across restarts. Use another Redis
+ * than the one that the breakers protect.
  *
- * @throws RateLimitConfigurationError unless it is given a `client`, or a `url`, a `connection` or both
+ * @throws RateLimitConfigurationError unless `client` is given, or `url`, `connection` or both
  * @example
  * RateLimitModule.forRoot({ breakerState: redisBreakerState({ url: 'redis://state:6379' }) })
  */

@@ -9,7 +9,7 @@ import { POLICIES_SCRIPT } from './scripts/policies.generated.js';
 
 /** Options of `redisPolicyStore()`. */
 export type RedisPolicyStoreOptions = RedisConnection & {
-  /** What its key begins with. Default `floodgate:`. */
+  /** The prefix of its key. Default `floodgate:`. */
   readonly keyPrefix?: string;
   /** Shown in health and errors. Default `redis-policies`. */
   readonly name?: string;
@@ -24,9 +24,9 @@ const CONNECT_MS = 1_000;
 const MAX_ATTEMPTS = 20;
 
 /**
- * Keeps changes of policies in Redis, for all processes that share it. They never expire.
+ * Stores changes of policies in Redis, for all processes that share it. They never expire.
  *
- * @throws RateLimitConfigurationError unless it is given a `client`, or a `url`, a `connection` or both
+ * @throws RateLimitConfigurationError unless `client` is given, or `url`, `connection` or both
  * @example
  * RateLimitModule.forRoot({ policies, policyStore: redisPolicyStore({ url: 'redis://localhost:6379' }) })
  */
@@ -61,7 +61,7 @@ class RedisPolicyStore implements PolicyStore {
     }
     throw new BackendUnavailableError({
       backend: this.name,
-      cause: new Error('Others change the policies all the time'),
+      cause: new Error('Other processes keep changing the policies at the same time'),
     });
   }
 

@@ -4,23 +4,23 @@ import type { Charge, Reply } from '../../contracts/backend.js';
 import type { PolicyStatus } from '../../contracts/decision.js';
 import type { Policy } from '../../contracts/policy.js';
 
-/** Bytes that the script replies for each charge: five doubles, big-endian. */
+/** Bytes of the reply for each charge: five doubles, big-endian. */
 const STATUS = 40;
 
-/** Bytes that follow for each charge of a call that is refused: three doubles, `at`, `used` and `rest` of its counter. */
+/** Further bytes for each charge of a refused call: three doubles, `at`, `used` and `rest` of its counter. */
 const STATE = 24;
 
-/** Instead of what a counter has used: it is blocked until `at`; or it has a log, which is not told. */
+/** Used instead of a count: the counter is blocked until `at`, or it has a log, which is not sent. */
 const BLOCKED = -1;
 const UNTOLD = -2;
 
-/** A counter as a refusal left it; `undefined` where that is not told. */
+/** A counter after a refusal; `undefined` if it was not sent. */
 export type ToldState = CounterState | undefined;
 
 /**
  * Checks and reads a reply of the script.
  *
- * @throws TypeError if it is not what the script replies: something between here and Redis is not what it should be
+ * @throws TypeError for a reply that the script never sends: something between here and Redis changes replies
  */
 export function readReply(raw: unknown, charges: readonly Charge[]): Reply {
   const length = STATUS * charges.length;

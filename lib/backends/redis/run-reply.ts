@@ -5,15 +5,15 @@ import type { PolicyStatus } from '../../contracts/decision.js';
 import type { Answer } from './queued-call.js';
 import { unexpected, wholeNumber } from './reply.js';
 
-/** Bytes of the time and of the number of calls that were admitted, and of a counter. */
+/** Bytes of the time and the number of admitted calls, and of a counter. */
 const HEAD = 16;
 const STATE = 24;
 
 /**
- * What each call of a run is told: counted on from the counters that the script found, by the arithmetic that the script
- * has, too.
+ * The result of each call of a run: computed from the counters that the script found, with the calculation of the
+ * script.
  *
- * @throws TypeError if the reply is not what the script replies
+ * @throws TypeError for a reply that the script never sends
  */
 export function readRunReply(raw: unknown, charges: readonly Charge[], count: number): readonly Answer[] {
   const length = HEAD + STATE * charges.length;
@@ -27,7 +27,7 @@ export function readRunReply(raw: unknown, charges: readonly Charge[], count: nu
   const answers: Answer[] = [];
   while (answers.length < admitted) answers.push({ reply: admit(charges, states, nowMs) });
   if (admitted === count) return answers;
-  // Those that are refused charge nothing, so all are told the same.
+  // Refused calls charge nothing, so all get the same reply.
   const refused = { reply: refuse(charges, states, nowMs), states };
   while (answers.length < count) answers.push(refused);
   return answers;
@@ -56,5 +56,5 @@ function refuse(charges: readonly Charge[], states: readonly CounterState[], now
 
 const miscounted = (): TypeError =>
   new TypeError(
-    'The limiter script counted otherwise than this process does. This is a bug: please report it. redisBackend({ coalesce: false }) avoids it.',
+    'The limiter script and this process counted differently. This is a bug: please report it. redisBackend({ coalesce: false }) avoids it.',
   );

@@ -1,39 +1,42 @@
 import { WithdrawnError } from '../withdrawn.error.js';
 import { canRun, continues, type QueuedCall, type Run } from './queued-call.js';
 
-/** Most runs in one script call: about a millisecond of the server's time. */
+/** Maximum number of runs in one script call: about a millisecond of the server's time. */
 const MAX_RUNS = 256;
 
-/** A script call on its way, and when nobody waits for it any longer. */
+/** A running script call, and its deadline. */
 interface Flight {
   readonly calls: number;
   readonly expiresMs: number;
 }
 
 export interface LaneOptions {
-  /** Script calls that may be on their way at a time. */
+  /** Maximum number of running script calls. */
   readonly maxFlights: number;
   /** Whether calls of one key may share a script call. */
   readonly coalesce: boolean;
-  /** Hears that nothing is on its way, and nobody waits. */
+  /** Called when no call runs or waits. */
   readonly whenIdle?: (this: void) => void;
 }
 
-/** Taken before anybody fakes it: it runs after the promises that are due, within the same turn of the event loop. */
+/**
+ * The real function, even if it is faked later. It runs after the promises that are due, in the same turn of the event
+ * loop.
+ */
 const nextTick = process.nextTick.bind(process);
 
 /**
- * Calls that may share script calls, in order of arrival.
+ * Calls that can share script calls, in order of arrival.
  *
- * A call that finds nothing on its way is sent at once. While others are, calls wait, and leave together when one of those
- * is answered.
+ * If no script call is running, a call is sent immediately. Otherwise calls wait, and are sent together when a script
+ * call is answered.
  */
 export class ScriptLane {
   private readonly waiting: QueuedCall[] = [];
   private readonly flights: Flight[] = [];
   private departs = false;
 
-  /** Without coalescing: the keys of those that wait. */
+  /** The keys of waiting calls, without coalescing. */
   private readonly waitingKeys: Set<string> | undefined;
 
   /** @param send sends runs as one script call, and settles their calls; never fails */
@@ -52,12 +55,15 @@ export class ScriptLane {
     if (this.waitingKeys !== undefined) this.keepApart(this.waitingKeys, call);
     this.waiting.push(call);
     const [oldest] = this.flights;
-    // One that is not answered in time must not hold up the others.
+    // A script call without an answer at the deadline must not delay the others.
     if (oldest !== undefined && oldest.expiresMs < performance.now()) this.flights.shift();
     this.scheduleDeparture();
   }
 
-  /** A call of a key that waits already is for the next script call: those before it leave, however many are under way. */
+  /**
+   * A call of a key that already waits belongs to the next script call: earlier calls are sent now, even above the
+   * maximum.
+   */
   private keepApart(keys: Set<string>, { charges }: QueuedCall): void {
     if (charges.some(({ key }) => keys.has(key))) {
       while (this.waiting.length > 0) this.departTogether(this.waiting.length);
@@ -65,7 +71,7 @@ export class ScriptLane {
     for (const { key } of charges) keys.add(key);
   }
 
-  /** After all that joins in this turn of the event loop. */
+  /** Runs after all calls of this turn of the event loop have joined. */
   private scheduleDeparture(): void {
     if (this.departs || this.flights.length >= this.options.maxFlights || this.waiting.length === 0) return;
     this.departs = true;
@@ -77,7 +83,7 @@ export class ScriptLane {
     });
   }
 
-  /** Half of the calls, so that one script call runs while the other is on its way. */
+  /** Half of the calls, so that one script call runs while the other is in flight. */
   private fairShare(): number {
     const onTheirWay = this.flights.reduce((sum, { calls }) => sum + calls, 0);
     return Math.ceil((this.waiting.length + onTheirWay) / this.options.maxFlights);
@@ -85,7 +91,7 @@ export class ScriptLane {
 
   private departTogether(most: number): void {
     const runs: Run[] = [];
-    /** The run in which a key came last: another one may only join that. */
+    /** The last run of a key: a further call may only join that one. */
     const latest = new Map<string, Run>();
     let taken = 0;
     let expiresMs = 0;
@@ -130,8 +136,8 @@ export class ScriptLane {
 }
 
 /**
- * Rejects a call that its caller gave up: it is not sent, and nothing is charged. A deadline that is over is no reason:
- * callers get a longer one after the process was suspended.
+ * Rejects a call whose caller gave up: it is not sent, and nothing is charged. A passed deadline is not a reason,
+ * because callers get a longer one after the process was suspended.
  */
 function isGivenUp({ signal, reject }: QueuedCall): boolean {
   if (signal?.aborted !== true) return false;

@@ -11,13 +11,13 @@ export interface Sharing {
   readonly batch: boolean;
 }
 
-/** Of a lane for all keys: a script call on its way, and one that the server works at. */
+/** For a lane of all keys: one script call in flight, and one that the server runs. */
 const MAX_FLIGHTS = 2;
 
 /** Finds the lane of a call: one for all keys, one for each slot of a Cluster, or one for each key. */
 export class ScriptLanes {
   private readonly shared: ScriptLane;
-  /** Those of slots or keys that have calls. */
+  /** The lanes of slots or keys with calls. */
   private readonly lanes = new Map<number | string, ScriptLane>();
   private batch: boolean;
 
@@ -35,14 +35,14 @@ export class ScriptLanes {
     this.shared = new ScriptLane(send, { maxFlights: MAX_FLIGHTS, coalesce: sharing.coalesce });
   }
 
-  /** Sends a call, or lets it wait for those before it. */
+  /** Sends a call, or lets it wait for earlier ones. */
   join(call: QueuedCall): void {
     if (this.batch && !this.hasSlots) this.shared.join(call);
     else if (this.batch || this.sharing.coalesce) this.laneOf(call).join(call);
     else void this.send([{ first: call, calls: [call] }]);
   }
 
-  /** Calls of different keys are refused. */
+  /** The server refuses script calls with different keys. */
   stopBatching(): void {
     this.batch = false;
   }

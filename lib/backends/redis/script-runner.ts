@@ -8,7 +8,7 @@ import { isUnknownScript } from './script.js';
 
 /** Sends calls to the script, and settles them by what it replies. */
 export class ScriptRunner {
-  /** How far the server's clock is ahead, where that is known to be more than a calendar window. */
+  /** How far the server's clock is ahead, if it is known to be more than a calendar window. */
   private serverAheadMs = 0;
   private readonly clock = (): number => Date.now() + this.serverAheadMs;
 
@@ -19,7 +19,7 @@ export class ScriptRunner {
     private readonly onSlots: () => void,
   ) {}
 
-  /** Sends them as one call of the script. Never fails: what goes wrong is told to the callers. */
+  /** Sends the calls as one call of the script. Never fails: the callers get the errors. */
   readonly send = (runs: readonly Run[]): Promise<void> =>
     runs.length === 1 ? this.sendOne(runs[0] as Run) : this.sendTogether(runs);
 
@@ -40,7 +40,7 @@ export class ScriptRunner {
       await Promise.all(runs.map((run, index) => this.conclude(run, told[index] as Told)));
     } catch (error) {
       if (!isCrossSlot(error)) return runs.forEach(({ calls }) => rejectAll(calls, error));
-      // Nothing has run: keys of several slots are refused before.
+      // Nothing has run: the server rejects keys of several slots before.
       this.onSlots();
       await Promise.all(runs.map((run) => this.sendOne(run)));
     }
@@ -55,7 +55,7 @@ export class ScriptRunner {
       }
       return;
     }
-    // Servers differ in whether what a script catches has the sign of an error in front.
+    // Some servers put an error sign in front of errors that a script catches.
     const error = new ScriptReplyError(told.failure.replace(/^-/, ''));
     const serverMs = timeOutsideBorders(error);
     if (serverMs === undefined) return rejectAll(run.calls, error);
@@ -63,7 +63,7 @@ export class ScriptRunner {
     await this.sendOne(run);
   }
 
-  /** A call that cannot be told to the script is the error of its caller alone. */
+  /** If a call cannot be encoded for the script, only its caller gets the error. */
   private isSound(run: Run): boolean {
     try {
       this.callOf(run);
@@ -87,7 +87,7 @@ export class ScriptRunner {
     }
   }
 
-  /** Tells a server what it lacked: the script, or the borders of calendar windows around its time. */
+  /** Sends a server what it was missing: the script, or the borders of calendar windows around its time. */
   private async askAgain(error: unknown, call: () => ScriptCall): Promise<unknown> {
     const serverMs = timeOutsideBorders(error);
     if (serverMs !== undefined) {
@@ -104,12 +104,12 @@ export class ScriptRunner {
   }
 }
 
-/** What the script replied to one of several calls: in the form of the driver's own errors. */
+/** The script's error for one of several calls, in the format of the driver's errors. */
 class ScriptReplyError extends Error {
   override readonly name = 'ReplyError';
 }
 
-/** @throws TypeError if it is not what the script replies */
+/** @throws TypeError for a reply that the script never sends */
 function settle({ first, calls }: Run, raw: unknown): void {
   const { charges } = first;
   if (calls.length > 1) {

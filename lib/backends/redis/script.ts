@@ -6,7 +6,7 @@ export const scriptOf = (text: string): Script => ({ text, hash: createHash('sha
 export const isUnknownScript = (error: unknown): boolean =>
   error instanceof Error && error.message.startsWith('NOSCRIPT');
 
-/** Runs a script by its hash, and by its text where the server does not know it. */
+/** Runs a script by its hash, or by its text if the server does not know it. */
 export async function runScript(driver: RedisDriver, script: Script, call: ScriptCall): Promise<unknown> {
   try {
     return await driver.runByHash(script, call);

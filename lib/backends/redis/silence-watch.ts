@@ -1,14 +1,14 @@
-/** How often in a row nothing must have been heard. */
+/** Number of checks in a row without an answer. */
 const SILENT_CHECKS = 2;
 
-/** A check that is later than this, in ms, says that the process itself did not run. */
+/** If a check is later than this, in ms, the process itself did not run. */
 const LATE_MS = 100;
 
 /**
- * Finds out that a connection is dead without saying so: it leaves what was sent without an answer.
+ * Detects a dead connection that does not report an error: commands get no answer.
  *
- * One timer at a time, which keeps no process alive. Time in which the process itself did not run does not count: a
- * process that was suspended reads what has come meanwhile before it judges.
+ * It has one timer at a time, which does not keep the process alive. Time in which the process itself did not run does
+ * not count: after a suspension, the process first reads the answers that have arrived.
  */
 export class SilenceWatch {
   private pending = 0;
@@ -17,8 +17,8 @@ export class SilenceWatch {
   private readonly intervalMs: number;
 
   /**
-   * @param patienceMs silence after which a connection is given up; it is noticed up to half as much later
-   * @param giveUp ends the connection
+   * @param patienceMs silence after which a connection is closed; noticed up to half as much later
+   * @param giveUp closes the connection
    */
   constructor(
     patienceMs: number,
@@ -27,7 +27,7 @@ export class SilenceWatch {
     this.intervalMs = patienceMs / SILENT_CHECKS;
   }
 
-  /** Something was sent that has an answer. */
+  /** A command with an answer was sent. */
   sent(): void {
     this.pending += 1;
     if (this.timer === undefined) this.begin();

@@ -14,13 +14,13 @@ const ALGORITHMS: ReadonlyMap<string, AlgorithmName> = new Map(
   (Object.entries(LETTERS) as [AlgorithmName, string][]).map(([algorithm, letter]) => [letter, algorithm]),
 );
 
-/** Algorithms whose counters are followed by records, and `rest` is their length. */
+/** Algorithms with records after the counter; `rest` is their length. */
 const WITH_RECORDS: readonly AlgorithmName[] = ['sliding-log', 'strict-window', 'concurrency'];
 
 /**
- * The counters of a subject as of now; those that are over are left out.
+ * The current counters of a subject, without ended ones.
  *
- * @returns `undefined` if the value is not one of the limiter's
+ * @returns `undefined` if the value does not belong to the limiter
  */
 export function storedCounters(value: Buffer, nowMs: number): readonly StoredCounter[] | undefined {
   if (value[0] !== FORMAT || value.length < HEAD_SIZE + COUNTER_SIZE) return undefined;
@@ -50,7 +50,7 @@ export function storedCounters(value: Buffer, nowMs: number): readonly StoredCou
   return counters;
 }
 
-/** Units in records that still count, or slots whose leases last. */
+/** Units in records that still count, or slots with a valid lease. */
 function unitsOf(records: Buffer, algorithm: AlgorithmName, windowMs: number, nowMs: number): number {
   let units = 0;
   for (let place = 0; place + RECORD_SIZE <= records.length; place += RECORD_SIZE) {
@@ -61,6 +61,6 @@ function unitsOf(records: Buffer, algorithm: AlgorithmName, windowMs: number, no
   return units;
 }
 
-/** A number of seven bytes, of which Node reads six at most. */
+/** A number of seven bytes; Node reads at most six. */
 const wide = (value: Buffer, place: number): number =>
   value.readUInt8(place) * 2 ** 48 + value.readUIntBE(place + 1, 6);

@@ -1,12 +1,15 @@
-/** What could end a hash tag or look like an escape; and halves of a character, which all become one in UTF-8. */
+/**
+ * Characters that could end a hash tag or look like an escape; and halves of surrogate pairs, which all become one
+ * character in UTF-8.
+ */
 const SPECIAL = /[%{}]|\p{Surrogate}/gu;
 
-/** Whether a subject may hold any of these: quick, and true of pairs of surrogates too. */
+/** Whether a subject may contain any of these: a fast check, also true for surrogate pairs. */
 const SUSPICIOUS = /[%{}\ud800-\udfff]/;
 
 /**
- * The Redis key of a subject: all of its counters live there, in the Cluster slot that the subject alone decides.
- * Two subjects never share a key, whatever they contain.
+ * The Redis key of a subject. It contains all of its counters, and only the subject decides its Cluster slot. Two
+ * subjects never share a key.
  */
 export function subjectKey(keyPrefix: string, subject: string): string {
   return `${keyPrefix}{${SUSPICIOUS.test(subject) ? subject.replace(SPECIAL, escaped) : subject}}`;
@@ -14,7 +17,7 @@ export function subjectKey(keyPrefix: string, subject: string): string {
 
 const escaped = (character: string): string => `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
 
-/** The subject of a Redis key; `undefined` if it is no key of the limiter. */
+/** The subject of a Redis key; `undefined` if the key does not belong to the limiter. */
 export function subjectOfKey(keyPrefix: string, key: string): string | undefined {
   if (!key.startsWith(`${keyPrefix}{`) || !key.endsWith('}')) return undefined;
   return key

@@ -1,17 +1,17 @@
-/** How long a command may wait to be sent, in ms. One that waits longer is dropped, up to as much later. */
+/** Maximum wait of a command before it is sent, in ms. A command that waits longer is dropped, up to as much later. */
 const PATIENCE_MS = 5_000;
 
 /**
- * Commands of node-redis that wait to be sent. It is what node-redis needs of an `AbortSignal`, and has one timer for all
- * commands.
+ * Commands of node-redis that wait to be sent. The class implements the part of `AbortSignal` that node-redis uses,
+ * with one timer for all commands.
  *
- * A signal of Node looks through all listeners to add or remove one, which a thousand callers at a time would feel; so
- * would they a timer for each command.
+ * A Node signal searches all listeners to add or remove one, which is slow with a thousand callers. A timer for each
+ * command would be slow, too.
  */
 export class UnsentCommands {
   aborted = false;
   private recent = new Set<() => void>();
-  /** Those that waited already when the timer was set. */
+  /** The commands that already waited when the timer was set. */
   private older = new Set<() => void>();
   private timer: NodeJS.Timeout | undefined;
 

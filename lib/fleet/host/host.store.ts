@@ -16,43 +16,43 @@ import { inodeOf } from './inode.js';
 import { nobodyAt } from './meeting-place.js';
 import { StateFile, type FileListener } from './state.file.js';
 
-/** What a store of this host is made of. */
+/** The settings of a store for this host. */
 interface HostStoreOptions {
   readonly name: string;
   readonly quorum: number | undefined;
   /** The path of the socket where the processes meet. */
   readonly meetingPlace: () => string;
-  /** Of the file that outlives them; `undefined`: nothing does. */
+  /** Path of the file that survives the processes; `undefined`: no file. */
   readonly filePath?: string | undefined;
 }
 
-/** Time between two looks whether the hub of this process can still be reached, in ms. */
+/** Time between two checks that the hub of this process can be reached, in ms. */
 const LOOK_MS = 1_000;
 
-/** How often the socket is tried before this process goes on by itself. */
+/** Number of attempts at the socket before this process continues alone. */
 const ATTEMPTS = 20;
 
-/** Longest wait for the others when this process starts, in ms. */
+/** Maximum wait for the others when this process starts, in ms. */
 const OPEN_MS = 1_000;
 
-/** Who has not come to a new hub by then has ended, in ms. */
+/** A process that has not come to a new hub by then has ended, in ms. */
 const COMING_MS = 1_000;
 
 /** A process that could not meet the others tries again after this, in ms. */
 const TRY_AGAIN_MS = 10_000;
 
-/** Who asks for a probe while the hub changes is told to ask again after this, in ms. */
+/** If a process claims a probe while the hub changes, it asks again after this time, in ms. */
 const CHANGING_MS = 100;
 
-/** Where this process is: at its own hub, at that of another process, or on its way. */
+/** The place of this process: at its own hub, at the hub of another process, or on its way. */
 type Place =
   | { readonly kind: 'apart' | 'joining' }
   | { readonly kind: 'hub'; readonly hub: Hub; readonly server: HubServer | undefined; readonly file?: StateFile }
   | { readonly kind: 'guest'; readonly connection: HubConnection };
 
 /**
- * Lets the processes and threads of a host meet at a socket: the first is the hub, which also writes the file; when it
- * ends, the next one is. Nothing of it keeps a process alive.
+ * Lets the processes and threads of a host meet at a socket. The first process is the hub, which also writes the file.
+ * When it ends, another process becomes the hub. It keeps no process alive.
  */
 export class HostStore implements BreakerStateStore, HubMember, FileListener {
   readonly name: string;
@@ -64,7 +64,7 @@ export class HostStore implements BreakerStateStore, HubMember, FileListener {
   private starts = true;
   private timer: NodeJS.Timeout | undefined;
   private joining: Promise<void> | undefined;
-  /** Warnings that were told: each is told once. */
+  /** Warnings that were logged. Each is logged once. */
   private readonly told = new Set<string>();
   private isAway = false;
   private triedMs = 0;
@@ -136,7 +136,7 @@ export class HostStore implements BreakerStateStore, HubMember, FileListener {
   }
 
   private async joinOnce(): Promise<void> {
-    // Who is its own hub stays that until it meets the others.
+    // A process with its own hub keeps it until it meets the others.
     if (this.place.kind !== 'hub') this.place = { kind: 'joining' };
     try {
       await this.meet(this.options.meetingPlace());
@@ -147,7 +147,7 @@ export class HostStore implements BreakerStateStore, HubMember, FileListener {
       if (this.isAway || this.listener === undefined) return;
       this.isAway = true;
       this.listener.away(error);
-      // Alone, with the file as far as it can be used.
+      // Alone, with the file as far as possible.
       await this.becomeHub(undefined);
     }
   }
@@ -198,7 +198,7 @@ export class HostStore implements BreakerStateStore, HubMember, FileListener {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === 'ETIMEDOUT') throw error;
-      // Left over from a process that was killed. Unless somebody has taken its place by now.
+      // The socket of a killed process, unless another process has taken its place.
       if (code === 'ECONNREFUSED' && inode !== undefined && inodeOf(path) === inode) await rm(path, { force: true });
       return false;
     }
@@ -210,7 +210,7 @@ export class HostStore implements BreakerStateStore, HubMember, FileListener {
     if (starts && reports.length > 0) this.listener?.resumed(reports);
   }
 
-  /** Whoever was the hub, and lost its socket to another, joins that one; who is apart tries again. */
+  /** If the hub has lost its socket to another process, it joins that one. A process that is apart tries again. */
   private look(): void {
     const { place } = this;
     if (place.kind !== 'hub' || this.joining !== undefined) return;
@@ -228,7 +228,7 @@ export class HostStore implements BreakerStateStore, HubMember, FileListener {
     this.listener?.warn(what);
   }
 
-  /** While the others are out of reach, this is part of an outage that was told. */
+  /** While the others cannot be reached, this belongs to an outage that was logged. */
   inaccessible(what: string): void {
     if (!this.isAway) this.warn(what);
   }

@@ -2,10 +2,10 @@ import { connect, type Socket } from 'node:net';
 import type { CircuitReport, PeersProbe, PeersReport, ProbeRefusal } from '../../contracts/breaker-state.js';
 import { receive, send, WIRE_VERSION, type FromHub } from './wire.js';
 
-/** What a connection to a hub tells. */
+/** The events of a connection to a hub. */
 interface ConnectionListener {
   heard(peers: readonly PeersReport[]): void;
-  /** It is over: the hub has ended. */
+  /** The connection ended: the hub has ended. */
   ended(): void;
 }
 
@@ -14,7 +14,7 @@ interface Question {
   readonly reject: (error: Error) => void;
 }
 
-/** A process at the hub of another one. Keeps no process alive. */
+/** The connection of a process to the hub of another one. Keeps no process alive. */
 export class HubConnection {
   private readonly questions = new Map<number, Question>();
   private calls = 0;
@@ -25,7 +25,7 @@ export class HubConnection {
     private readonly listener: ConnectionListener,
   ) {}
 
-  /** @throws what `connect` says: `ECONNREFUSED` if the socket is left over from a process that has ended */
+  /** @throws the errors of `connect`: `ECONNREFUSED` if the socket belongs to an ended process */
   static async to(
     path: string,
     hello: { readonly id: string; readonly starts: boolean; readonly reports: readonly CircuitReport[] },
@@ -95,7 +95,7 @@ export class HubConnection {
   }
 }
 
-/** Longest wait for the welcome, in ms. */
+/** Maximum wait for the welcome, in ms. */
 const WELCOME_MS = 800;
 
 const timedOut = (): Error => Object.assign(new Error('The hub did not answer'), { code: 'ETIMEDOUT' });

@@ -19,11 +19,11 @@ export class HubServer {
     this.server = createServer((socket) => this.meet(socket)).unref();
   }
 
-  /** @throws what `listen` says: `EADDRINUSE` if another process is the hub, or was */
+  /** @throws the errors of `listen`: `EADDRINUSE` if another process is or was the hub */
   async listen(): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.server.once('error', reject);
-      // Exclusive: a worker of a cluster would share the socket of its primary, and with it the connections.
+      // Exclusive, because a cluster worker would otherwise share the socket of its primary, and the connections.
       this.server.listen({ path: this.path, exclusive: true }, resolve);
     });
     this.server.removeAllListeners('error').on('error', () => undefined);
@@ -32,12 +32,12 @@ export class HubServer {
     this.inode = inodeOf(this.path);
   }
 
-  /** The hub knows what was before: who connects is served from now on. */
+  /** The hub has read the stored state. Connecting processes are served from now on. */
   begin(): void {
     this.admit();
   }
 
-  /** Whether the socket at the path is still this one: not if somebody took it for one that is left over. */
+  /** Whether the socket at the path is still this one, and was not replaced by another process. */
   isReachable(): boolean {
     return process.platform === 'win32' || (this.inode !== undefined && inodeOf(this.path) === this.inode);
   }

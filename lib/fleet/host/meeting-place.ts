@@ -5,24 +5,43 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { RateLimitConfigurationError } from '../../contracts/errors.js';
 
-/** Longest path of a socket that every system takes, in bytes. */
+/** Maximum length of a socket path on every system, in bytes. */
 const MAX_PATH_BYTES = 100;
 
-/** Where processes that keep one file meet: a socket beside it. */
+/**
+ * The meeting place of processes with the same file: a socket next to it.
+ *
+ * @throws RateLimitConfigurationError if the folder of the file does not exist
+ */
 export function besideFile(path: string): string {
-  const whole = join(realpathSync(dirname(resolve(path))), basename(path));
+  const whole = join(realFolderOf(path), basename(path));
   if (process.platform === 'win32') return pipe(whole);
   const beside = `${whole}.sock`;
   return Buffer.byteLength(beside) <= MAX_PATH_BYTES ? beside : join(ownFolder(), `${hashOf(whole)}.sock`);
 }
 
+/** The folder of a file, without symbolic links: processes that name it in different ways meet in one place. */
+function realFolderOf(path: string): string {
+  const folder = dirname(resolve(path));
+  try {
+    return realpathSync(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    throw new RateLimitConfigurationError(
+      'fileBreakerState.path',
+      path,
+      `Its folder is missing: make the folder ${folder}.`,
+    );
+  }
+}
+
 /**
- * Where the workers of one `node:cluster` meet, and the threads of one process.
+ * The meeting place of the workers of one `node:cluster`, or the threads of one process.
  *
  * @param temporary the folder for temporary files
  */
 export function ofThisProcess(temporary = tmpdir()): string {
-  // Workers of a cluster have one parent; one that runs several applications, as a process manager does, has several scripts.
+  // Workers of a cluster have the same parent. A process manager with several applications has several scripts.
   const group = cluster.isWorker ? `${process.ppid}-${hashOf(process.argv[1] ?? '')}` : String(process.pid);
   if (process.platform === 'win32') return pipe(group);
   return join(ownFolder(temporary), `${group}.sock`);
@@ -31,7 +50,7 @@ export function ofThisProcess(temporary = tmpdir()): string {
 /**
  * A folder for sockets that only this user can enter.
  *
- * @throws RateLimitConfigurationError if others can enter it, or it is somebody else's
+ * @throws RateLimitConfigurationError if other users can enter it, or it belongs to another user
  */
 function ownFolder(temporary = tmpdir()): string {
   const uid = process.getuid?.() ?? 0;
@@ -42,13 +61,13 @@ function ownFolder(temporary = tmpdir()): string {
     throw new RateLimitConfigurationError(
       'breakerState',
       folder,
-      'Processes meet in this folder, which is open to others. Let it be a folder of this user alone: chown it and chmod 700, or remove it.',
+      'Processes meet in this folder, but other users can enter it. Change its owner to this user and chmod 700 it, or remove it.',
     );
   }
   return folder;
 }
 
-/** A socket is there, and no process of ours answers. */
+/** There is a socket, but no process of this package answers. */
 export const nobodyAt = (path: string): RateLimitConfigurationError =>
   new RateLimitConfigurationError(
     'breakerState',

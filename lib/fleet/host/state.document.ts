@@ -1,7 +1,7 @@
 import { KEPT_MS, type CircuitReport } from '../../contracts/breaker-state.js';
 import type { ProcessReport } from '../gathering.js';
 
-/** What a file holds: for each process what it said of its circuits, as of `savedAt`. It is one line. */
+/** The content of a file: the circuits of each process at `savedAt`, in one line. */
 interface StateDocument {
   readonly format: typeof FORMAT;
   readonly version: number;
@@ -10,12 +10,12 @@ interface StateDocument {
   readonly processes: readonly ProcessReport[];
 }
 
-/** What the text of a file turned out to be. */
+/** The result of reading a file. */
 type Found =
   | { readonly kind: 'document'; readonly processes: readonly ProcessReport[] }
-  /** Written by half, or broken: it is written anew. */
+  /** Half-written or broken: it is written again. */
   | { readonly kind: 'damaged' }
-  /** Of a newer release, or of somebody else: it is left alone. */
+  /** Of a newer release, or of another program: it is not changed. */
   | { readonly kind: 'newer' | 'foreign' };
 
 const FORMAT = 'nestjs-floodgate breaker state';
@@ -26,17 +26,17 @@ export function print(processes: readonly ProcessReport[], nowMs: number): strin
   return JSON.stringify(document);
 }
 
-/** Reads the text of a file, less the time that has passed since it was written. */
+/** Reads the text of a file, minus the time since it was written. */
 export function read(text: string, nowMs: number): Found {
   const document = parsed(text);
-  // Ours is one line without an end. A text of several is somebody's notes or settings.
+  // Our file has one line without a line end. A text with several lines belongs to somebody else.
   if (document === undefined) return { kind: text.includes('\n') ? 'foreign' : 'damaged' };
   if (!isObject(document) || document['format'] !== FORMAT) return { kind: 'foreign' };
   const { version, savedAt, processes } = document;
   if (typeof version === 'number' && version > VERSION) return { kind: 'newer' };
   if (version !== VERSION || !isTime(savedAt) || !Array.isArray(processes)) return { kind: 'damaged' };
   if (!processes.every(isProcess)) return { kind: 'damaged' };
-  // A clock that stepped back makes no time pass.
+  // If the clock stepped back, no time has passed.
   const passedMs = Math.max(0, nowMs - savedAt);
   return { kind: 'document', processes: processes.map((one) => aged(one, passedMs)) };
 }

@@ -4,32 +4,32 @@ import { basename, dirname, join } from 'node:path';
 import type { ProcessReport } from '../gathering.js';
 import { print, read } from './state.document.js';
 
-/** A draft that is older is left over from a process that was killed, in ms. */
+/** An older draft belongs to a killed process, in ms. */
 const OLD_DRAFT_MS = 60_000;
 
-/** Two due times that differ by less are the same, in ms: a report is told again and again. */
+/** Two due times with a smaller difference are the same, in ms, because a report is repeated. */
 const SAME_MS = 250;
 
-/** What is kept, and when its probes are due by the wall clock. */
+/** The stored circuits, and when their probes are due by the wall clock. */
 interface Written {
   readonly shape: string;
   readonly dueAt: readonly number[];
 }
 
-/** Hears what somebody has to mend. */
+/** Receives problems that somebody must fix. */
 export interface FileListener {
-  /** The file holds what it should not. */
+  /** The file has wrong content. */
   warn(what: string): void;
   /** The file cannot be read or written. */
   inaccessible(what: string): void;
 }
 
-/** The file that open circuits are kept in. Written by the hub of the host alone, whole or not at all, by a rename. */
+/** The file of open circuits. Only the hub of the host writes it, in one step, by a rename. */
 export class StateFile {
   private written: Written | undefined;
   private writing: Promise<void> | undefined;
   private wanted: readonly ProcessReport[] | undefined;
-  /** Of somebody else, or not to be read: it is left as it is. */
+  /** The file belongs to another program, or cannot be read: it is not changed. */
   private untouchable = false;
 
   constructor(
@@ -37,7 +37,7 @@ export class StateFile {
     private readonly listener: FileListener,
   ) {}
 
-  /** What the processes knew that wrote it; nothing, if there is no file or it is of no use. Never rejects. */
+  /** The stored state of the earlier processes; empty if there is no usable file. Never rejects. */
   async load(): Promise<readonly ProcessReport[]> {
     await this.removeDrafts();
     let text: string;
@@ -47,7 +47,9 @@ export class StateFile {
       const code = codeOf(error);
       if (code === 'ENOENT') return [];
       this.untouchable = true;
-      this.listener.inaccessible(`the file cannot be read (${code}): nothing is kept. Mend it at ${this.path}`);
+      this.listener.inaccessible(
+        `the file cannot be read (${code}): open circuits are not stored. Check the permissions of ${this.path}`,
+      );
       return [];
     }
     const found = read(text, Date.now());
@@ -55,7 +57,7 @@ export class StateFile {
       case 'document':
         return found.processes;
       case 'damaged':
-        this.listener.warn(`the file is damaged, and is written anew: ${this.path}`);
+        this.listener.warn(`the file is damaged and will be written again: ${this.path}`);
         return [];
       case 'newer':
         this.leaveAlone('is of a newer release');
@@ -68,14 +70,14 @@ export class StateFile {
     }
   }
 
-  /** Writes soon, unless the file says so already. */
+  /** Writes soon, unless the file is up to date. */
   save(processes: readonly ProcessReport[]): void {
     if (this.untouchable) return;
     this.wanted = processes;
     this.writing ??= this.writeAll().finally(() => (this.writing = undefined));
   }
 
-  /** Resolves when what was saved is written. */
+  /** Resolves when the saved state is written. */
   async settled(): Promise<void> {
     await this.writing;
   }
@@ -91,7 +93,7 @@ export class StateFile {
         this.written = writing;
       } catch (error) {
         this.listener.inaccessible(
-          `the file cannot be written (${codeOf(error)}): a restart forgets. Mend it at ${this.path}`,
+          `the file cannot be written (${codeOf(error)}): a restart forgets open circuits. Check the folder, the disk and the permissions of ${this.path}`,
         );
       }
     }
@@ -110,7 +112,9 @@ export class StateFile {
 
   private leaveAlone(why: string): void {
     this.untouchable = true;
-    this.listener.warn(`the file ${why}, and is left as it is: nothing is kept. Give another path than ${this.path}`);
+    this.listener.warn(
+      `the file ${why}, and is not changed: open circuits are not stored. Give another path than ${this.path}`,
+    );
   }
 
   private async removeDrafts(): Promise<void> {
@@ -123,7 +127,7 @@ export class StateFile {
         if (Date.now() - mtimeMs > OLD_DRAFT_MS) await rm(join(folder, draft), { force: true });
       }
     } catch {
-      // A folder that cannot be read is told of when the file is.
+      // Reading the file reports a folder that cannot be read.
     }
   }
 }

@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
 import type { CircuitReport, PeersProbe, PeersReport, ProbeRefusal } from '../../contracts/breaker-state.js';
 
-/** Raised when a message changes its meaning: processes of two versions do not share. */
+/** Increased when a message changes its meaning: processes with different versions do not share state. */
 export const WIRE_VERSION = 1;
 
-/** What a process says to the hub. */
+/** A message of a process to the hub. */
 export type ToHub =
   | {
       readonly kind: 'hello';
@@ -17,20 +17,20 @@ export type ToHub =
   | { readonly kind: 'claim'; readonly call: number; readonly circuit: string; readonly forMs: number }
   | { readonly kind: 'settle'; readonly circuit: string; readonly keep?: PeersProbe | undefined };
 
-/** What the hub says to a process. */
+/** A message of the hub to a process. */
 export type FromHub =
   | { readonly kind: 'welcome'; readonly resumed: readonly CircuitReport[] }
   | { readonly kind: 'answer'; readonly call: number; readonly refusal?: ProbeRefusal }
   | { readonly kind: 'heard'; readonly peers: readonly PeersReport[] };
 
-/** Longest message, in characters: whoever sends more is no process of ours. */
+/** Maximum length of a message, in characters. A sender of more is not a process of this package. */
 const MAX_LENGTH = 16_000_000;
 
 export function send(socket: Socket, message: ToHub | FromHub): void {
   if (socket.writable) socket.write(`${JSON.stringify(message)}\n`);
 }
 
-/** Hears messages, one a line. What is none ends the connection. */
+/** Reads messages, one in each line. Anything else ends the connection. */
 export function receive(socket: Socket, hear: (message: unknown) => void): void {
   let rest = '';
   socket.setEncoding('utf8');

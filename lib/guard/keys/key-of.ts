@@ -1,10 +1,10 @@
 import { canonicalAddress } from './ip-address.js';
 import { type Identity, identityText } from './user-key.js';
 
-/** Values that make a key; of several, as a header or a query parameter may have, all count. */
+/** Values of a key. If there are several, as for a header or a query parameter, all count. */
 type Value = string | number | bigint | readonly string[];
 
-/** Length of the prefix by which the application that started last groups IPv6 addresses. */
+/** The IPv6 prefix length of the application that started last. */
 let ipv6PrefixBits = 64;
 
 /** Makes `keyOf.ip` group as the guard of an application does. @internal */
@@ -13,7 +13,7 @@ export function groupAddressesBy(prefixBits: number): void {
 }
 
 /**
- * Makes the keys that the guard makes, for `BackendService`.
+ * Builds the same keys as the guard, for `BackendService`.
  *
  * @example
  * await backend.reset(keyOf.user(42), routeLimits(CatsController, 'find'));
@@ -23,8 +23,8 @@ export const keyOf = {
    * The key of `'ip'` and `'ip-from:x'`.
    *
    * @param prefixBits length of the network prefix by which IPv6 addresses are grouped, 1 to 128. Default: the module's
-   * `ipv6PrefixBits`; of several applications in one process, that of the one that started last
-   * @throws TypeError if it is no IP address
+   * `ipv6PrefixBits`; with several applications in one process, that of the one that started last
+   * @throws TypeError if it is not an IP address
    */
   ip(address: string, prefixBits = ipv6PrefixBits): string {
     const canonical = canonicalAddress(address, prefixBits);
@@ -35,8 +35,8 @@ export const keyOf = {
   /**
    * The key of `'user'`.
    *
-   * @param id what identifies the user, such as `request.user.id`
-   * @throws TypeError if that is nothing by which users can be told apart
+   * @param id the id of the user, such as `request.user.id`
+   * @throws TypeError if it is not a valid id
    */
   user(id: Identity): string {
     const text = identityText(id);
@@ -76,6 +76,8 @@ export const composedKey = (parts: readonly string[]): string =>
 function valueOf(source: string, name: string, value: Value): string {
   const text = [value].flat().map(String).join(',');
   if (text === '')
-    throw new TypeError(`keyOf.${source}() was given an empty value: the guard goes by the address then.`);
+    throw new TypeError(
+      `keyOf.${source}() got an empty value. For such a call the guard uses the IP address: use keyOf.ip().`,
+    );
   return valueKeyOf(`${source}:${name}`, text);
 }

@@ -130,7 +130,7 @@ export class KeyReaders {
     return `handler:${handler}`;
   }
 
-  /** Calls that lack a value must not share one key unseen: each goes by its own address. */
+  /** Calls without a value must not share one key: each uses its own IP address. */
   private fallback(input: unknown, what: string, caller: Caller | undefined, context: ExecutionContext): string {
     this.once(input, `A call lacks ${what}: such calls are limited by ip instead.`);
     return this.ip(caller, context);

@@ -1,4 +1,4 @@
-/** What a line of an access log tells of a call. */
+/** The call in a line of an access log. */
 export interface LoggedCall {
   readonly atMs: number;
   /** Address of the client, as it was written. */

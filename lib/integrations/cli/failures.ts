@@ -25,6 +25,10 @@ export const unreachable = (place: string, cause: unknown): CommandFailure =>
     { cause },
   );
 
+/** The server answers, but the user may not run a command. */
+export const notPermitted = (place: string, cause: unknown, grant: string): CommandFailure =>
+  new CommandFailure(`${place}: ${reasonOf(cause)}. Grant the commands: ${grant}.`, 2, { cause });
+
 /** What an error says, the first line of it. */
 export function reasonOf(error: unknown): string {
   if (error instanceof AggregateError) return reasonOf(error.errors[0]);

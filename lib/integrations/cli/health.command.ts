@@ -32,7 +32,7 @@ export async function checkHealth(
   if (error !== undefined) throw new CommandFailure(json ? '' : `${place} cannot decide: ${error}`, 1);
 }
 
-/** An outage hides its reason from clients; here it is told. */
+/** An outage hides its reason from clients; the command shows it. */
 const whyNot = (failure: unknown): string =>
   failure instanceof Error && failure.cause instanceof Error
     ? `${failure.message} (${reasonOf(failure.cause)})`

@@ -13,7 +13,7 @@ export interface KeyOptions {
   readonly timeoutMs: number;
 }
 
-/** Prints each counter of a key. @throws CommandFailure if it has none */
+/** Prints each counter of a key. @throws CommandFailure with exit code 1 if it has none */
 export async function inspectKey(
   source: CounterSource,
   key: string,
@@ -21,8 +21,10 @@ export async function inspectKey(
   output: Output,
 ): Promise<void> {
   const counters = await countersOf(source, key, options.policies);
-  if (counters.length === 0) throw noCounter(key);
-  print(output, options.json, { key, counters }, () => counterTable(counters) + unknownHint(counters));
+  if (counters.length > 0 || options.json) {
+    print(output, options.json, { key, counters }, () => counterTable(counters) + unknownHint(counters));
+  }
+  if (counters.length === 0) throw noCounter(key, options);
 }
 
 /**
@@ -42,7 +44,10 @@ export async function resetKey(
   const counters = await countersOf(source, key, [...options.policies, ...named]);
   const ids = new Set(named.map((one) => source.counterId(one)));
   const removed = policy === undefined ? counters : counters.filter(({ counter }) => ids.has(counter));
-  if (removed.length === 0) throw noCounter(key, policy);
+  if (removed.length === 0) {
+    if (options.json) print(output, true, { key, removed }, () => '');
+    throw noCounter(key, options, policy);
+  }
   if (policy === undefined) await source.remove(key);
   else {
     const offered = source.backend.capabilities?.algorithms;
@@ -53,7 +58,7 @@ export async function resetKey(
   }
   print(output, options.json, { key, removed }, () => {
     const what = policy === undefined ? '' : ` of ${printable(policy)}`;
-    return `${printable(key)}: ${removed.length} counter${removed.length === 1 ? '' : 's'}${what} removed.`;
+    return `${printable(key)}: ${removed.length} counter${removed.length === 1 ? '' : 's'}${what} removed.${source.backend.recall === undefined ? '' : `\n${REMEMBERED}`}`;
   });
 }
 
@@ -67,8 +72,15 @@ async function countersOf(
   return counters.map((counter) => viewOf(key, counter, known, nowMs));
 }
 
-const noCounter = (key: string, policy?: string): Error =>
+/** Said after a reset: see `refusalCache` of `redisBackend`. */
+const REMEMBERED =
+  'A process that refused this key before may refuse it for up to a minute more: it remembers refusals (refusalCache).';
+
+/** In JSON the empty list says it. */
+const noCounter = (key: string, { json }: KeyOptions, policy?: string): Error =>
   nothingFound(
-    `Nothing is counted for ${printable(key)}${policy === undefined ? '' : ` by ${printable(policy)}`}. ` +
-      'Keys are whole, such as ip:192.0.2.1 or user:42: see `floodgate top`.',
+    json
+      ? ''
+      : `Nothing is counted for ${printable(key)}${policy === undefined ? '' : ` by ${printable(policy)}`}. ` +
+          'Give the whole key, such as ip:192.0.2.1 or user:42: see `floodgate top`.',
   );

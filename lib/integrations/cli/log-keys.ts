@@ -14,7 +14,7 @@ export const addressOf = ({ address }: LoggedCall): string | undefined =>
   address === undefined ? undefined : canonicalAddress(address, IPV6_PREFIX_BITS);
 
 /**
- * Makes the keys that the guard would make. A call without a user or header goes by its address.
+ * Builds the keys that the guard would build. A call without a user or header uses its IP address.
  *
  * @throws CommandFailure for a key that no log tells
  */

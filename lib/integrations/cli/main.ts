@@ -7,7 +7,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 };
 const ended = new AbortController();
 process.once('SIGINT', () => ended.abort());
-// Whoever reads no more, such as `head`, ends it.
+// A reader such as `head` that closes the pipe ends it.
 process.stdout.on('error', () => process.exit(0));
 
 const output = {

@@ -2,7 +2,7 @@ import { printableJson } from './terminal.js';
 
 /** Where a command prints to. */
 export interface Output {
-  /** Whether people look at it, and it can be drawn anew. */
+  /** Whether it is a terminal, which can be cleared and drawn again. */
   readonly isTerminal: boolean;
   write(text: string): void;
   /** For what went wrong. */

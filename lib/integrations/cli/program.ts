@@ -8,7 +8,7 @@ import { checkHealth } from './health.command.js';
 import { inspectKey, resetKey } from './key.commands.js';
 import { policiesOf, policiesOfFile } from './known-policies.js';
 import { logKey } from './log-keys.js';
-import { sourceOf } from './open-source.js';
+import { sourceOf } from './source-of-url.js';
 import type { Output } from './output.js';
 import { printableLines } from './terminal.js';
 import { simulate } from './simulate.command.js';

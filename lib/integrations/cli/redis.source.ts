@@ -12,10 +12,13 @@ import {
   type StoredSubject,
   type TakeSubject,
 } from './counter-source.js';
-import { unreachable } from './failures.js';
+import { notPermitted, unreachable } from './failures.js';
 
 /** Keys that one SCAN looks at. */
 const PAGE = 1_000;
+
+/** Wait for the server to close its end, in ms: a frozen one never does. */
+const DISCONNECT_TIMEOUT_MS = 100;
 
 /** Counters in a Redis server. */
 export class RedisSource implements CounterSource {
@@ -24,17 +27,22 @@ export class RedisSource implements CounterSource {
   readonly counterId = storageId;
   private readonly client: Redis;
   private readonly keyPrefix: string;
+  private readonly timeoutMs: number;
   private lastError: unknown;
 
   constructor(url: string, { keyPrefix, timeoutMs }: SourceOptions) {
     this.place = placeOf('redis', url);
     this.keyPrefix = keyPrefix;
+    this.timeoutMs = timeoutMs;
     this.client = new Redis(url, {
       lazyConnect: true,
       enableOfflineQueue: false,
       maxRetriesPerRequest: 0,
       connectTimeout: timeoutMs,
       commandTimeout: timeoutMs,
+      disconnectTimeout: DISCONNECT_TIMEOUT_MS,
+      // The check needs INFO, and prints a warning where that is not permitted.
+      enableReadyCheck: false,
       retryStrategy: () => null,
     });
     this.client.on('error', (error: unknown) => (this.lastError = error));
@@ -43,21 +51,59 @@ export class RedisSource implements CounterSource {
 
   async connect(): Promise<void> {
     try {
-      await this.client.connect();
-      await this.client.time();
+      await within(this.timeoutMs, this.answers());
     } catch (error) {
       throw unreachable(this.place, this.lastError ?? error);
     }
   }
 
-  async read(key: string): Promise<StoredSubject & { readonly nowMs: number }> {
-    const nowMs = await this.nowMs();
-    const value = await this.client.getBuffer(subjectKey(this.keyPrefix, key));
-    return { key, counters: (value && storedCounters(value, nowMs)) ?? [], nowMs };
+  read(key: string): Promise<StoredSubject & { readonly nowMs: number }> {
+    return this.permitted(async () => {
+      const nowMs = await this.nowMs();
+      const value = await this.client.getBuffer(subjectKey(this.keyPrefix, key));
+      return { key, counters: (value && storedCounters(value, nowMs)) ?? [], nowMs };
+    });
   }
 
-  /** By SCAN, which keeps the server free for others; KEYS would stop it. */
-  async scan(most: number, take: TakeSubject): Promise<Scan> {
+  scan(most: number, take: TakeSubject): Promise<Scan> {
+    return this.permitted(() => this.scanAll(most, take));
+  }
+
+  async remove(key: string): Promise<void> {
+    await this.permitted(() => this.client.del(subjectKey(this.keyPrefix, key)));
+  }
+
+  close(): Promise<void> {
+    this.client.disconnect();
+    return Promise.resolve();
+  }
+
+  /** Resolves when the server has answered a command: a frozen one accepts connections, too. */
+  private async answers(): Promise<void> {
+    await this.client.connect();
+    try {
+      await this.client.time();
+    } catch (error) {
+      if (!isNotPermitted(error)) throw error;
+    }
+  }
+
+  /** Runs commands, and explains which permissions they need if one is missing. */
+  private async permitted<T>(run: () => Promise<T>): Promise<T> {
+    try {
+      return await run();
+    } catch (error) {
+      throw isNotPermitted(error) ? notPermitted(this.place, error, this.grant()) : error;
+    }
+  }
+
+  private grant(): string {
+    const { username } = this.client.options;
+    return `ACL SETUSER ${username || 'default'} ~${this.keyPrefix}* +scan +get +time, and +del for reset`;
+  }
+
+  /** Uses SCAN, which does not block the server as KEYS does. */
+  private async scanAll(most: number, take: TakeSubject): Promise<Scan> {
     const nowMs = await this.nowMs();
     const pattern = `${this.keyPrefix.replaceAll(/[\\*?[\]]/g, '\\$&')}{*}`;
     const seen = new Set<string>();
@@ -65,7 +111,7 @@ export class RedisSource implements CounterSource {
     let scanned = 0;
     do {
       const [next, keys] = await this.client.scan(cursor, 'MATCH', pattern, 'COUNT', Math.min(PAGE, most));
-      // A key that moves while it is looked for may come twice.
+      // SCAN may return a key twice.
       const fresh = keys.filter((key) => !seen.has(key));
       for (const key of fresh) seen.add(key);
       await Promise.all(fresh.map((key) => this.takeOne(key, nowMs, take)));
@@ -75,19 +121,10 @@ export class RedisSource implements CounterSource {
     return { scanned: seen.size, isComplete: cursor === '0', nowMs };
   }
 
-  async remove(key: string): Promise<void> {
-    await this.client.del(subjectKey(this.keyPrefix, key));
-  }
-
-  close(): Promise<void> {
-    this.client.disconnect();
-    return Promise.resolve();
-  }
-
   private async takeOne(name: string, nowMs: number, take: TakeSubject): Promise<void> {
     const key = subjectOfKey(this.keyPrefix, name);
     if (key === undefined) return;
-    // What another program keeps under the prefix is none of ours.
+    // Another program may keep other values under the prefix.
     const value = await this.client.getBuffer(name).catch((error: unknown) => {
       if (error instanceof Error && error.message.startsWith('WRONGTYPE')) return null;
       throw error;
@@ -100,4 +137,15 @@ export class RedisSource implements CounterSource {
     const [seconds, micros] = await this.client.time();
     return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
   }
+}
+
+const isNotPermitted = (error: unknown): boolean => error instanceof Error && error.message.startsWith('NOPERM');
+
+/** Rejects if the work takes longer; the work itself goes on. */
+async function within(timeoutMs: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+  });
+  await Promise.race([work, late]).finally(() => clearTimeout(timer));
 }

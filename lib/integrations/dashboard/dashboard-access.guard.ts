@@ -15,7 +15,7 @@ export class DashboardAccess implements CanActivate {
     if (guards.length === 0 && !isLocal(request)) {
       throw new ForbiddenException('The dashboard serves this machine alone until it is given guards.');
     }
-    if (!isOwnOrigin(request)) throw new ForbiddenException('The dashboard answers its own page alone.');
+    if (!isOwnOrigin(request)) throw new ForbiddenException('The dashboard only answers its own page.');
     for (const type of guards) {
       const guard = await this.dashboard.application.injection.instanceOf(type, context);
       const answer = guard.canActivate(context);

@@ -9,15 +9,15 @@ export interface RateLimitDashboardOptions {
   /** Path of the page, under the application's global prefix. Default `/floodgate`. */
   readonly path?: string;
   /**
-   * Guards that all must let a call of the page pass; providers of the application, or classes that Nest can make.
-   * Default: none, and then the page serves this machine alone.
+   * Guards that must all let a call of the page pass: providers of the application, or classes that Nest can create.
+   * Default: none; then the page only serves this machine.
    */
   readonly guards?: readonly Type<CanActivate>[];
-  /** Whether the page may change something: reset a key, reset or force a breaker. Default false. */
+  /** Whether the page can change something: reset a key, reset or force a breaker. Default false. */
   readonly actions?: boolean;
   /** Whether keys are readable; otherwise their hashes are shown. Default false. */
   readonly showKeys?: boolean;
-  /** How far back the page looks: 1 minute to 24 hours. Default 15 minutes. */
+  /** The time that the page shows: 1 minute to 24 hours. Default 15 minutes. */
   readonly history?: Duration;
 }
 

@@ -11,7 +11,7 @@ const RETRY_MS = 2_000;
 
 /** Server-sent events for everybody who watches: one timer, and one text for all; nothing while nobody watches. */
 export class EventStreams {
-  /** Each sink, and whether it takes more: who reads too slowly is left out until there is room. */
+  /** Each sink, and whether it accepts more: a slow reader gets nothing until it has caught up. */
   private readonly sinks = new Map<EventSink, boolean>();
   private timer: NodeJS.Timeout | undefined;
   private ended = false;

@@ -6,9 +6,9 @@ import { DASHBOARD_SETTINGS, dashboardSettings, type RateLimitDashboardOptions }
 import { DashboardService } from './dashboard.service.js';
 
 /**
- * A live page of the limiter: policies, backends, circuit breakers and the keys that are limited most.
+ * A live page of the limiter: policies, backends, circuit breakers and the most limited keys.
  *
- * Without `guards` it serves this machine alone. What an application's own global guards refuse, it refuses too.
+ * Without `guards` it only serves this machine. Global guards of the application apply to it, too.
  *
  * @example
  * \@Module({ imports: [RateLimitModule.forRoot(), RateLimitDashboardModule.forRoot({ guards: [AdminGuard] })] })

@@ -60,7 +60,7 @@ export class StateReader {
     };
   }
 
-  /** What is told of a trial: no client, and no network unless keys are readable. */
+  /** The public part of a trial: no client, and no network unless keys are readable. */
   private trialOf(summary: PolicySummary | undefined): DashboardTrial | null {
     if (summary === undefined) return null;
     const { rate, calls, refused, share, clients, clientsAreMore, network, oneInAThousand } = summary;

@@ -17,7 +17,7 @@ import {
   tooManyRequests,
 } from './rate-limit-responses.js';
 
-/** What the extension `x-rate-limits` of an operation tells of one policy. */
+/** An entry of the extension `x-rate-limits`: one policy of an operation. */
 export interface DocumentedLimit {
   /** Absent where the policy is found at each call. */
   readonly name?: string;
@@ -99,7 +99,7 @@ function canBeUnavailable({ candidates }: RoutePlan, byDefault: FailureMode): bo
   return known.length < candidates.length || failureModeOf(known, byDefault) === 'closed';
 }
 
-/** What the document says stands above what is added. */
+/** Existing parts of the document override the additions. */
 function merge(operation: Operation, status: string, added: Response): void {
   const known = operation.responses[status];
   if (known !== undefined && !isResponse(known)) return;

@@ -21,7 +21,7 @@ export function otelInstruments(meter: Meter): MetricInstruments {
     advice: { explicitBucketBoundaries: CALL_BOUNDARIES },
   });
   const failures = meter.createCounter('floodgate.backend.failures', {
-    description: 'Calls to backends that failed for want of infrastructure.',
+    description: 'Calls to backends that failed because of their infrastructure.',
     unit: '{call}',
   });
   const transitions = meter.createCounter('floodgate.breaker.transitions', {
@@ -71,7 +71,7 @@ export function otelReadings(meter: Meter, metrics: Metrics): () => void {
     [
       'floodgate.breaker.state',
       '1',
-      'State of circuit breakers: 1 for the present one, 0 for the others.',
+      'State of circuit breakers: 1 for the current one, 0 for the others.',
       (result) => {
         for (const [breaker, present] of metrics.breakerStates()) {
           for (const state of BREAKER_STATES) {
@@ -84,7 +84,7 @@ export function otelReadings(meter: Meter, metrics: Metrics): () => void {
     [
       'floodgate.backend.up',
       '1',
-      'Whether the last call to a backend went well: 1 or 0.',
+      'Whether the last call to a backend succeeded: 1 or 0.',
       (result) => {
         for (const [backend, up] of metrics.backendsUp()) result.observe(up ? 1 : 0, { 'floodgate.backend': backend });
       },
@@ -92,7 +92,7 @@ export function otelReadings(meter: Meter, metrics: Metrics): () => void {
     [
       'floodgate.memory.keys',
       '{key}',
-      'Counters that memory holds in this process.',
+      'Counters in memory in this process.',
       (result) => result.observe(metrics.memoryKeys()),
     ],
   ];

@@ -3,8 +3,8 @@ import type { PlainDecisionEvent } from '../../observe/decision-event.js';
 import { refuses } from '../../limiter/decisions.js';
 
 /**
- * What a span tells of a decision: no key and no hash of one. Of several policies it names the first that refuses, else
- * the one with the smallest share of its limit left.
+ * The attributes of a span for a decision: no key and no hash of a key. If there are several policies, it names the
+ * first that refuses, else the one with the smallest remaining share.
  */
 export function spanAttributes({ decision }: PlainDecisionEvent): Attributes {
   const { kind, source, backend, policies } = decision;

@@ -23,10 +23,11 @@ export function prometheusInstruments(make: RegisteredMetrics): MetricInstrument
     ['backend', 'verb', 'outcome'],
     CALL_BUCKETS,
   );
-  const failures = make.counter('backend_failures_total', 'Calls to backends that failed for want of infrastructure.', [
-    'backend',
-    'reason',
-  ]);
+  const failures = make.counter(
+    'backend_failures_total',
+    'Calls to backends that failed because of their infrastructure.',
+    ['backend', 'reason'],
+  );
   const transitions = make.counter('breaker_transitions_total', 'Changes of state of circuit breakers.', [
     'breaker',
     'to',
@@ -52,7 +53,7 @@ export function prometheusInstruments(make: RegisteredMetrics): MetricInstrument
 export function prometheusReadings(make: RegisteredMetrics, metrics: Metrics): void {
   make.gauge(
     'breaker_state',
-    'State of circuit breakers: 1 for the present one, 0 for the others.',
+    'State of circuit breakers: 1 for the current one, 0 for the others.',
     ['breaker', 'state'],
     (gauge) => {
       gauge.reset();
@@ -61,10 +62,8 @@ export function prometheusReadings(make: RegisteredMetrics, metrics: Metrics): v
       }
     },
   );
-  make.gauge('backend_up', 'Whether the last call to a backend went well: 1 or 0.', ['backend'], (gauge) => {
+  make.gauge('backend_up', 'Whether the last call to a backend succeeded: 1 or 0.', ['backend'], (gauge) => {
     for (const [backend, up] of metrics.backendsUp()) gauge.set({ backend }, up ? 1 : 0);
   });
-  make.gauge('memory_keys', 'Counters that memory holds in this process.', [], (gauge) =>
-    gauge.set(metrics.memoryKeys()),
-  );
+  make.gauge('memory_keys', 'Counters in memory in this process.', [], (gauge) => gauge.set(metrics.memoryKeys()));
 }

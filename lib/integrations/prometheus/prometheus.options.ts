@@ -7,11 +7,11 @@ export type MetricsRegistry = Registry | Registry<OpenMetricsContentType>;
 
 /** Options of `RateLimitPrometheusModule`. All have defaults. */
 export interface RateLimitPrometheusOptions {
-  /** Where the metrics are registered. Default: a registry of this module's own. */
+  /** The registry of the metrics. Default: the module's own registry. */
   readonly registry?: MetricsRegistry;
   /** Path that serves the registry, under the application's global prefix; `false`: none. Default `/metrics`. */
   readonly path?: string | false;
-  /** Begins the name of each metric. Default `floodgate`. */
+  /** The prefix of each metric name. Default `floodgate`. */
   readonly prefix?: string;
 }
 

@@ -23,9 +23,9 @@ import { RegisteredMetrics } from './registered-metrics.js';
 const SETTINGS = Symbol.for('nestjs-floodgate:prometheus-settings');
 
 /**
- * Metrics of the limiter for Prometheus, through prom-client. No label holds a key.
+ * Metrics of the limiter for Prometheus, with prom-client. No label contains a key.
  *
- * `RATE_LIMIT_METRICS_REGISTRY` injects the registry they are in.
+ * Inject `RATE_LIMIT_METRICS_REGISTRY` to get the registry.
  *
  * @example
  * \@Module({ imports: [RateLimitModule.forRoot(), RateLimitPrometheusModule.forRoot()] })

@@ -3,15 +3,16 @@ import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/term
 import { BackendService } from '../../limiter/backend.service.js';
 import type { BackendHealth } from '../../contracts/backend.js';
 
-/** What terminus calls a check of one thing, with what version 12 adds. */
+/** The result type of a check in terminus, with the additions of version 12. */
 type Check = ReturnType<HealthIndicatorService['check']> & {
   degraded?: (details: Record<string, unknown>) => HealthIndicatorResult;
 };
 
 /**
- * Tells Terminus of the limiter's backends: a provider for the module that imports `TerminusModule`.
+ * A health indicator for Terminus that checks the limiter's backends. Provide it in the module that imports
+ * `TerminusModule`.
  *
- * For readiness. A limiter's outage is no reason to restart a process, so keep it out of liveness checks.
+ * Use it for readiness only. An outage of the limiter is no reason to restart a process.
  *
  * @example
  * \@HealthCheck()
@@ -28,10 +29,10 @@ export class RateLimitHealthIndicator {
   ) {}
 
   /**
-   * Up while a backend can decide; down where one is set up wrongly, for calls fail then whatever the mode; else down in
-   * failure mode `closed` and degraded in the others, for they go on (Terminus 11 has no such word: up, with
-   * `degraded: true`). A policy store that is away degrades too: the last known policies hold. Asks the backends, so that
-   * a check finds out that one is back even where nobody calls.
+   * Up while a backend can decide. Down if a backend is configured wrongly, because calls then fail in every mode. In
+   * an outage: down with failure mode `closed`, degraded with the others, because calls continue. (Terminus 11 has no
+   * 'degraded': there it is up, with `degraded: true`.) A policy store that is not available degrades too; the last
+   * known policies apply. It pings the backends, so it notices a recovery even without traffic.
    *
    * @param key name of the check in the result
    */

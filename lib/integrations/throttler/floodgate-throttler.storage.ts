@@ -15,11 +15,11 @@ import { recordOf, type ThrottlerRecord } from './throttler-record.js';
 
 /** Options of `FloodgateThrottlerStorage`. */
 export interface FloodgateThrottlerStorageOptions {
-  /** Where hits are counted: a backend, or the module's `BackendService`, whose settings then hold. */
+  /** Where hits are counted: a backend, or the module's `BackendService`, whose settings then apply. */
   readonly backend: Backend | BackendService;
-  /** What a hit gets when no backend can decide. Default `closed`, or the module's. */
+  /** What a hit gets if no backend can decide. Default `closed`, or the module's. */
   readonly failureMode?: FailureMode;
-  /** Share of each limit that failure mode `local` enforces in this process: above 0, at most 1. Default 1. */
+  /** The share of each limit that failure mode `local` enforces in this process: above 0, at most 1. Default 1. */
   readonly localShare?: number;
   /** Deadline of one call to the backend. Default 250 ms, or the module's. */
   readonly timeout?: Duration;
@@ -33,8 +33,8 @@ const OPTIONS = ['backend', 'failureMode', 'localShare', 'timeout', 'circuitBrea
 const MAX_QUOTAS = 1_000;
 
 /**
- * A storage for @nestjs/throttler 6 that counts in any backend, behind its deadline, circuit breaker and failure mode.
- * Its guard and decorators stay as they are.
+ * A storage for @nestjs/throttler 6 that counts in any backend, with its deadline, circuit breaker and failure mode.
+ * Throttler's guard and decorators do not change.
  *
  * @example
  * ThrottlerModule.forRoot({

@@ -25,8 +25,8 @@ const MAX_LOG_LIMIT = 1_000;
 const PLAIN_NAME = /^[A-Za-z0-9_.:*-]{1,40}$/;
 
 /**
- * Throttler's rules as policies. Each hit counts for `ttl` after it came: a sliding log. The window that
- * `X-RateLimit-Reset` tells of begins with a hit and has the length `ttl`: a log of a single unit, which only reports.
+ * Throttler's rules as policies. Each hit counts for `ttl`: a sliding log. The window in `X-RateLimit-Reset` starts
+ * with a hit and has the length `ttl`: a log of a single unit, which only reports.
  */
 export function policiesOf({ throttlerName, ttl, limit, blockDuration }: ThrottlerQuota): QuotaPolicies {
   const name = `throttler:${PLAIN_NAME.test(throttlerName) ? throttlerName : hashed(throttlerName)}`;

@@ -5,7 +5,7 @@ import type { ThrottlerQuota } from './throttler-quota.js';
 /** What a storage tells a throttler of one hit; times in whole seconds. */
 export type ThrottlerRecord = Awaited<ReturnType<ThrottlerStorage['increment']>>;
 
-/** What a throttler is told of a decision. */
+/** The record for throttler from a decision. */
 export function recordOf(decision: Decision, { limit, ttl, blockDuration }: ThrottlerQuota): ThrottlerRecord {
   const [hits, window = hits] = decision.policies;
   if (decision.kind === 'unenforced' || hits === undefined) {

@@ -50,7 +50,7 @@ export class GraphqlTransport implements RateLimitTransport {
     return isReference || propertiesOf(info['path'])['prev'] !== undefined ? 'own' : 'all';
   }
 
-  /** The headers of an operation tell of all its fields, each time anew. */
+  /** Writes the headers of an operation for all its fields, again for each field. */
   show(call: ArgumentsHost, decision: Decision): void {
     const response = this.responseOf(carrierOf(call));
     if (response === undefined) return;

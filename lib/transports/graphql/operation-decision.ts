@@ -4,8 +4,8 @@ import type { Decision, LimitedDecision, PolicyStatus } from '../../contracts/de
 export type OperationDecision = Decision;
 
 /**
- * Adds a field to an operation: every policy that took part is told once, of one name the one with least left. The
- * operation is `limited` once a field is.
+ * Adds a field to an operation. Each policy is listed once; if several have the same name, the one with the least left.
+ * The operation is `limited` if a field is.
  */
 export function withField(before: OperationDecision | undefined, field: Decision): OperationDecision {
   if (before === undefined) return field;

@@ -2,9 +2,8 @@ import { isUnavailable } from '../../contracts/errors.js';
 import { refusalOf } from '../refusal.js';
 
 /**
- * The error by which GraphQL tells of an outage or an open circuit: the same, but its message names neither backend nor
- * breaker. GraphQL servers send the message and the extensions of what a resolver throws. Any other error is answered as
- * it is.
+ * The GraphQL error for an outage or an open circuit. Its message names no backend and no breaker, because GraphQL
+ * servers send the message and the extensions of an error. Any other error stays unchanged.
  */
 export function shownError(error: unknown): unknown {
   if (!isUnavailable(error)) return error;

@@ -1,4 +1,4 @@
-/** What tells the end of an HTTP call: a response of Node, which Express hands on and Fastify wraps. */
+/** The source of the end of an HTTP call: a Node response, which Express passes on and Fastify wraps. */
 interface Ending {
   readonly destroyed?: boolean;
   readonly headersSent?: boolean;

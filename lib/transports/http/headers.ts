@@ -15,7 +15,7 @@ export const retryAfterHeader = (retryAfterMs: number): Header => [
   String(Math.max(1, inSeconds(retryAfterMs))),
 ];
 
-/** The headers that tell of a decision. Shadow policies are not shown, and a call that is not counted has none. */
+/** The headers for a decision. They do not contain shadow policies, and an uncounted call has none. */
 export function rateLimitHeaders(decision: Decision, style: HeaderStyle): readonly Header[] {
   const shown = decision.policies.filter(({ mode }) => mode === 'enforce');
   const retry = decision.kind === 'limited' ? [retryAfterHeader(longestWait(decision))] : [];

@@ -56,7 +56,7 @@ export class HttpTransport implements RateLimitTransport {
     return statusOf(call.getArgByIndex<object>(1));
   }
 
-  /** An outage that another copy of this package tells of may be an error without a status or a body. */
+  /** An outage of another copy of this package may be an error without a status or a body. */
   answer(call: ArgumentsHost, _refusal: Refusal, error: RateLimitExceededException): void {
     const response = call.getArgByIndex<object>(1);
     const isOutage = isUnavailable(error);

@@ -26,8 +26,8 @@ const ABNORMAL_USAGE = {
 } as const;
 
 /**
- * The 429 of draft-ietf-httpapi-ratelimit-headers: which quotas are used up. A key that is refused by a `blockFor` is
- * told that its usage is abnormal.
+ * The 429 of draft-ietf-httpapi-ratelimit-headers with the exceeded quotas. If a `blockFor` refuses the key, the type
+ * is abnormal usage.
  */
 export const tooManyRequests = ({ decision, message, blocked }: RateLimitExceededException): Problem => ({
   ...(blocked ? ABNORMAL_USAGE : QUOTA_EXCEEDED),

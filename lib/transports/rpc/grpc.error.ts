@@ -19,8 +19,8 @@ export function isGrpcCall(call: ArgumentsHost): boolean {
 }
 
 /**
- * The error by which gRPC tells of a refusal: its status, and when to come back in the trailing metadata.
- * `grpc-retry-pushback-ms` (gRFC A6) is read by clients that retry by themselves: a negative one says not to.
+ * The gRPC error for a refusal: its status, and the retry time in the trailing metadata. gRPC clients that retry by
+ * themselves read `grpc-retry-pushback-ms` (gRFC A6); a negative value means: do not retry.
  */
 export function grpcError(call: ArgumentsHost, refusal: Refusal): object {
   const { code, message, retryAfterMs } = refusal;

@@ -3,7 +3,7 @@ import { byId, setText } from './dom.js';
 const SHOWN_MS = 4_000;
 let hiding: ReturnType<typeof setTimeout> | undefined;
 
-/** What an action is told. */
+/** The parameters of an action. */
 export type ActionBody = Readonly<Record<string, string | boolean | readonly string[]>>;
 
 /** Where the page's files and its API are. */

@@ -38,13 +38,13 @@ export class TimeChart {
     this.draw(false);
   }
 
-  private draw(anew: boolean): void {
+  private draw(isNewPlot: boolean): void {
     const shape = this.lines.map(({ label, color }) => `${label}${color}`).join();
     const data: uPlot.AlignedData = [
       this.times.map((time) => time / 1_000),
       ...this.lines.map(({ values }) => [...values]),
     ];
-    if (this.plot === undefined || anew || shape !== this.shape) {
+    if (this.plot === undefined || isNewPlot || shape !== this.shape) {
       this.plot?.destroy();
       this.shape = shape;
       this.makeLegend();

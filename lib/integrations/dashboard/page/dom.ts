@@ -26,7 +26,7 @@ export function byId(id: string): HTMLElement {
   return found;
 }
 
-/** Changes a text, if it is another one: what is marked stays marked, and nothing is read out anew. */
+/** Changes a text if it is different. Otherwise a selection stays, and screen readers do not read it again. */
 export function setText(node: Node, text: string): void {
   if (node.textContent !== text) node.textContent = text;
 }

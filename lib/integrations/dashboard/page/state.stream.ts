@@ -7,8 +7,8 @@ export class StateStream {
 
   /**
    * @param base where the API is
-   * @param show is given each new state
-   * @param tell is told whether the stream lives
+   * @param show receives each new state
+   * @param tell receives whether the stream is connected
    */
   constructor(
     private readonly base: string,

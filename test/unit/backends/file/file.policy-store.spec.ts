@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { filePolicyStore, type PolicyDocument } from 'nestjs-floodgate';
+import { filePolicyStore, type PolicyDocument, RateLimitConfigurationError } from 'nestjs-floodgate';
 
 let folder: string;
 
@@ -87,4 +87,10 @@ describe('a policy store in a file', () => {
   it('says which endings it knows', () => {
     expect(() => filePolicyStore({ path: '/etc/limits.toml' })).toThrow('.json, .yaml or .yml');
   });
+});
+
+it.each([[5], [''], [undefined]])('refuses the path %j at start-up', (path) => {
+  const make = (): unknown => filePolicyStore({ path: path as string });
+  expect(make).toThrow(RateLimitConfigurationError);
+  expect(make).toThrow('filePolicyStore.path');
 });

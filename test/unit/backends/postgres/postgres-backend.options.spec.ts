@@ -23,6 +23,15 @@ describe('postgresBackend', () => {
     await pool.end();
   });
 
+  it.each<[object, string]>([
+    [{ schema: 'limits' }, 'received an object with schema. Neither pool nor connectionString is given. Give one'],
+    [{ connectionString, pool: new pg.Pool() }, 'pool and connectionString are both given. Give one'],
+  ])('says which options are given, and keeps the password to itself', (options, expected) => {
+    const mistake = mistakeOf(options);
+    expect(mistake.message).toContain(expected);
+    expect(JSON.stringify(mistake)).not.toContain('hunter2');
+  });
+
   it.each<[string, object, string]>([
     ['no connection', {}, 'postgresBackend'],
     ['two connections', { connectionString, pool: new pg.Pool() }, 'postgresBackend'],

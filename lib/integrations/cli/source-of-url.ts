@@ -2,7 +2,7 @@ import type { CounterSource, SourceOptions } from './counter-source.js';
 import { wrongUse } from './failures.js';
 
 /**
- * The store of a URL. Its driver is loaded only then: whoever uses one needs not have the other.
+ * The store of a URL. Only its driver is loaded, so the other driver need not be installed.
  *
  * @throws CommandFailure for a URL of another kind, or a driver that is not installed
  */
