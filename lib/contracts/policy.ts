@@ -175,9 +175,9 @@ export interface PolicyOptions {
   /** After a refusal, the key is refused for this time, and then has a fresh quota. Default: no block. */
   readonly blockFor?: Duration;
   /**
-   * Takes units from the store in advance and hands them out in the process, never above the limit: for `fixed-window` and
-   * calendar windows, without `blockFor`. `true`: as many as suit the traffic. They are held for a second at most. Default
-   * `false`. A backend in memory ignores it.
+   * A process takes several units from the store at a time and hands them out itself, never above the limit. Only for
+   * `fixed-window` and calendar windows without `blockFor`. `true` adapts the number of units to the traffic. Unused units
+   * are given back after a second. Default `false`. The memory backend ignores it.
    */
   readonly lease?: boolean | PolicyLease;
   /** Default `shared`. */
@@ -203,21 +203,17 @@ export interface PolicyQueue {
   readonly order?: 'fifo' | 'lifo';
 }
 
-<<<<<<< HEAD
-/** How many units a process takes from the store in advance. */
+/** How many units a process takes from the store at a time. */
 export interface PolicyLease {
   /**
-   * Units of one debit, the cost of the call included: a whole number from 1 to the limit. A process that is killed loses at
-   * most so many, until their window ends. `auto` (the default): about what the key uses in a tenth of a second, and a
-   * sixteenth of what is left at most.
+   * Units of one debit, including the cost of the call: a whole number from 1 to the limit. A process that is killed loses
+   * at most this many units of a key, until their window ends. `auto` (the default) takes what the key uses in about 100 ms,
+   * and at most a sixteenth of what is left.
    */
   readonly size?: 'auto' | number;
 }
 
-/** What finds the policies of a call answers: one, several, or (`null`, `undefined`, `[]`) none, which is no limit. */
-=======
 /** The result of a policy resolver: one policy, several, or none (`null`, `undefined`, `[]`), which means no limit. */
->>>>>>> main
 export type PolicyAnswer = PolicyInput | null | undefined | readonly (PolicyInput | null | undefined)[];
 
 /**
@@ -268,7 +264,7 @@ export interface Policy {
   /** 0: no block. */
   readonly blockForMs: number;
   readonly mode: PolicyMode;
-  /** Units that a process may debit at a time and hand out by itself. Only with `fixed-window`; a backend need not care. */
+  /** Units of one debit in advance. Only with `fixed-window`. Backends ignore it: the limiter handles leases. */
   readonly lease?: 'auto' | number;
   /** What is counted; `undefined`: requests. A backend copies it to the status. */
   readonly unit?: string | undefined;

@@ -51,7 +51,7 @@ export class GuardedBackend implements Backend {
   private calls: BackendCalls | undefined;
   private outage: OutageRecord;
   private readonly use: BackendUse;
-  /** Units that are debited in advance; a backend that decides within the process has no use for that. */
+  /** Leases. The memory backend does not need them. */
   private readonly units: PrepaidUnits | undefined;
   private readonly counters: Pick<Backend, 'recall' | 'consume' | 'peek' | 'refund' | 'reset'>;
   private opening = (): void => undefined;

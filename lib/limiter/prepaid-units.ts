@@ -17,14 +17,14 @@ import { lowering, UnitReturns } from './unit-returns.js';
 export interface PrepaidUnitsOptions {
   /** Monotonic, ms. Default: the process's own. */
   readonly clock?: () => number;
-  /** Keys of each policy that are remembered. Default 10,000. */
+  /** Number of keys of each policy. Default 10,000. */
   readonly maxKeys?: number;
 }
 
 /**
- * The verbs of a backend, with units of leased policies debited in advance and handed out without asking it.
+ * The verbs of a backend with leases: units are taken in advance and handed out without asking the backend.
  *
- * Never above the limit: what is handed out, the store has counted in the window that it is handed out in.
+ * The limit is never exceeded, because the store has counted every unit in the window in which it is handed out.
  */
 export class PrepaidUnits implements Pick<Backend, 'recall' | 'consume' | 'peek' | 'refund' | 'reset' | 'close'> {
   private readonly clock: () => number;
@@ -45,7 +45,7 @@ export class PrepaidUnits implements Pick<Backend, 'recall' | 'consume' | 'peek'
     });
   }
 
-  /** What is answered without asking: by units that are held, or by a refusal that the backend knows. */
+  /** Answers without asking the store: from held units, or with a refusal that the backend remembers. */
   recall(request: ConsumeRequest): Reply | undefined {
     if (this.holdings.isEmpty) return this.inner.recall?.(request);
     const { charges } = request;
@@ -86,7 +86,7 @@ export class PrepaidUnits implements Pick<Backend, 'recall' | 'consume' | 'peek'
     });
   }
 
-  /** Holds all that is given back, without asking the store, if this process has charged it and there is room. */
+  /** Holds all units of a refund, if this process charged them and has room. Answers `false` if the store is needed. */
   keeps({ charges, chargedAtMs }: RefundRequest): boolean {
     if (this.holdings.isEmpty) return false;
     const nowMs = this.clock();
@@ -116,7 +116,7 @@ export class PrepaidUnits implements Pick<Backend, 'recall' | 'consume' | 'peek'
     });
     this.holdings.watch();
     if (beyond.length === 0) return this.inner.refund({ ...request, charges });
-    // The store gives back no more than it has counted: what is held has to be with it before, and what is on its way void.
+    // The store lowers its counter to 0 at most. So held units must be back before, and debits in flight become invalid.
     const givenBack = this.returns.giveBackAll(beyond);
     return lowering(beyond, async () => {
       await givenBack;
@@ -124,7 +124,7 @@ export class PrepaidUnits implements Pick<Backend, 'recall' | 'consume' | 'peek'
     });
   }
 
-  /** Voids what is held, and what is on its way. */
+  /** Drops held units and debits in flight. */
   reset(request: BackendRequest): MaybePromise<void> {
     for (const charge of request.charges) this.holdings.drop(charge);
     const leased = request.charges.filter(isLeasable).map((charge) => this.holdings.of(charge));
@@ -132,7 +132,7 @@ export class PrepaidUnits implements Pick<Backend, 'recall' | 'consume' | 'peek'
     return lowering(leased, async () => this.inner.reset(request));
   }
 
-  /** Gives back all that is held, within a deadline; nothing is debited in advance from now on. */
+  /** Gives back all held units within a deadline. From now on nothing is debited in advance. */
   close(): MaybePromise<void> {
     this.isClosed = true;
     this.holdings.stop();
@@ -146,12 +146,12 @@ export class PrepaidUnits implements Pick<Backend, 'recall' | 'consume' | 'peek'
     );
   }
 
-  /** Whether it looks by itself for units that are held for too long: while any are. */
+  /** Whether a timer checks for unused units. It runs only while units are held. */
   get isWatching(): boolean {
     return this.holdings.isWatched;
   }
 
-  /** Looks for units that are held for too long, as it does by itself: for those who have a clock of their own. */
+  /** Checks for unused units, as the timer does: for simulations and tests. */
   look(): void {
     this.holdings.look();
   }
@@ -163,7 +163,7 @@ export class PrepaidUnits implements Pick<Backend, 'recall' | 'consume' | 'peek'
     for (const holding of draw.holdings) if (holding.isStale(startMs)) void this.returns.giveBack(holding);
     draw.take(startMs);
     try {
-      // What is charged whatever is left must not leave units in hand that are beyond it.
+      // An overdraft may exceed the limit. Units that are held at the same time would exceed it further.
       if (request.overdraw === true) await this.returns.giveBackAll(draw.holdings);
       const reply = draw.isMet ? undefined : await this.asked(draw, startMs, request);
       if (reply?.allowed === false) this.putBack(draw);
@@ -179,7 +179,7 @@ export class PrepaidUnits implements Pick<Backend, 'recall' | 'consume' | 'peek'
     this.holdings.watch();
   }
 
-  /** Asks for units in advance; if the store has not so many, for what the call costs; if not, with all that is held. */
+  /** Asks for units in advance, then for the cost only, then once more after giving back all held units. */
   private async asked(draw: UnitDraw, startMs: number, { timeoutMs }: ConsumeRequest): Promise<Reply | undefined> {
     const leftMs = (): number => Math.min(timeoutMs, Math.ceil(startMs + timeoutMs - this.clock()));
     let reply = this.isClosed ? undefined : await this.inAdvance(draw, startMs, timeoutMs);
@@ -195,7 +195,7 @@ export class PrepaidUnits implements Pick<Backend, 'recall' | 'consume' | 'peek'
     return leftMs() <= 0 ? reply : this.ask(draw, leftMs());
   }
 
-  /** `undefined`: nothing is to be debited in advance. */
+  /** Answers `undefined` if nothing is to be debited in advance. */
   private async inAdvance(draw: UnitDraw, nowMs: number, timeoutMs: number): Promise<Reply | undefined> {
     let done = (): void => undefined;
     draw.plan(nowMs, new Promise((resolve) => (done = resolve)));
@@ -229,5 +229,5 @@ export class PrepaidUnits implements Pick<Backend, 'recall' | 'consume' | 'peek'
   }
 }
 
-/** A policy in shadow counts what it would refuse, so the store has to be asked. */
+/** A shadow policy must count every call, so it is not leased. */
 const isLeasable = ({ policy }: Charge): boolean => policy.lease !== undefined && policy.mode === 'enforce';

@@ -2,25 +2,25 @@ import type { Charge, ConsumeRequest, Reply } from '../contracts/backend.js';
 import type { PolicyStatus } from '../contracts/decision.js';
 import type { UnitHolding } from './unit-holding.js';
 
-/** One charge of a call, and how it is met. */
+/** One charge of a call. */
 interface Line {
   readonly charge: Charge;
-  /** What its policy and key hold; `undefined` if it is not leased. */
+  /** The holding of its policy and key. `undefined` if the policy is not leased. */
   readonly holding: UnitHolding | undefined;
-  /** Met by units that were held, of this window and generation. */
+  /** Set if held units pay for the charge: their window and generation. */
   taken: Pick<UnitHolding, 'generation' | 'windowEndMs'> | undefined;
-  /** Its place in what the store was last asked; -1: it was not. */
+  /** Index of the charge in the last request to the store. -1 if it was not in it. */
   place: number;
-  /** Units to debit beside the cost. */
+  /** Units to debit in addition to the cost. */
   extra: number;
-  /** Of the holding when the store was asked. */
+  /** Generation of the holding at the last request to the store. */
   generation: number;
 }
 
-/** How a call is met: by what is held, and for the rest by the store. */
+/** One call: held units pay for some of its charges, the store decides on the others. */
 export class UnitDraw {
   private readonly lines: readonly Line[];
-  /** What the store was last asked for: an answer that comes late is that to it, whatever became of the call. */
+  /** The charges of the last request to the store. A late answer belongs to them, even if the call has failed. */
   private sent: readonly Line[] = [];
 
   constructor(
@@ -32,7 +32,7 @@ export class UnitDraw {
     });
   }
 
-  /** What is held for its policies, whether it suffices or not. */
+  /** The holdings of all leased charges. */
   get holdings(): readonly UnitHolding[] {
     return this.lines.flatMap(({ holding }) => holding ?? []);
   }
@@ -45,7 +45,7 @@ export class UnitDraw {
     return this.lines.some(({ extra }) => extra > 0);
   }
 
-  /** Takes what is held, of each policy that holds enough. */
+  /** Takes held units for each charge whose holding has enough. */
   take(nowMs: number): void {
     for (const line of this.lines) {
       const { holding, taken, charge } = line;
@@ -56,7 +56,7 @@ export class UnitDraw {
     }
   }
 
-  /** The call is refused, or has failed: what it took is held again. */
+  /** Holds all taken units again, because the call was refused or failed. */
   putBack(): void {
     for (const line of this.lines) {
       if (line.taken !== undefined) line.holding?.putBack(line.charge.cost, line.taken);
@@ -64,9 +64,9 @@ export class UnitDraw {
     }
   }
 
-  /** Plans debits in advance. @param done resolves when they are over */
+  /** Decides how many units to debit in advance. @param done resolves when these debits are over */
   plan(nowMs: number, done: Promise<void>): void {
-    // It is charged whatever is left, so the store has to know all that is.
+    // An overdraft succeeds whatever is left. Nothing must be debited in addition.
     if (this.request.overdraw === true) return;
     for (const line of this.asked()) {
       const { holding, charge } = line;
@@ -79,7 +79,7 @@ export class UnitDraw {
     }
   }
 
-  /** The debits in advance are over: charged, refused or lost. */
+  /** The debits in advance are over, whether they succeeded or not. */
   end(): void {
     for (const line of this.lines) {
       if (line.extra > 0 && line.holding !== undefined) line.holding.debiting = undefined;
@@ -87,12 +87,12 @@ export class UnitDraw {
     }
   }
 
-  /** Whether the store has more for this call than it says. */
+  /** Whether a refusal of the remaining charges would not be final. */
   get isDoubtful(): boolean {
     return this.asked().some(({ holding }) => holding?.isBusy === true);
   }
 
-  /** What the store is asked for. */
+  /** The request to the store for the charges that held units do not pay for. */
   toAsk(timeoutMs: number): ConsumeRequest {
     this.sent = this.asked();
     const charges = this.sent.map((line, index) => {
@@ -103,11 +103,11 @@ export class UnitDraw {
     return { ...this.request, charges, timeoutMs };
   }
 
-  /** Counts what the store has charged. Answers whether units are held now. */
+  /** Counts what the store charged. Answers whether units are held now. */
   charged({ policies, nowMs }: Reply, sentMs: number): boolean {
     let isHolding = false;
     for (const [index, { charge, holding, extra, generation }] of this.sent.entries()) {
-      // What was on its way is void after a reset: it is lost, wherever the store counted it.
+      // After a reset it is unknown whether the store still counts these units. They are lost.
       if (holding === undefined || generation !== holding.generation) continue;
       const status = policies[index] as PolicyStatus;
       holding.charged(charge.cost, extra, { status, nowMs, sentMs });
@@ -116,21 +116,21 @@ export class UnitDraw {
     return isHolding;
   }
 
-  /** Learns from a refusal. */
+  /** Stores the statuses of a refusal. */
   refused({ policies, nowMs }: Reply, sentMs: number): void {
     for (const [index, { holding }] of this.sent.entries()) {
       holding?.learn({ status: policies[index] as PolicyStatus, nowMs, sentMs });
     }
   }
 
-  /** Holdings that may let a call pass after all which the store has refused. */
+  /** Holdings whose units may be enough for a call that the store refused. */
   doubted({ policies }: Reply): readonly UnitHolding[] {
     return this.sent.flatMap(({ holding }, index) =>
       holding?.isBusy === true && policies[index]?.allowed === false ? [holding] : [],
     );
   }
 
-  /** What the call is told, by the reply of the store to what it was asked, if it was. */
+  /** The reply for the caller. @param reply of the store, if it was asked */
   answer(reply: Reply | undefined, nowMs: number): Reply {
     let atMs = reply?.nowMs ?? 0;
     const policies = this.lines.map(({ place, holding }): PolicyStatus => {

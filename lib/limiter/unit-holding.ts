@@ -1,19 +1,19 @@
 import type { PolicyStatus } from '../contracts/decision.js';
 import type { Policy } from '../contracts/policy.js';
 
-/** How long units are held that nobody uses, ms: so soon a reset in another process is noticed. */
+/** Longest time that units are held, in ms. A reset by another process is noticed after that time. */
 export const LONGEST_HELD_MS = 1_000;
 
-/** What `auto` takes at a time is used up in about so long, ms. */
+/** `auto` takes what a key uses in about this time, in ms. */
 const LASTING_MS = 100;
 
-/** So much later than is known a window ends at most, or little is lost, ms. */
+/** The store can end a window later than this process expects. Units are given back for this time after it, in ms. */
 const LATER_MS = 100;
 
-/** The part of what is left that `auto` takes at most. */
+/** `auto` takes at most one part in so many of what is left. */
 const SHARE = 16;
 
-/** What a store said of a policy, and when: `sentMs` is the process's clock when it was asked. */
+/** The status of a policy from the store, with its time. `sentMs` is the time of the request by the process's clock. */
 export interface Told {
   readonly status: PolicyStatus;
   readonly nowMs: number;
@@ -28,38 +28,38 @@ export interface Returned {
   readonly nowMs: number;
 }
 
-/** What became of a refund; the rest of it is the store's. */
+/** The result of a refund. The rest of it goes to the store. */
 export interface TakenBack {
-  /** Held from now on. */
+  /** Units that are held again. */
   readonly kept: number;
-  /** Not known to be charged by this process: beyond what was charged at all, for what it knows. */
+  /** Units that this process did not charge. The refund may be larger than what was charged at all. */
   readonly beyond: number;
 }
 
 /**
- * The units of one policy and key that a process has debited in advance.
+ * The units of one policy and key that a process took from the store in advance.
  *
- * What it holds and what it has handed out is never more than what the store has counted: so it can be handed out without
- * asking, and taken back by a refund, for as long as the store counts the same window.
+ * Held and spent units together are never more than the store has counted in the present window. So the process can hand
+ * units out, and hold them again after a refund, without asking the store.
  */
 export class UnitHolding {
-  /** Debited, and not handed out. */
+  /** Units that are debited and not handed out. */
   held = 0;
-  /** Charged by this process in the present window; the part of a refund that is its own. */
+  /** Units that this process charged in the present window. Only these can be held again after a refund. */
   spent = 0;
-  /** Grows when what is held, and what is on its way, is void. */
+  /** Increases when held units and debits in flight become invalid. */
   generation = 0;
-  /** Verbs under way that lower the counter: nothing is debited in advance meanwhile. */
+  /** Resets and refunds in flight. During them nothing is debited in advance. */
   lowering = 0;
-  /** A debit in advance that is under way. */
+  /** The debit in advance that is in flight. */
   debiting: Promise<void> | undefined;
-  /** What is being given back to the store. */
+  /** Units that are being given back to the store. */
   returning: Promise<void> | undefined;
-  /** When the holding was last used to ask the store. */
+  /** Time of the last request to the store, ms. */
   askedMs = Number.NEGATIVE_INFINITY;
-  /** What was last told of the store. */
+  /** The last status from the store. */
   private told: Told | undefined;
-  /** Until when units may be handed out, and may be given back. */
+  /** End of the time in which held units are handed out, ms. */
   private untilMs = Number.NEGATIVE_INFINITY;
   private windowUntilMs = Number.NEGATIVE_INFINITY;
   private size = 0;
@@ -69,17 +69,17 @@ export class UnitHolding {
     public policy: Policy,
   ) {}
 
-  /** The store's time of what is held, for a refund. */
+  /** The store's time of the last debit, for a refund. */
   get chargedAtMs(): number {
     return this.told?.nowMs ?? 0;
   }
 
-  /** The store's end of the present window, ms since the epoch: the name of the window. */
+  /** End of the present window by the store's clock, ms since the epoch. It identifies the window. */
   get windowEndMs(): number {
     return this.told === undefined ? 0 : endOf(this.told);
   }
 
-  /** Whether something goes on by which the store has more for this process than it says. */
+  /** Whether this process holds units, or has debits or refunds in flight: then a refusal by the store is not final. */
   get isBusy(): boolean {
     return this.held > 0 || this.debiting !== undefined || this.returning !== undefined;
   }
@@ -88,7 +88,7 @@ export class UnitHolding {
     return this.held >= cost && nowMs < this.untilMs;
   }
 
-  /** Whether units lie there that can only be given back. */
+  /** Whether units are held that can no longer be handed out. */
   isStale(nowMs: number): boolean {
     return this.held > 0 && nowMs >= this.untilMs;
   }
@@ -98,7 +98,7 @@ export class UnitHolding {
     this.spent += cost;
   }
 
-  /** Takes back what a call took that was refused by others. */
+  /** Holds the units of a call again that another policy refused. */
   putBack(cost: number, { generation, windowEndMs }: Pick<UnitHolding, 'generation' | 'windowEndMs'>): void {
     if (generation !== this.generation || windowEndMs !== this.windowEndMs) return;
     this.held += cost;
@@ -106,8 +106,8 @@ export class UnitHolding {
   }
 
   /**
-   * All that is held, for giving it back; 0 where its window is over. The store may end it a little later than is known
-   * here, and takes nothing back that it has ended.
+   * Takes all held units, to give them back. Answers 0 if their window is over. The store ignores units of an old window,
+   * so it is safe to give them back late.
    */
   empty(nowMs: number): number {
     const { held } = this;
@@ -115,36 +115,36 @@ export class UnitHolding {
     return nowMs < this.windowUntilMs + LATER_MS ? held : 0;
   }
 
-  /** Whether nothing of it matters any longer. */
+  /** Whether the window is over and nothing is in flight. */
   isOver(nowMs: number): boolean {
     return nowMs >= this.windowUntilMs && this.debiting === undefined && this.lowering === 0;
   }
 
-  /** Forgets what is held: the store may no longer have counted it. */
+  /** Drops all held units, because the store may no longer count them. */
   void(): void {
     this.held = 0;
     this.spent = 0;
     this.generation += 1;
   }
 
-  /** Learns what the store has left, and which window it counts. */
+  /** Stores a new status from the store. */
   learn(told: Told): void {
     const { status, sentMs } = told;
     if (this.told !== undefined && endOf(told) !== this.windowEndMs) {
-      // What was told of an older window comes late.
+      // A late answer about an older window.
       if (endOf(told) < this.windowEndMs && sentMs < this.windowUntilMs) return;
       this.held = 0;
       this.spent = 0;
     }
     this.told = told;
-    // The store counts whole milliseconds: the one in which it decided may have been over at once.
+    // The store counts whole milliseconds. The millisecond of its decision may have been almost over.
     this.windowUntilMs = sentMs + status.resetAfterMs - 1;
   }
 
-  /** Counts what a call was charged, and holds what was debited beside it. The store was asked for both as `told` says. */
+  /** Counts the cost of a call as spent, and holds the extra units. Both were debited when the store sent `told`. */
   charged(cost: number, extra: number, told: Told): void {
     this.learn(told);
-    // Of a window that is over, or was never begun.
+    // A late answer about an older window.
     if (endOf(told) !== this.windowEndMs) return;
     this.spent += cost;
     if (extra === 0) return;
@@ -153,9 +153,9 @@ export class UnitHolding {
   }
 
   /**
-   * Units to debit beside a call that costs so much.
+   * How many units to debit in addition to the cost of a call.
    *
-   * A call that comes soon after the one before doubles what `auto` takes, a late one lessens it.
+   * With `auto`, a request soon after the last one doubles the size, and a late request makes it smaller.
    */
   inAdvance(cost: number, nowMs: number): number {
     const { lease = 'auto' } = this.policy;
@@ -168,20 +168,20 @@ export class UnitHolding {
     return Math.max(0, this.size - cost - this.held);
   }
 
-  /** How much of a refund can be held: what this process has charged in this window, as far as there is room. */
+  /** How many units of a refund can be held: those that this process charged in this window, if there is room. */
   roomFor({ cost, chargedAtMs, nowMs }: Returned): number {
     if (nowMs >= this.untilMs || !this.isOfWindow(chargedAtMs)) return 0;
-    // Where nothing is left, there may be a debt, which a refund lessens first.
+    // If nothing is left, the key may be in debt. A refund must reduce the debt first.
     if (this.told?.status.remaining === 0) return 0;
     const { lease = 'auto' } = this.policy;
     const room = (lease === 'auto' ? this.size : lease) - this.held;
     return Math.max(0, Math.min(cost, this.spent, room));
   }
 
-  /** Takes back what of a refund this process has charged in this window, and holds what there is room for. */
+  /** Removes a refund from the spent units, and holds as many units as there is room for. */
   takeBack(returned: Returned): TakenBack {
     const { cost, chargedAtMs, nowMs } = returned;
-    // The store knows that it is over.
+    // The store ignores refunds of an old window.
     if (chargedAtMs !== undefined && chargedAtMs < this.windowStartMs) return { kept: 0, beyond: 0 };
     const kept = this.roomFor(returned);
     const own = nowMs < this.windowUntilMs && this.isOfWindow(chargedAtMs) ? Math.min(cost, this.spent) : 0;
@@ -190,12 +190,12 @@ export class UnitHolding {
     return { kept, beyond: cost - own };
   }
 
-  /** What is left for this process, as of the last that is known. */
+  /** What is left for this process: what the store has left, plus what is held. */
   remaining(left: number, nowMs: number): number {
     return nowMs < this.windowUntilMs ? Math.min(this.policy.limit, left + this.held) : left;
   }
 
-  /** What the policy says of a call that is answered here, and the store's time of it. */
+  /** The status of a call that is answered from held units, with the store's time. */
   status(nowMs: number): { readonly status: PolicyStatus; readonly nowMs: number } {
     const { status, nowMs: toldMs, sentMs } = this.told as Told;
     const passedMs = Math.max(0, Math.floor(nowMs - sentMs));

@@ -3,20 +3,20 @@ import { afterUnref } from '../contracts/process-time.js';
 import { isSameQuota } from '../policies/policy-identity.js';
 import { LONGEST_HELD_MS, UnitHolding } from './unit-holding.js';
 
-/** Keys of each policy that are remembered; who is forgotten is given back. */
+/** Default number of keys of each policy. The units of a dropped key are given back. */
 const MAX_KEYS = 10_000;
 
-/** How often it looks for units that nobody uses, ms. */
+/** Time between two checks for unused units, ms. */
 const LOOK_MS = LONGEST_HELD_MS / 4;
 
 export interface HoldingsOptions {
   readonly clock: () => number;
   readonly maxKeys?: number;
-  /** Gives back what a holding has, which nobody has used for a second, or whose quota is another one. */
+  /** Gives back the units of a holding. */
   readonly giveBack: (holding: UnitHolding) => void;
 }
 
-/** The holdings of a process, by policy and key: of each policy the last recently used. */
+/** The holdings of a process by policy and key. The least recently used key of a policy is dropped first. */
 export class UnitHoldings {
   private readonly byPolicy = new Map<string, Map<string, UnitHolding>>();
   private cancelLook: (() => void) | undefined;
@@ -31,7 +31,7 @@ export class UnitHoldings {
     return this.cancelLook !== undefined;
   }
 
-  /** The holding of a charge, if there is one; one of another quota is given back. */
+  /** The holding of a charge, if there is one. If its policy has changed, its units are given back. */
   find({ key, policy }: Charge): UnitHolding | undefined {
     const holding = this.byPolicy.get(policy.id)?.get(key);
     if (holding === undefined || holding.policy === policy) return holding;
@@ -41,7 +41,7 @@ export class UnitHoldings {
     return holding;
   }
 
-  /** The same, made if there is none. It counts as used. */
+  /** The same, but creates a missing holding. Counts as a use of the key. */
   of(charge: Charge): UnitHolding {
     const { key, policy } = charge;
     let ofPolicy = this.byPolicy.get(policy.id);
@@ -53,17 +53,17 @@ export class UnitHoldings {
     return holding;
   }
 
-  /** Voids what is held for a charge, by whatever quota. */
+  /** Drops the held units of a charge, whatever its quota. */
   drop({ key, policy }: Charge): void {
     this.byPolicy.get(policy.id)?.get(key)?.void();
   }
 
-  /** All that there are. */
+  /** All holdings. */
   *all(): Generator<UnitHolding> {
     for (const ofPolicy of this.byPolicy.values()) yield* ofPolicy.values();
   }
 
-  /** Units are held: they are looked after until none are. */
+  /** Starts to check for unused units, until none are held. */
   watch(): void {
     this.cancelLook ??= afterUnref(LOOK_MS, () => {
       this.cancelLook = undefined;
@@ -76,7 +76,7 @@ export class UnitHoldings {
     this.cancelLook = undefined;
   }
 
-  /** Gives back what is held for too long, and forgets what is over. Answers whether more is held. */
+  /** Gives back units that are held for too long, and drops old holdings. Answers whether units are still held. */
   look(): boolean {
     const nowMs = this.options.clock();
     let isHolding = false;
@@ -93,7 +93,7 @@ export class UnitHoldings {
 
   private evict(ofPolicy: Map<string, UnitHolding>, kept: UnitHolding): void {
     for (const [key, holding] of ofPolicy) {
-      // What is under way has to find it again.
+      // Calls in flight still use it.
       if (holding === kept || holding.debiting !== undefined || holding.lowering > 0) continue;
       this.options.giveBack(holding);
       ofPolicy.delete(key);

@@ -2,12 +2,12 @@ import type { Backend, RefundRequest } from '../contracts/backend.js';
 import { withDeadline } from './deadline.js';
 import type { UnitHolding } from './unit-holding.js';
 
-/** How long giving back may take at most, where no call has said so, ms. */
+/** Deadline of a refund if no call has set one, ms. */
 const PATIENCE_MS = 1_000;
 
-/** Gives what is held back to the store. */
+/** Gives held units back to the store. */
 export class UnitReturns {
-  /** Deadline of each, ms: that of the last call. */
+  /** Deadline of each refund, ms: that of the last call. */
   timeoutMs = PATIENCE_MS;
 
   constructor(
@@ -15,7 +15,7 @@ export class UnitReturns {
     private readonly clock: () => number,
   ) {}
 
-  /** Never fails: what cannot be given back is lost until its window ends. Waits for what is under way, too. */
+  /** Never fails: units that cannot be given back are lost until their window ends. Also waits for earlier refunds. */
   async giveBack(holding: UnitHolding): Promise<void> {
     const cost = holding.empty(this.clock());
     if (cost === 0) return holding.returning;
@@ -37,12 +37,12 @@ export class UnitReturns {
     try {
       await withDeadline((async () => this.store.refund(request))(), request.timeoutMs);
     } catch {
-      // There is nobody to tell: the next call meets what is wrong with the store.
+      // The next call reports what is wrong with the store.
     }
   }
 }
 
-/** Runs a verb after which the store has counted less than this process knows of: what is held by then is void. */
+/** Runs a reset or refund after which the store may not count the held units any longer, and drops these units. */
 export async function lowering(holdings: readonly UnitHolding[], run: () => Promise<void>): Promise<void> {
   const voidAll = (by: number): void => {
     for (const holding of holdings) {

@@ -2,15 +2,15 @@ import { RateLimitConfigurationError } from '../contracts/errors.js';
 import type { AlgorithmName, Policy, PolicyLease, PolicyOptions } from '../contracts/policy.js';
 import { anObject, onlyKnown } from './option-checks.js';
 
-/** What a policy says of units that are debited in advance: nothing, unless it has a `lease`. */
+/** The lease of a policy, if it has one. */
 export type LeasePart = Pick<Policy, 'lease'>;
 
-const SHAPE = "Give true, false or { size }: 'auto', or units that a process takes at a time.";
+const SHAPE = "Give true, false or { size }, where size is 'auto' or a number of units.";
 
 /**
  * Reads the `lease` of a policy.
  *
- * @throws RateLimitConfigurationError for an algorithm that refills, a policy that blocks, and a size that is none
+ * @throws RateLimitConfigurationError for an algorithm other than `fixed-window`, a policy with `blockFor`, or an invalid size
  */
 export function leaseOf(
   option: string,
@@ -24,20 +24,20 @@ export function leaseOf(
     throw new RateLimitConfigurationError(
       `${option}.lease`,
       lease,
-      `Units of '${algorithm}' cannot be taken in advance: set algorithm: 'fixed-window' or a calendar window, or leave lease out.`,
+      `Units of '${algorithm}' cannot be taken in advance: set algorithm: 'fixed-window' or a calendar window, or leave out lease.`,
     );
   }
   if (blockFor !== undefined) {
     throw new RateLimitConfigurationError(
       `${option}.lease`,
       lease,
-      'A block has to hold in all processes at once: leave blockFor or lease out.',
+      'A block must apply in all processes at once: leave out blockFor or lease.',
     );
   }
   return { lease: lease === true ? 'auto' : sizeOf(`${option}.lease`, lease, limit) };
 }
 
-/** The lease of a policy that gets another limit: no size is larger than that. */
+/** The lease of a policy under a new limit, with a size of at most this limit. */
 export function leaseWithin(
   lease: boolean | PolicyLease,
   limitNow: () => number | null | undefined,
@@ -50,7 +50,7 @@ function sizeOf(option: string, lease: PolicyLease, limit: number): 'auto' | num
   onlyKnown(option, lease, ['size']);
   const { size = 'auto' } = lease;
   if (size === 'auto') return size;
-  // A limit of 0 refuses everything, and is set for that.
+  // A limit of 0 refuses everything. It must not fail because of the size.
   if (Number.isSafeInteger(size) && size >= 1 && size <= Math.max(1, limit)) return size;
   throw new RateLimitConfigurationError(
     `${option}.size`,

@@ -30,7 +30,7 @@ it.each<[string, object, string]>([
   ['', { algorithm: undefined, lease: true }, "set algorithm: 'fixed-window' or a calendar window"],
   ['', { algorithm: 'token-bucket', lease: { size: 5 } }, "Units of 'token-bucket' cannot be taken in advance"],
   ['', { rate: undefined, limit: 5, algorithm: 'concurrency', lease: true }, "Units of 'concurrency'"],
-  ['', { blockFor: '1m', lease: true }, 'leave blockFor or lease out'],
+  ['', { blockFor: '1m', lease: true }, 'leave out blockFor or lease'],
   ['.size', { lease: { size: 0 } }, "Give 'auto' or a whole number from 1 to the limit, which is 100."],
   ['.size', { lease: { size: 1.5 } }, 'a whole number'],
   ['.size', { lease: { size: 101 } }, 'from 1 to the limit'],
