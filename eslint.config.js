@@ -3,7 +3,7 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  globalIgnores(['**/dist/', 'coverage/', 'bench/', '.site/', 'site-dist/']),
+  globalIgnores(['**/dist/', 'coverage/', 'bench/', '.mutants-*/', '.site/', 'site-dist/']),
   eslint.configs.recommended,
   tseslint.configs.strictTypeChecked,
   {

@@ -5,7 +5,7 @@ const suite = {
   testEnvironment: '<rootDir>/test/support/tidy.environment.js',
   extensionsToTreatAsEsm: ['.ts'],
   moduleFileExtensions: ['ts', 'js', 'mjs', 'cjs', 'json', 'node'],
-  modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/sample-app/dist'],
+  modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/sample-app/dist', '<rootDir>/.mutants'],
   moduleNameMapper: {
     '^nestjs-floodgate$': '<rootDir>/lib/index.ts',
     '^nestjs-floodgate/testing$': '<rootDir>/lib/testing/index.ts',

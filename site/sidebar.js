@@ -77,6 +77,7 @@ const SECTIONS = [
     {
       'Write a backend': 'write-a-backend',
       'Write a transport': 'write-a-transport',
+      'How it is tested': 'how-it-is-tested',
       Contributing: 'contributing',
       Security: 'security',
       Changes: 'changelog',

@@ -104,6 +104,6 @@ function forEachPath(withOthers: boolean, check: (lagMs: number) => void): void 
       release(cost);
       check(held.lagMs);
     }),
-    { numRuns: 20_000 },
+    { numRuns: Number(process.env['SEQUENCES'] ?? 20_000) },
   );
 }

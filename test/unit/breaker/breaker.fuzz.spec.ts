@@ -5,7 +5,7 @@ import { manualClock } from '../../support/manual-clock.js';
 import { randomWholeNumbers } from '../../support/random-numbers.js';
 import { CHANCE, type ModelOptions, type ModelOutcome, type ModelPermit, ReferenceModel } from './reference.model.js';
 
-const EPISODES = 2_500;
+const EPISODES = Number(process.env['EPISODES'] ?? 2_500);
 const OPERATIONS = 500;
 const OUTCOMES: readonly ModelOutcome[] = ['success', 'failure', 'answer', 'failing-result', 'release', 'first-value'];
 const answer = new Error('not found');

@@ -260,6 +260,12 @@ describe('a permit', () => {
     expect(breaker.status().failureCount).toBe(1);
   });
 
+  it('has nothing against the first value of a stream that comes after it was settled', () => {
+    const permit = breakerWith().acquire();
+    permit?.release();
+    expect(permit?.firstValue('fine')).toBe(true);
+  });
+
   it('that was released and settled again does not free the slot of another probe', () => {
     const breaker = tripped();
     clock.advance(60_000);

@@ -53,7 +53,8 @@ describe("a stream of Node's behind a breaker", () => {
   it('is the verdict of a probe when it is there', async () => {
     const { files, registry } = await filesAndBreaker();
     const breaker = registry.get('Files.open');
-    breaker?.configure({ recoveryTimeout: 1, jitter: 1, random: () => 1 });
+    // Due at once, for jitter takes all of the period; the probe itself may take a minute.
+    breaker?.configure({ recoveryTimeout: '1m', jitter: 1, random: () => 1 });
     breaker?.tryAcquire()?.failure(down);
     breaker?.tryAcquire()?.failure(down);
     expect(breaker?.status()).toMatchObject({ state: 'open', retryAfterMs: 0 });

@@ -34,13 +34,13 @@ describe('a bounded key', () => {
   });
 
   it.each([
-    ['', "''"],
-    [undefined, 'undefined'],
-    [null, 'object'],
-    [42, 'number'],
-    [{}, 'object'],
-    [Symbol('x'), 'symbol'],
-  ])('refuses %p', (key, found) => {
+    { key: '', found: "''" },
+    { key: undefined, found: 'undefined' },
+    { key: null, found: 'object' },
+    { key: 42, found: 'number' },
+    { key: {}, found: 'object' },
+    { key: Symbol('x'), found: 'symbol' },
+  ])('refuses what is $found', ({ key, found }) => {
     expect(() => boundedKey(key as string)).toThrow(
       new TypeError(`A rate-limit key must be a string that is not empty; received ${found}.`),
     );

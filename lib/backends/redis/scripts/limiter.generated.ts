@@ -99,7 +99,11 @@ local quotient
 local allowed = true
 local reply, states, again
 -- At most twice: what is not allowed stays so. A run once more for each policy that admits fewer calls than those before.
+local passes = 0
 repeat
+  passes = passes + 1
+  -- A server that counts for ever answers nobody. Nothing is stored yet.
+  if passes > #ARGV then return redis.error_reply('ENDLESS The limiter does not come to a decision') end
   again, reply, states = false, '', ''
   for index = 1, #KEYS do
     if index ~= subject then take_up(index) end
