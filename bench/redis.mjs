@@ -44,10 +44,13 @@ const raw = (client) => {
 const NONE = { refusalCache: false, coalesce: false, batch: false };
 
 /** As an application calls it. */
-const service = (options) => async (client, limits) => {
+const service = (options, policy) => async (client, limits) => {
   const names = limits.map((_limit, index) => `policy-${index}`);
-  const policies = Object.fromEntries(limits.map((limit, index) => [names[index], { limit, window: WINDOW_MS }]));
-  const backend = redisBackend({ client, keyPrefix: options === NONE ? 'off:' : 'on:', ...options });
+  const policies = Object.fromEntries(
+    limits.map((limit, index) => [names[index], { limit, window: WINDOW_MS, ...policy }]),
+  );
+  const keyPrefix = `${options === NONE ? 'off' : 'on'}${policy === undefined ? '' : JSON.stringify(policy)}:`;
+  const backend = redisBackend({ client, keyPrefix, ...options });
   const module = RateLimitModule.forRoot({ backend, policies, timeout: '5s' });
   const app = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
   const limiter = app.get(BackendService);
@@ -104,6 +107,12 @@ const inService = {
   'the same, all off': service(NONE),
   ...peers,
 };
+const FIXED = { algorithm: 'fixed-window' };
+const hot = {
+  ...inService,
+  'fixed-window': service({}, FIXED),
+  'fixed-window, leased': service({}, { ...FIXED, lease: true }),
+};
 const refusing = { ...inService, 'its block list': blockListed };
 const onServer = {
   'EVALSHA return 1': raw,
@@ -119,7 +128,7 @@ try {
   const one = LIMITS.slice(0, 1);
   for (const callers of [64, 1024]) await throughput({ title: 'one policy', limits: one, callers });
   for (const callers of [64, 1024]) await throughput({ title: 'three policies', limits: LIMITS, callers });
-  await throughput({ title: 'one hot key', limits: one, callers: 1024, keys: 1 });
+  await throughput({ title: 'one hot key', limits: one, callers: 1024, keys: 1, contenders: hot });
   for (const callers of [64, 1024]) {
     await admin.flushall();
     await throughput({ title: 'refused', limits: [1], callers, contenders: refusing });

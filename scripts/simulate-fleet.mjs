@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 // The sources as they are: what is simulated is what is shipped.
 register('../test/support/worker-hooks.js', import.meta.url);
 const { simulateFleet } = await import('../test/simulation/fleet.simulation.js');
+const { simulateAmortised } = await import('../test/simulation/amortised.simulation.js');
 const { simulateAdmission } = await import('../test/simulation/admission.simulation.js');
 
 const { values, positionals } = parseArgs({
@@ -71,3 +72,43 @@ for (const processes of sizes) {
   }
 }
 console.table(admissions);
+
+console.log('A store that works: a limit of 20,000 a second, asked for four times as much.');
+const fleets = values.processes === undefined ? [10, 100, 1_000] : [Number(values.processes)];
+const limited = { seed, limit: 20_000, windowMs: 1_000 };
+const ways = [
+  { name: 'neither', lease: undefined, refusalCache: false },
+  { name: 'refusal cache', lease: undefined, refusalCache: true },
+  { name: 'lease: true', lease: /** @type {const} */ ('auto'), refusalCache: true },
+  { name: 'lease: { size: 50 }', lease: 50, refusalCache: true },
+];
+const amortised = [];
+for (const processes of fleets) {
+  for (const { name, ...way } of ways) {
+    for (const spread of /** @type {const} */ (['even', 'uneven'])) {
+      if (way.lease === undefined && spread === 'uneven') continue;
+      const result = await simulateAmortised({ ...limited, processes, ...way, spread });
+      amortised.push({
+        processes,
+        with: name,
+        traffic: spread,
+        'admitted, of the limit, least': result.leastShare.toFixed(3),
+        most: result.mostShare.toFixed(3),
+        'calls to the store for each call': result.asked.toFixed(3),
+      });
+    }
+  }
+}
+console.table(amortised);
+
+console.log('The same, where one process resets the counter: what is admitted since then, in that window.');
+const resets = [];
+for (const processes of fleets) {
+  for (const resetWhen of /** @type {const} */ (['half is used', 'nothing is left'])) {
+    for (const { name, ...way } of ways) {
+      const result = await simulateAmortised({ ...limited, processes, ...way, spread: 'even', resetWhen });
+      resets.push({ processes, when: resetWhen, with: name, 'admitted, of the limit': result.mostShare.toFixed(3) });
+    }
+  }
+}
+console.table(resets);

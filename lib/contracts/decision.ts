@@ -1,7 +1,8 @@
 import type { PolicyMode } from './policy.js';
 
 /**
- * Who decided: the first (or only) backend, another member of a failover, this process, a cached refusal, or nobody.
+ * Who decided: the first (or only) backend, another member of a failover, this process, nobody, or `cache`: a cached
+ * refusal, or units that the process took from the backend in advance.
  */
 export type DecisionSource = 'primary' | 'fallback' | 'local' | 'cache' | 'none';
 

@@ -174,6 +174,12 @@ export interface PolicyOptions {
   readonly skipIf?: SkipFunction;
   /** After a refusal, the key is refused for this time, and then has a fresh quota. Default: no block. */
   readonly blockFor?: Duration;
+  /**
+   * A process takes several units from the store at a time and hands them out itself, never above the limit. Only for
+   * `fixed-window` and calendar windows without `blockFor`. `true` adapts the number of units to the traffic. Unused units
+   * are given back after a second. Default `false`. The memory backend ignores it.
+   */
+  readonly lease?: boolean | PolicyLease;
   /** Default `shared`. */
   readonly scope?: PolicyScope;
   /** Default `enforce`. */
@@ -195,6 +201,16 @@ export interface PolicyQueue {
   readonly maxWait: Duration;
   /** Which call is next: the oldest (`fifo`, the default) or the newest (`lifo`). */
   readonly order?: 'fifo' | 'lifo';
+}
+
+/** How many units a process takes from the store at a time. */
+export interface PolicyLease {
+  /**
+   * Units of one debit, including the cost of the call: a whole number from 1 to the limit. A process that is killed loses
+   * at most this many units of a key, until their window ends. `auto` (the default) takes what the key uses in about 100 ms,
+   * and at most a sixteenth of what is left.
+   */
+  readonly size?: 'auto' | number;
 }
 
 /** The result of a policy resolver: one policy, several, or none (`null`, `undefined`, `[]`), which means no limit. */
@@ -248,6 +264,8 @@ export interface Policy {
   /** 0: no block. */
   readonly blockForMs: number;
   readonly mode: PolicyMode;
+  /** Units of one debit in advance. Only with `fixed-window`. Backends ignore it: the limiter handles leases. */
+  readonly lease?: 'auto' | number;
   /** What is counted; `undefined`: requests. A backend copies it to the status. */
   readonly unit?: string | undefined;
 }

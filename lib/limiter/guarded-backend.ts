@@ -1,3 +1,4 @@
+import { MemoryBackend } from '../backends/memory/memory.backend.js';
 import { Breaker } from '../breaker/breaker.js';
 import type {
   Backend,
@@ -12,7 +13,7 @@ import type { BreakerState, CircuitBreakerOptions, Permit } from '../contracts/b
 import { BackendUnavailableError, isBackendUnavailable, isConfigurationError } from '../contracts/errors.js';
 import type { BackendVerb, RateLimitListener } from '../contracts/events.js';
 import { failureReason } from '../contracts/failure-reason.js';
-import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
+import { isPromise, type MaybePromise, when } from '../contracts/maybe-promise.js';
 import { BackendCalls } from '../observe/backend-calls.js';
 import type { RateLimitEvents } from '../observe/rate-limit-events.js';
 import { asForBackends, breakerName, ownDeadlineMs } from './backend-breaker.js';
@@ -21,6 +22,7 @@ import { ConnectionWatch } from './connection-watch.js';
 import { withDeadline } from './deadline.js';
 import { isInfrastructureError } from './infrastructure.js';
 import { OutageRecord } from './outage-record.js';
+import { PrepaidUnits } from './prepaid-units.js';
 
 /** The settings of an application for the guards of its backends. */
 export interface GuardSettings {
@@ -49,6 +51,9 @@ export class GuardedBackend implements Backend {
   private calls: BackendCalls | undefined;
   private outage: OutageRecord;
   private readonly use: BackendUse;
+  /** Leases. The memory backend does not need them. */
+  private readonly units: PrepaidUnits | undefined;
+  private readonly counters: Pick<Backend, 'recall' | 'consume' | 'peek' | 'refund' | 'reset'>;
   private opening = (): void => undefined;
 
   /** @param overrides options that override those of the backend and the application */
@@ -57,6 +62,8 @@ export class GuardedBackend implements Backend {
     private readonly overrides: CircuitBreakerOptions = {},
   ) {
     this.name = inner.name;
+    this.units = inner instanceof MemoryBackend ? undefined : new PrepaidUnits(inner);
+    this.counters = this.units ?? inner;
     this.connection = new ConnectionWatch(inner);
     this.outage = new OutageRecord(inner.name, () => undefined);
     this.use = new BackendUse(inner, () => this.connection.connected(this.opened));
@@ -104,20 +111,21 @@ export class GuardedBackend implements Backend {
 
   /** A remembered refusal is valid in any state of the store, so it passes neither deadline nor breaker. */
   consume(request: ConsumeRequest): MaybePromise<Reply> {
-    const known = this.inner.recall?.(request);
+    const known = this.counters.recall?.(request);
     if (known !== undefined) return known;
     const bounded = this.bounded(request);
-    return this.call('consume', () => this.inner.consume(bounded), bounded.timeoutMs);
+    return this.call('consume', () => this.counters.consume(bounded), bounded.timeoutMs);
   }
 
   peek(request: BackendRequest): MaybePromise<Reply> {
     const bounded = this.bounded(request);
-    return this.call('peek', () => this.inner.peek(bounded), bounded.timeoutMs);
+    return this.call('peek', () => this.counters.peek(bounded), bounded.timeoutMs);
   }
 
   refund(request: RefundRequest): MaybePromise<void> {
+    if (this.units?.keeps(request) === true) return;
     const bounded = this.bounded(request);
-    return this.call('refund', () => this.inner.refund(bounded), bounded.timeoutMs);
+    return this.call('refund', () => this.counters.refund(bounded), bounded.timeoutMs);
   }
 
   renew(request: RenewRequest): MaybePromise<void> {
@@ -127,7 +135,7 @@ export class GuardedBackend implements Backend {
 
   reset(request: BackendRequest): MaybePromise<void> {
     const bounded = this.bounded(request);
-    return this.call('reset', () => this.inner.reset(bounded), bounded.timeoutMs);
+    return this.call('reset', () => this.counters.reset(bounded), bounded.timeoutMs);
   }
 
   /** A live ping. If the circuit is open and a probe is due, it is the probe. */
@@ -159,9 +167,9 @@ export class GuardedBackend implements Backend {
     return this.call('ping', () => this.inner.ping(signal), timeoutMs);
   }
 
-  /** Leaves the application; the last one closes the backend. */
+  /** Leaves the application, and gives back what it holds; the last one closes the backend. */
   close(): MaybePromise<void> {
-    return this.use.close();
+    return this.units === undefined ? this.use.close() : when(this.units.close(), () => this.use.close());
   }
 
   /** Applies the backend's own deadline, too. */

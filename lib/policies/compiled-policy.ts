@@ -18,6 +18,7 @@ import { calendarOf, type CalendarPart, windowLengthMs } from './calendar-window
 import { checkChargeOn } from './charge-on.js';
 import { parseDuration } from './duration.js';
 import { checkKeyInput } from './key-input.js';
+import { leaseOf } from './lease-option.js';
 import { aFunction, anObject, aText, oneOf, onlyKnown } from './option-checks.js';
 import { formatRate, NO_LIMIT, parseRate, type Rate } from './rate.js';
 import { slotsOf, type QueueSettings } from './slot-options.js';
@@ -57,6 +58,7 @@ const OPTIONS: readonly (keyof PolicyOptions)[] = [
   'failureMode',
   'skipIf',
   'blockFor',
+  'lease',
   'scope',
   'mode',
   'message',
@@ -113,6 +115,7 @@ export function compilePolicy(
       burst,
       blockForMs: options.blockFor === undefined ? 0 : parseDuration(`${option}.blockFor`, options.blockFor),
       mode,
+      ...leaseOf(option, options, algorithm, rate.limit),
       unit: slots === undefined ? unitOf(options) : CONCURRENT_REQUESTS,
     },
     key: options.key,

@@ -2,6 +2,7 @@ import { RateLimitConfigurationError } from '../contracts/errors.js';
 import type { PolicyOptions } from '../contracts/policy.js';
 import type { CarriedCounters, OverrideTarget, PlainPolicy, PolicyDocument } from '../contracts/policy-store.js';
 import { compilePolicy, type CompiledPolicy, withId } from './compiled-policy.js';
+import { leaseWithin } from './lease-option.js';
 import { isShadowed } from './policy-document.js';
 import { keyOverride, type KeyOverride, PolicyOverrides } from './policy-overrides.js';
 import { parseRate } from './rate.js';
@@ -114,15 +115,22 @@ function inSeries(compiled: CompiledPolicy, name: string, { series, fromLimit }:
 /** The given options, with the previous ones as defaults. */
 function merged(option: string, base: PolicyOptions, given: string | PlainPolicy): PolicyOptions {
   const changes: PolicyOptions = typeof given === 'string' ? { rate: given } : given;
-  const { rate: _rate, limit: _limit, window: _window, burst, ...rest } = base;
+  const { rate: _rate, limit: _limit, window: _window, burst, lease, ...rest } = base;
   const quota = changes.rate === undefined ? quotaOf(option, base) : {};
   const keepsBurst = burst !== undefined && (changes.algorithm ?? base.algorithm) === 'token-bucket';
-  return { ...rest, ...quota, ...(keepsBurst && { burst }), ...changes };
+  const now = { ...quota, ...changes };
+  return {
+    ...rest,
+    ...(keepsBurst && { burst }),
+    ...(lease !== undefined && { lease: leaseWithin(lease, () => quotaOf(`${option}.rate`, now).limit) }),
+    ...now,
+  };
 }
 
 /** Limit and window, so that one of them can be changed without the other. */
-function quotaOf(option: string, { rate, limit, window }: PolicyOptions): object {
-  if (rate === undefined || rate === null) return { limit, window };
+function quotaOf(option: string, { rate, limit, window }: PolicyOptions): Pick<PolicyOptions, 'limit' | 'window'> {
+  if (rate === undefined || rate === null)
+    return { ...(limit !== undefined && { limit }), ...(window !== undefined && { window }) };
   const parsed = parseRate(option, rate);
   return { limit: parsed.limit, window: parsed.windowMs };
 }

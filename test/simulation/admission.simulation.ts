@@ -1,7 +1,7 @@
 import { LocalLimiter } from '../../lib/limiter/local-limiter.js';
 import { testPolicy } from '../../lib/testing/test-policy.js';
 import { randomNumbers } from '../support/random-numbers.js';
-import { pauseMs, type Random } from './random.js';
+import { chooser, pauseMs } from './random.js';
 
 /** A fleet whose store is away, each process of which enforces the limit by itself. */
 export interface AdmissionPlan {
@@ -42,22 +42,4 @@ export function simulateAdmission({ seed, processes, localShare, spread }: Admis
     }
   }
   return { admittedShare: admitted / (LIMIT * WINDOWS) };
-}
-
-/** Answers the process of the next call. */
-function chooser(random: Random, processes: number, spread: 'even' | 'uneven'): () => number {
-  if (spread === 'even') return () => Math.floor(random() * processes);
-  const sums: number[] = [];
-  for (let index = 0; index < processes; index += 1) sums.push((sums[index - 1] ?? 0) + 1 / (index + 1));
-  const total = sums[processes - 1] as number;
-  return () => {
-    const wanted = random() * total;
-    let [low, high] = [0, processes - 1];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((sums[middle] as number) > wanted) high = middle;
-      else low = middle + 1;
-    }
-    return low;
-  };
 }

@@ -1,3 +1,5 @@
+import { setImmediate as settled } from 'node:timers/promises';
+
 /** Something that happens at a time. */
 interface Event {
   readonly atMs: number;
@@ -17,6 +19,26 @@ export class Timeline {
   after(delayMs: number, run: () => void): void {
     this.made += 1;
     this.push({ atMs: this.nowMs + Math.max(0, delayMs), order: this.made, run });
+  }
+
+  /** The same, for what may be called off. */
+  readonly later = (delayMs: number, run: () => void): (() => void) => {
+    let isOff = false;
+    this.after(delayMs, () => {
+      if (!isOff) run();
+    });
+    return () => {
+      isOff = true;
+    };
+  };
+
+  /** Runs all events up to a time; after each, promises that it has settled go on. */
+  async runWithPromises(endMs: number): Promise<void> {
+    for (let next = this.heap[0]; next !== undefined && next.atMs <= endMs; next = this.heap[0]) {
+      this.runUntil(next.atMs);
+      await settled();
+    }
+    this.nowMs = endMs;
   }
 
   /** Runs all events up to a time. */

@@ -1,3 +1,4 @@
+import { type AmortisedPlan, simulateAmortised } from '../../simulation/amortised.simulation.js';
 import { simulateFleet, type FleetPlan } from '../../simulation/fleet.simulation.js';
 import { randomNumbers } from '../../support/random-numbers.js';
 
@@ -70,4 +71,37 @@ it('opens by the word of others alone where a quorum of them is asked for', () =
   };
   expect(simulateFleet({ ...plan, quorum: 4 }).wrongOpenings).toBe(0);
   expect(simulateFleet({ ...plan, quorum: 3 }).wrongOpenings).toBeGreaterThanOrEqual(5);
+});
+
+describe('a limit of a store that works, in 20 processes', () => {
+  const PLAN: AmortisedPlan = {
+    ...{ seed: 1, processes: 20, limit: 2_000, windowMs: 1_000, refusalCache: true, lease: 'auto', spread: 'uneven' },
+  };
+
+  it('answers the same for the same seed', async () => {
+    expect(await simulateAmortised(PLAN)).toEqual(await simulateAmortised(PLAN));
+  });
+
+  it.each([
+    ['leases that follow the traffic', { lease: 'auto' }, 0.99, 0.5],
+    ['leases of 20', { lease: 20 }, 0.9, 0.15],
+    ['a refusal cache alone', { lease: undefined }, 1, 0.5],
+    ['neither', { lease: undefined, refusalCache: false }, 1, 1],
+  ] as const)('is never passed, and used up, with %s', async (_what, way, least, asked) => {
+    for (let seed = 1; seed <= 2; seed += 1) {
+      const result = await simulateAmortised({ ...PLAN, ...way, seed });
+      expect(result.mostShare).toBeLessThanOrEqual(1);
+      expect(result.leastShare).toBeGreaterThanOrEqual(least);
+      expect(result.asked).toBeLessThanOrEqual(asked);
+    }
+  });
+
+  it('is passed after a reset in another process by what the others hold at most', async () => {
+    for (let seed = 1; seed <= 2; seed += 1) {
+      const plan: AmortisedPlan = { ...PLAN, seed, lease: 20, resetWhen: 'half is used' };
+      const leased = await simulateAmortised(plan);
+      const alone = await simulateAmortised({ ...plan, lease: undefined });
+      expect(leased.mostShare).toBeLessThanOrEqual(alone.mostShare + (19 * 20) / 2_000);
+    }
+  });
 });
