@@ -55,7 +55,7 @@ const contenders = {
 const scenarios = [
   { name: 'success', fn: succeed, bare: succeed, trips: false },
   { name: 'failure', fn: fail, bare: fail, trips: false },
-  { name: 'failure, error made anew', fn: failAnew, bare: failAnew, trips: false },
+  { name: 'failure, a new error each', fn: failAnew, bare: failAnew, trips: false },
   { name: 'rejection while open', fn: fail, bare: fail, trips: true },
 ];
 

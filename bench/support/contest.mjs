@@ -8,8 +8,11 @@ import { scaled } from './scale.mjs';
 const TURN_NS = 25_000_000n;
 const BATCH = 100;
 
+/** As they come from a request: not as text that is still to be put together, which would be counted as weight of a store. */
 export const keysOf = (count) =>
-  Array.from({ length: count }, (_, index) => `ip:10.${index >> 16}.${index >> 8}.${index}`);
+  Array.from({ length: count }, (_, index) =>
+    Buffer.from(`ip:10.${index >> 16}.${index >> 8}.${index}`).toString('latin1'),
+  );
 
 /**
  * Rates of contenders, a second of processor time: of each, one for each round.
