@@ -7,12 +7,11 @@
 //   npm run bench -- memory
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
-import { MemoryStore } from 'express-rate-limit';
-import { RateLimiterMemory, RateLimiterUnion } from 'rate-limiter-flexible';
 import { memoryBackend } from '../dist/esm/index.js';
 import { testPolicy } from '../dist/esm/testing/index.js';
 import { compete, contend, keysOf } from './support/contest.mjs';
 import { median } from './support/median.mjs';
+import { memoryPeers } from './support/memory-peers.mjs';
 import { report } from './support/report.mjs';
 
 // Throttler's module loads all of Nest; the storage alone does.
@@ -29,27 +28,7 @@ const SLOTS = 'concurrency, taken and freed';
 
 /** Contenders by name: each makes, for its limits, a function that decides on a key, or promises to. */
 const peers = {
-  'rate-limiter-flexible': (limits) => {
-    const limiters = limits.map(
-      (points, index) => new RateLimiterMemory({ keyPrefix: `l${index}`, points, duration: WINDOW_MS / 1000 }),
-    );
-    const limiter = limiters.length === 1 ? limiters[0] : new RateLimiterUnion(...limiters);
-    const refused = () => false;
-    return (key) => limiter.consume(key, 1).catch(refused);
-  },
-  'express-rate-limit': (limits) => {
-    const stores = limits.map((limit) => {
-      const store = new MemoryStore();
-      store.init({ windowMs: WINDOW_MS });
-      return { store, limit };
-    });
-    if (stores.length === 1) return (key) => stores[0].store.increment(key);
-    return async (key) => {
-      let allowed = true;
-      for (const { store, limit } of stores) if ((await store.increment(key)).totalHits > limit) allowed = false;
-      return allowed;
-    };
-  },
+  ...memoryPeers(WINDOW_MS),
   '@nestjs/throttler': (limits) => {
     const storage = new ThrottlerStorageService();
     if (limits.length === 1) return (key) => storage.increment(key, WINDOW_MS, limits[0], 0, 'default');

@@ -5,11 +5,10 @@
 import 'reflect-metadata';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
-import { MemoryStore } from 'express-rate-limit';
-import { RateLimiterMemory, RateLimiterUnion } from 'rate-limiter-flexible';
 import { BackendService, memoryBackend, RateLimitModule } from '../dist/esm/index.js';
 import { compete, contend, keysOf } from './support/contest.mjs';
 import { median } from './support/median.mjs';
+import { memoryPeers } from './support/memory-peers.mjs';
 import { report } from './support/report.mjs';
 
 // The Nest that the package finds, not the one that peers bring along here.
@@ -43,29 +42,7 @@ const contenders = {
     const limiter = service.limiter(names);
     return (key) => limiter.consume(key);
   },
-  'express-rate-limit': (limits) => {
-    const stores = limits.map(() => {
-      const store = new MemoryStore();
-      store.init({ windowMs: WINDOW_MS });
-      return store;
-    });
-    if (stores.length === 1) return (key) => stores[0].increment(key);
-    return async (key) => {
-      let allowed = true;
-      for (const [index, store] of stores.entries()) {
-        if ((await store.increment(key)).totalHits > limits[index]) allowed = false;
-      }
-      return allowed;
-    };
-  },
-  'rate-limiter-flexible': (limits) => {
-    const limiters = limits.map(
-      (points, index) => new RateLimiterMemory({ keyPrefix: `l${index}`, points, duration: WINDOW_MS / 1000 }),
-    );
-    const limiter = limiters.length === 1 ? limiters[0] : new RateLimiterUnion(...limiters);
-    const refused = () => false;
-    return (key) => limiter.consume(key, 1).catch(refused);
-  },
+  ...memoryPeers(WINDOW_MS),
 };
 
 const LIMITS = [1_000_000_000, 2_000_000_000, 3_000_000_000];

@@ -2,8 +2,8 @@
 const PARTS = 64;
 
 /**
- * A map of keys in parts. A single map with a million keys is rebuilt in a tenth of a second, when it grows or when
- * many keys were deleted. A part is rebuilt in two milliseconds.
+ * A map of keys in parts. When a single map with a million keys grows, or many of its keys were deleted, V8 rebuilds it
+ * in about 55 ms. It rebuilds a part in less than 3 ms.
  */
 export class KeyTable<V> {
   private readonly parts: (Map<string, V> | undefined)[] = new Array<undefined>(PARTS).fill(undefined);
