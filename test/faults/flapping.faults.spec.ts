@@ -12,8 +12,8 @@ import { DEADLINE_MS, MODES } from './modes.js';
 const FLAPS = 3;
 const HALF_FLAP_MS = 1_000;
 const PAUSE_MS = 10;
-/** So often, a key with a fresh quota: long enough that it is used up on a busy machine, too. */
-const KEY_MS = FLAPS * HALF_FLAP_MS;
+/** After so many answers that were decided, a key with a fresh quota. */
+const ANSWERS_OF_A_KEY = 3 * LIMIT;
 const NOISE_MS = 2_000;
 
 interface Flapped extends Run {
@@ -78,7 +78,9 @@ async function flap(): Promise<readonly Flapped[]> {
   await Promise.all(apps.map(({ app }) => whenPrimary(app)));
 
   const stop = new AbortController();
-  const asking = apps.map(({ app }) => askUntil(app, stop.signal));
+  const asked = apps.map(({ app }) => askUntil(app, stop.signal));
+  // On a busy machine a second is too short to use up a quota.
+  await Promise.all(asked.map(({ refused }) => refused));
   for (let count = 0; count < FLAPS; count += 1) {
     await delay(HALF_FLAP_MS);
     await proxy.setMode('reset');
@@ -86,23 +88,34 @@ async function flap(): Promise<readonly Flapped[]> {
     await proxy.setMode('pass');
   }
   stop.abort();
-  const answers = await Promise.all(asking);
+  const answers = await Promise.all(asked.map(({ answers: all }) => all));
   const upMs = performance.now();
   const recoveries = apps.map(({ app }) => whenPrimary(app).then(() => performance.now() - upMs));
   const recoveriesMs = await Promise.all(recoveries);
   return apps.map((one, index) => ({ ...one, answers: answers[index]!, recoveryMs: recoveriesMs[index]! }));
 }
 
-/** Asks again and again; answers by key. */
-async function askUntil(app: FaultyApp, signal: AbortSignal): Promise<Answer[][]> {
-  const startedMs = performance.now();
-  const answers: Answer[][] = [];
-  while (!signal.aborted) {
-    const key = Math.floor((performance.now() - startedMs) / KEY_MS);
-    (answers[key] ??= []).push(await app.ask(`flap ${key}`));
-    await delay(PAUSE_MS);
+/** Asks again and again: the answers by key, and the moment of the first refusal. */
+function askUntil(app: FaultyApp, signal: AbortSignal): { answers: Promise<Answer[][]>; refused: Promise<void> } {
+  let refuse = (): void => undefined;
+  const refused = new Promise<void>((resolve) => {
+    refuse = resolve;
+  });
+  return { answers: asking(), refused };
+
+  async function asking(): Promise<Answer[][]> {
+    const answers: Answer[][] = [];
+    let decided = 0;
+    while (!signal.aborted) {
+      const key = Math.floor(decided / ANSWERS_OF_A_KEY);
+      const answer = await app.ask(`flap ${key}`);
+      (answers[key] ??= []).push(answer);
+      if (answer.status !== 503) decided += 1;
+      if (answer.status === 429) refuse();
+      await delay(PAUSE_MS);
+    }
+    return answers;
   }
-  return answers.filter((ofOneKey) => ofOneKey !== undefined);
 }
 
 function cellOf(flapped: readonly Flapped[]): Cell {
