@@ -4,10 +4,7 @@
 // first one in the same round, and medians are shown. Processor time is what the server's process takes for a request.
 //   npm run bench -- http
 //   node bench/http.mjs 'fastify, memory'       only the tables whose titles begin so
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
-import autocannon from 'autocannon';
+import { loadTurn, NEVER, startApp } from './support/http-load.mjs';
 import { median } from './support/median.mjs';
 import { startRedis } from './support/redis-server.mjs';
 import { report } from './support/report.mjs';
@@ -15,10 +12,6 @@ import { scaled } from './support/scale.mjs';
 
 const ROUNDS = scaled(25);
 const WARM_UP = scaled(8);
-const REQUESTS = 2_000;
-const CONNECTIONS = 32;
-const APP = fileURLToPath(new URL('./support/http-app.mjs', import.meta.url));
-const NEVER = 1_000_000_000;
 const PEERS = ['nestjs-floodgate', 'middleware', 'throttler'];
 const TRAFFIC = {
   admitted: { limit: NEVER, status: '2xx', contenders: ['bare', 'a guard that always passes', ...PEERS] },
@@ -44,23 +37,12 @@ async function measure(title, platform, store, { limit, status, contenders }) {
   await admin.flushall();
   const runs = [];
   for (const contender of contenders) {
-    const env = {
-      ...process.env,
-      NODE_ENV: 'production',
-      CONTENDER: contender,
-      PLATFORM: platform,
-      LIMIT: String(limit),
-    };
-    if (store === 'Redis') env.REDIS_PORT = String(redisPort);
-    const child = fork(APP, { env });
-    const [port] = await once(child, 'message', { signal: AbortSignal.timeout(30_000) });
-    // The one request that a refusing limiter admits.
-    await fetch(`http://127.0.0.1:${port}/`);
-    runs.push({ contender, child, port, rates: [], ratios: [], micros: [] });
+    const app = await startApp(contender, { platform, limit, ...(store === 'Redis' && { redisPort }) });
+    runs.push({ ...app, rates: [], ratios: [], micros: [] });
   }
   for (let round = -WARM_UP; round < ROUNDS; round += 1) {
     for (const run of runs) {
-      const { rate, micros } = await turn(run, status);
+      const { rate, micros } = await loadTurn(run, status);
       if (round < 0) continue;
       run.rates.push(rate);
       run.micros.push(micros);
@@ -77,23 +59,4 @@ async function measure(title, platform, store, { limit, status, contenders }) {
     },
   ]);
   report(`A request, ${title}`, Object.fromEntries(rows));
-}
-
-/** Requests a second, and the processor time that the server took for each, in µs. */
-async function turn({ contender, child, port }, status) {
-  child.send('');
-  await once(child, 'message');
-  const before = performance.now();
-  const result = await autocannon({
-    url: `http://127.0.0.1:${port}/`,
-    connections: CONNECTIONS,
-    amount: REQUESTS,
-    sampleInt: 5,
-  });
-  const elapsed = performance.now() - before;
-  child.send('');
-  const [micros] = await once(child, 'message');
-  if (result[status] !== REQUESTS)
-    throw new Error(`${contender}: ${result[status]} of ${REQUESTS} answers are ${status}`);
-  return { rate: (REQUESTS / elapsed) * 1000, micros: micros / REQUESTS };
 }

@@ -2,18 +2,15 @@
 // latencies of whole applications on Fastify. Then decisions in memory with a million keys, while new keys displace old
 // ones and windows end: the longest stalls of one process.
 //   npm run bench -- tail
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import autocannon from 'autocannon';
 import { memoryBackend } from '../dist/esm/index.js';
 import { testPolicy } from '../dist/esm/testing/index.js';
+import { startApp } from './support/http-load.mjs';
 import { median } from './support/median.mjs';
 import { startRedis } from './support/redis-server.mjs';
 import { report } from './support/report.mjs';
 import { scaled } from './support/scale.mjs';
 
-const APP = fileURLToPath(new URL('./support/http-app.mjs', import.meta.url));
 const CONNECTIONS = 16;
 const ROUNDS = scaled(5);
 const TURN_SECONDS = 4;
@@ -29,21 +26,12 @@ report('Time of one decision in memory with a million keys, ms', await stalls())
 
 async function latencies() {
   const runs = [];
-  for (const [name, contender, REDIS_PORT] of [
+  for (const [name, contender, options] of [
     ['bare', 'bare'],
     ['guarded, memory', 'nestjs-floodgate'],
-    ['guarded, Redis', 'nestjs-floodgate', String(redisPort)],
+    ['guarded, Redis', 'nestjs-floodgate', { redisPort }],
   ]) {
-    const env = {
-      ...process.env,
-      NODE_ENV: 'production',
-      CONTENDER: contender,
-      PLATFORM: 'fastify',
-      LIMIT: '1000000000',
-    };
-    const child = fork(APP, { env: REDIS_PORT === undefined ? env : { ...env, REDIS_PORT } });
-    const [port] = await once(child, 'message', { signal: AbortSignal.timeout(30_000) });
-    const url = `http://127.0.0.1:${port}/`;
+    const { child, url } = await startApp(contender, options);
     await autocannon({ url, connections: CONNECTIONS, duration: 3 });
     runs.push({ name, child, url, latencies: [] });
   }

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
 const { CONTENDER: contender, PLATFORM: platform, REDIS_PORT: redisPort, LIMIT: limitText } = process.env;
+const { DIST: dist = new URL('../../dist/', import.meta.url).href } = process.env;
 const limit = Number(limitText);
 const WINDOW_MS = 3_600_000;
 
@@ -37,9 +38,8 @@ const contenders = {
       },
     }),
   'nestjs-floodgate': async () => {
-    const { RateLimitModule } = await import('../../dist/esm/index.js');
-    const { redisBackend } = await import('../../dist/esm/backends/redis/index.js');
-    const backend = redisPort && redisBackend({ url: `redis://127.0.0.1:${redisPort}` });
+    const { RateLimitModule } = await import(`${dist}esm/index.js`);
+    const backend = redisPort && (await redisCounters());
     const policies = { api: { limit, window: WINDOW_MS } };
     return { imports: [RateLimitModule.forRoot({ policies, apply: ['api'], ...(backend && { backend }) })] };
   },
@@ -58,6 +58,11 @@ const contenders = {
 
 function guarded(guard) {
   return { providers: [{ provide: APP_GUARD, useValue: guard }] };
+}
+
+async function redisCounters() {
+  const { redisBackend } = await import(`${dist}esm/backends/redis/index.js`);
+  return redisBackend({ url: `redis://127.0.0.1:${redisPort}` });
 }
 
 async function redis() {

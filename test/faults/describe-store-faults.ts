@@ -1,5 +1,4 @@
 import { failoverBackend, memoryBackend, type Backend, type RateLimitModuleOptions } from 'nestjs-floodgate';
-import { eventually } from '../support/eventually.js';
 import type { Platform } from '../support/http-app.js';
 import { expectNoUnhandled } from '../support/unhandled.js';
 import { FaultyApp, LIMIT, type Answer } from './faulty-app.js';
@@ -82,35 +81,11 @@ async function startAll(scene: StoreScene) {
 
 const admitted = (answers: readonly Answer[]): number => answers.filter(({ status }) => status === 200).length;
 
-const isOfStore = ({ status, body }: Answer): boolean => status !== 503 && (body.source ?? 'primary') === 'primary';
-
-/** So often calls are made anew, with another key, when the machine made one of them late. */
-const ATTEMPTS = 3;
-
-/** Calls that the store answered, all of them: one that came too late may have been charged all the same. */
-async function askStore(app: FaultyApp, times: number, name: string): Promise<{ client: string; answers: Answer[] }> {
-  for (let attempt = 1; ; attempt += 1) {
-    const client = `${name} ${attempt}`;
-    const answers = await app.askTimes(times, client);
-    if (answers.every(isOfStore) || attempt === ATTEMPTS) return { client, answers };
-    await whenPrimary(app);
-  }
-}
-
 /** Asks until the circuit is open. */
 async function untilOpen(app: FaultyApp): Promise<Answer[]> {
   const answers: Answer[] = [];
   while (app.circuit !== 'open' && answers.length < 3 * FAILURE_THRESHOLD) answers.push(await app.ask('outage'));
   return answers;
-}
-
-/** Asks until the store decides, each time for another key. */
-async function whenPrimary(app: FaultyApp): Promise<void> {
-  let polls = 0;
-  await eventually(async () => (await app.ask(`poll ${(polls += 1)}`)).body.source === 'primary', {
-    what: 'the store decides',
-    timeoutMs: 30_000,
-  });
 }
 
 /** What one application answers while the store is down. */
@@ -166,8 +141,8 @@ export function describeStoreFaults(store: string, faults: readonly StoreFault[]
         const { running } = started;
         const steady = new Map<FaultyApp, string>();
         for (const { app } of running) {
-          await whenPrimary(app);
-          const { client, answers } = await askStore(app, LIMIT / 2, 'steady');
+          await app.untilPrimary();
+          const { client, answers } = await app.askStore(LIMIT / 2, 'steady');
           expect(admitted(answers)).toBe(LIMIT / 2);
           steady.set(app, client);
           expect(await app.health()).toEqual([200, 'ok']);
@@ -183,8 +158,8 @@ export function describeStoreFaults(store: string, faults: readonly StoreFault[]
         await scene.mend();
         await Promise.all(
           running.map(async ({ app }) => {
-            await whenPrimary(app);
-            const fresh = await askStore(app, LIMIT + 2, 'fresh');
+            await app.untilPrimary();
+            const fresh = await app.askStore(LIMIT + 2, 'fresh');
             expect(admitted(fresh.answers)).toBe(LIMIT);
             // A crash may forget what came within its last moments, and a table that was dropped all.
             const left = admitted(await app.askTimes(LIMIT + 2, steady.get(app)!));

@@ -1,4 +1,3 @@
-import { eventually } from '../support/eventually.js';
 import { platforms, type Platform } from '../support/http-app.js';
 import type { Fault, Scene } from './fault.js';
 import { FaultyApp, LIMIT, type Answer } from './faulty-app.js';
@@ -26,6 +25,9 @@ export interface Course {
   readonly recoveryMs: number;
   /** Calls that failed in that time. */
   readonly failuresAfter: number;
+  /** Lines of the log from the fault until then: a busy machine may look like a second outage later. */
+  readonly warnings: readonly string[];
+  readonly returns: readonly string[];
   readonly healthAfter: readonly [number, string];
   /** For a fresh key, and for the key that had half of its quota left before. */
   readonly fresh: readonly Answer[];
@@ -47,6 +49,7 @@ export async function runFault(fault: Fault, spareUrl: string): Promise<readonly
   const { runs } = started;
 
   const healthy = fault.fromTheStart ? undefined : await whileHealthy(runs);
+  const written = new Map(fault.fromTheStart ? [] : runs.map((run) => [run, linesOf(run)] as const));
   if (!fault.fromTheStart) await scene.break();
 
   // All at once, since a call may last until its deadline; and then one by one, since none should last at all.
@@ -54,11 +57,11 @@ export async function runFault(fault: Fault, spareUrl: string): Promise<readonly
   const during = new Map<Run, During>();
   for (const run of runs) during.set(run, await whileOpen(run.app));
 
-  const returned = await returnOf(runs, scene);
-  const after = await forAll(runs, async ({ app }) => ({
-    healthAfter: await app.health(),
-    fresh: await app.askTimes(LIMIT + 2, 'fresh'),
-    steady: await app.askTimes(LIMIT + 2, 'steady'),
+  const returned = await returnOf(runs, scene, written);
+  const after = await forAll(runs, async (run) => ({
+    healthAfter: await run.app.health(),
+    fresh: (await run.app.askStore(LIMIT + 2, 'fresh')).answers,
+    steady: await run.app.askTimes(LIMIT + 2, healthy?.get(run)?.client ?? 'steady'),
   }));
   return runs.map((run) => ({
     ...run,
@@ -79,11 +82,16 @@ export interface Run {
 }
 
 interface Healthy {
+  readonly client: string;
   readonly answers: readonly Answer[];
   readonly health: readonly [number, string];
 }
 
-type Return = Pick<Course, 'returning' | 'recoveryMs' | 'failuresAfter'>;
+type Return = Pick<Course, 'returning' | 'recoveryMs' | 'failuresAfter' | 'warnings' | 'returns'>;
+
+type Lines = Pick<Course, 'warnings' | 'returns'>;
+
+const linesOf = ({ app }: Run): Lines => ({ warnings: app.logged('warn'), returns: app.logged('log') });
 
 type During = Pick<Course, 'open' | 'healthDuring' | 'callsWhileOpen' | 'probesWhileOpen'>;
 
@@ -115,10 +123,10 @@ async function forAll<T>(runs: readonly Run[], work: (run: Run) => Promise<T>): 
 
 /** Asks for half of a quota; one application after the other, as while the circuit is open, for a fair comparison. */
 async function whileHealthy(runs: readonly Run[]): Promise<Map<Run, Healthy>> {
-  await forAll(runs, ({ app }) => whenPrimary(app));
+  await forAll(runs, ({ app }) => app.untilPrimary());
   const healthy = new Map<Run, Healthy>();
   for (const run of runs) {
-    healthy.set(run, { answers: await run.app.askTimes(HALF, 'steady'), health: await run.app.health() });
+    healthy.set(run, { ...(await run.app.askStore(HALF, 'steady')), health: await run.app.health() });
   }
   return healthy;
 }
@@ -144,7 +152,11 @@ async function whileOpen(app: FaultyApp): Promise<During> {
 }
 
 /** Mends what is broken, while calls go on as they do in life: a probe may come at any moment of it. */
-async function returnOf(runs: readonly Run[], scene: Scene): Promise<Map<Run, Return>> {
+async function returnOf(
+  runs: readonly Run[],
+  scene: Scene,
+  written: ReadonlyMap<Run, Lines>,
+): Promise<Map<Run, Return>> {
   let mendedMs = Number.POSITIVE_INFINITY;
   const failures = new Map<Run, number>();
   const mending = async (): Promise<void> => {
@@ -153,8 +165,11 @@ async function returnOf(runs: readonly Run[], scene: Scene): Promise<Map<Run, Re
     for (const run of runs) failures.set(run, run.app.count('backend-failure'));
   };
   const returning = forAll(runs, async (run) => {
-    const answers = await whenPrimary(run.app);
+    const answers = await run.app.untilPrimary();
+    const [earlier, now] = [written.get(run), linesOf(run)];
     return {
+      warnings: now.warnings.slice(earlier?.warnings.length ?? 0),
+      returns: now.returns.slice(earlier?.returns.length ?? 0),
       returning: answers,
       recoveryMs: Math.max(0, performance.now() - mendedMs),
       failuresAfter: run.app.count('backend-failure') - (failures.get(run) ?? run.app.count('backend-failure')),
@@ -162,16 +177,4 @@ async function returnOf(runs: readonly Run[], scene: Scene): Promise<Map<Run, Re
   });
   const [returned] = await Promise.all([returning, mending()]);
   return returned;
-}
-
-/** Waits until the backend decides; each time with another key, so that no quota runs out. Tells the answers until then. */
-export async function whenPrimary(app: FaultyApp): Promise<readonly Answer[]> {
-  const answers: Answer[] = [];
-  const asked = async (): Promise<boolean> => {
-    const answer = await app.ask(`poll ${answers.length}`);
-    answers.push(answer);
-    return answer.body.source === 'primary';
-  };
-  await eventually(asked, { what: `${app.backend} decides`, timeoutMs: 30_000 });
-  return answers;
 }

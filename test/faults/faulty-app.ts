@@ -13,6 +13,7 @@ import {
 } from 'nestjs-floodgate';
 import { RateLimitHealthIndicator } from 'nestjs-floodgate/terminus';
 import { failureReason } from '../../lib/contracts/failure-reason.js';
+import { eventually } from '../support/eventually.js';
 import { startHttpApp, type HttpApp, type Platform } from '../support/http-app.js';
 
 /** Units for each key, in a bucket so slow that none comes back during a test. */
@@ -47,6 +48,12 @@ export interface Answer {
   readonly body: { readonly kind?: string; readonly source?: string; readonly backend?: string };
   readonly latencyMs: number;
 }
+
+const ATTEMPTS = 10;
+
+/** Whether the first backend answered. Its refusals do not tell who decided. */
+export const isOfStore = ({ status, body }: Answer): boolean =>
+  status !== 503 && (body.source ?? 'primary') === 'primary';
 
 /** An application with one limited route and a health check. */
 export class FaultyApp implements AsyncDisposable {
@@ -108,6 +115,31 @@ export class FaultyApp implements AsyncDisposable {
   async askTimes(times: number, client: string): Promise<Answer[]> {
     const answers: Answer[] = [];
     for (let call = 0; call < times; call += 1) answers.push(await this.ask(client));
+    return answers;
+  }
+
+  /**
+   * Asks one after the other, for a key that has all answers from its store: one that came too late may have been
+   * charged all the same. When a busy machine makes an answer late, it asks again with another key.
+   */
+  async askStore(times: number, name: string): Promise<{ client: string; answers: Answer[] }> {
+    for (let attempt = 1; ; attempt += 1) {
+      const client = `${name} ${attempt}`;
+      const answers = await this.askTimes(times, client);
+      if (answers.every(isOfStore) || attempt === ATTEMPTS) return { client, answers };
+      await this.untilPrimary(`${client}: poll`);
+    }
+  }
+
+  /** Asks until the first backend decides, each time for another key, so that no quota runs out. Returns all answers. */
+  async untilPrimary(name = 'poll'): Promise<readonly Answer[]> {
+    const answers: Answer[] = [];
+    const asked = async (): Promise<boolean> => {
+      const answer = await this.ask(`${name} ${answers.length}`);
+      answers.push(answer);
+      return answer.body.source === 'primary';
+    };
+    await eventually(asked, { what: `${this.backend} decides`, timeoutMs: 30_000 });
     return answers;
   }
 

@@ -3,7 +3,7 @@ import { platforms } from '../support/http-app.js';
 import { RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { expectNoUnhandled } from '../support/unhandled.js';
-import { startAll, whenPrimary, type Run } from './fault-run.js';
+import { startAll, type Run } from './fault-run.js';
 import type { Cell } from './fault-table.js';
 import { LIMIT, type Answer, type FaultyApp } from './faulty-app.js';
 import { headersOf, keep, latencies, median, promisedAndSeen, statusesOf } from './measurements.js';
@@ -75,7 +75,7 @@ async function flap(): Promise<readonly Flapped[]> {
   await using proxy = await TcpProxy.start({ target: redis });
   await using started = await startAll({ connection: () => ({ url: proxy.url }) }, spare.url);
   const { runs: apps } = started;
-  await Promise.all(apps.map(({ app }) => whenPrimary(app)));
+  await Promise.all(apps.map(({ app }) => app.untilPrimary()));
 
   const stop = new AbortController();
   const asked = apps.map(({ app }) => askUntil(app, stop.signal));
@@ -90,7 +90,7 @@ async function flap(): Promise<readonly Flapped[]> {
   stop.abort();
   const answers = await Promise.all(asked.map(({ answers: all }) => all));
   const upMs = performance.now();
-  const recoveries = apps.map(({ app }) => whenPrimary(app).then(() => performance.now() - upMs));
+  const recoveries = apps.map(({ app }) => app.untilPrimary().then(() => performance.now() - upMs));
   const recoveriesMs = await Promise.all(recoveries);
   return apps.map((one, index) => ({ ...one, answers: answers[index]!, recoveryMs: recoveriesMs[index]! }));
 }

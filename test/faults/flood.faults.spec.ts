@@ -3,7 +3,6 @@ import { spawnWorkers } from '../support/child-process.js';
 import { platforms } from '../support/http-app.js';
 import { RedisServer } from '../support/redis-server.js';
 import { expectNoUnhandled } from '../support/unhandled.js';
-import { whenPrimary } from './fault-run.js';
 import { FaultyApp, type Answer } from './faulty-app.js';
 import { headersOf, statusesOf } from './measurements.js';
 import type deadBackend from './workers/dead-backend.worker.js';
@@ -38,7 +37,7 @@ describe('ten thousand requests in an outage', () => {
           failureMode,
           circuitBreaker: { recoveryTimeout: 200, backoffMultiplier: 1 },
         });
-        await whenPrimary(app);
+        await app.untilPrimary();
         await redis.kill();
         const answers: Answer[] = [];
         for (let done = 0; done < REQUESTS; done += AT_ONCE) {

@@ -4,7 +4,6 @@ import { eventually } from '../support/eventually.js';
 import { platforms } from '../support/http-app.js';
 import { RedisServer } from '../support/redis-server.js';
 import { expectNoUnhandled } from '../support/unhandled.js';
-import { whenPrimary } from './fault-run.js';
 import { FaultyApp, LIMIT } from './faulty-app.js';
 import { latencies, median, statusesOf } from './measurements.js';
 import { DEADLINE_MS, FAILURE_THRESHOLD, RECOVERY_MS } from './modes.js';
@@ -45,7 +44,7 @@ describe.each(platforms)("with an application's own client, on %s", (platform) =
           backend,
           circuitBreaker: { recoveryTimeout: RECOVERY_MS, backoffMultiplier: 1, jitter: 0 },
         });
-        await whenPrimary(app);
+        await app.untilPrimary();
         await down(redis);
         const answers = await app.askTimes(300, 'outage');
         expect(statusesOf(answers)).toBe('503');
@@ -53,7 +52,7 @@ describe.each(platforms)("with an application's own client, on %s", (platform) =
         expect(median(latencies(answers))).toBeLessThan(DEADLINE_MS);
         expect(piledUp(client)).toBeLessThanOrEqual(FAILURE_THRESHOLD + app.count('half-open') + 1);
         await up(redis);
-        await whenPrimary(app);
+        await app.untilPrimary();
         await eventually(() => piledUp(client) === 0, { what: 'nothing is queued' });
         const fresh = await app.askTimes(LIMIT + 1, 'fresh');
         expect(fresh.filter(({ status }) => status === 200)).toHaveLength(LIMIT);
@@ -79,7 +78,7 @@ describe.each(platforms)("with an application's own client, on %s", (platform) =
       expect(Math.max(...latencies(answers))).toBeLessThan(DEADLINE_MS + NOISE_MS);
       expect(piledUp(client)).toBe(0);
       await redis.restart();
-      await whenPrimary(app);
+      await app.untilPrimary();
     });
     client.disconnect();
   });

@@ -4,7 +4,6 @@ import { redisBackend } from 'nestjs-floodgate/redis';
 import { platforms } from '../support/http-app.js';
 import { RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
-import { whenPrimary } from './fault-run.js';
 import { FaultyApp, LIMIT, type Answer } from './faulty-app.js';
 import { statusesOf } from './measurements.js';
 
@@ -19,7 +18,7 @@ describe.each(platforms)('while Redis comes and goes, on %s', (platform) => {
       backend: redisBackend({ url: redis.url, name }),
       circuitBreaker: HOUR,
     });
-    await whenPrimary(app);
+    await app.untilPrimary();
     await redis.exec('CONFIG', 'SET', 'maxmemory', '1');
     while (app.circuit !== 'open') await app.ask('someone');
     const rejected = await rejectedCalls(redis);
@@ -42,7 +41,7 @@ describe.each(platforms)('while Redis comes and goes, on %s', (platform) => {
       circuitBreaker: HOUR,
       timeout: 50,
     });
-    await whenPrimary(app);
+    await app.untilPrimary();
     await proxy.setMode('stall');
     while (app.circuit !== 'open') await app.ask('someone');
     const { bytesFromClients } = proxy;
@@ -66,12 +65,12 @@ describe.each(platforms)('while Redis comes and goes, on %s', (platform) => {
         backend: redisBackend({ connection, name }),
         circuitBreaker: HOUR,
       });
-      await whenPrimary(app);
+      await app.untilPrimary();
       await (kind === 'kill' ? redis.kill() : proxy.setMode(kind));
       while (app.circuit !== 'open') await app.ask('someone');
       await app.askTimes(20, 'someone');
       await (kind === 'kill' ? redis.restart() : proxy.setMode('pass'));
-      await whenPrimary(app);
+      await app.untilPrimary();
       expect(app.circuit).toBe('closed');
     },
   );
@@ -83,7 +82,7 @@ describe.each(platforms)('while Redis comes and goes, on %s', (platform) => {
       backend: redisBackend({ url: redis.url, name }),
       circuitBreaker: { recoveryTimeout: 1, backoffMultiplier: 1 },
     });
-    await whenPrimary(app);
+    await app.untilPrimary();
     await redis.kill();
     while (app.circuit !== 'open') await app.ask('someone');
     const failures = app.count('backend-failure');
@@ -91,7 +90,7 @@ describe.each(platforms)('while Redis comes and goes, on %s', (platform) => {
     expect(app.count('half-open')).toBe(0);
     expect(app.count('backend-failure')).toBe(failures);
     await redis.restart();
-    await whenPrimary(app);
+    await app.untilPrimary();
   });
 
   it("a reset brings a failover's first member back at once", async () => {
@@ -101,7 +100,7 @@ describe.each(platforms)('while Redis comes and goes, on %s', (platform) => {
       backend: failoverBackend([redisBackend({ url: redis.url, name }), memoryBackend()]),
       circuitBreaker: HOUR,
     });
-    await whenPrimary(app);
+    await app.untilPrimary();
     await redis.exec('CONFIG', 'SET', 'maxmemory', '1');
     while (app.circuit !== 'open') await app.ask('someone');
     await redis.exec('CONFIG', 'SET', 'maxmemory', '0');
@@ -124,7 +123,7 @@ describe.each(platforms)('while Redis comes and goes, on %s', (platform) => {
         circuitBreaker: { recoveryTimeout: 50, backoffMultiplier: 1 },
         timeout: 50,
       });
-      await whenPrimary(app);
+      await app.untilPrimary();
       const answers: Answer[] = [];
       for (let wave = 0; wave < 12; wave += 1) {
         const crowd = Array.from({ length: 5 }, () => app.ask('crowd'));
@@ -147,7 +146,7 @@ describe.each(platforms)('while Redis comes and goes, on %s', (platform) => {
       backend: redisBackend({ url: redis.url, name }),
       circuitBreaker: { recoveryTimeout: 200, backoffMultiplier: 1, jitter: 0 },
     });
-    await whenPrimary(app);
+    await app.untilPrimary();
     await redis.exec('CONFIG', 'SET', 'maxmemory', '1');
     const words = [];
     while (words.at(-1) !== 'error') words.push((await app.health())[1]);

@@ -6,7 +6,6 @@ import { eventually } from '../support/eventually.js';
 import { platforms, startHttpApp } from '../support/http-app.js';
 import { RedisServer } from '../support/redis-server.js';
 import { expectNoUnhandled } from '../support/unhandled.js';
-import { whenPrimary } from './fault-run.js';
 import { FaultyApp, LIMIT } from './faulty-app.js';
 
 /** Does something while the application shuts down and still serves, as a load balancer's grace period has it. */
@@ -40,7 +39,7 @@ describe.each(platforms)('an application that shuts down, on %s', (platform) => 
     const app = await FaultyApp.start(platform, name, { backend: redisBackend({ url: redis.url, name }) }, [
       { provide: Draining, useValue: draining },
     ]);
-    await whenPrimary(app);
+    await app.untilPrimary();
     expect(await clientsOf(redis)).toBe(1);
     const statuses: number[] = [];
     draining.work = async () => {
@@ -59,7 +58,7 @@ describe.each(platforms)('an application that shuts down, on %s', (platform) => 
     const client = new Redis(redis.port, redis.host);
     const name = `guest-${platform}`;
     const app = await FaultyApp.start(platform, name, { backend: redisBackend({ client, name }) });
-    await whenPrimary(app);
+    await app.untilPrimary();
     await app.close();
     expect(await client.ping()).toBe('PONG');
     client.disconnect();

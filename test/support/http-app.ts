@@ -46,6 +46,8 @@ export async function startHttpApp(
   });
   await configure?.(app);
   await app.listen(options.port ?? 0, '127.0.0.1');
+  // On a busy machine the server might close an idle connection just when its client sends the next request.
+  (app.getHttpServer() as Server).keepAliveTimeout = 0;
 
   const close = (): Promise<void> => closeInTime(app);
   return { url: await app.getUrl(), app, close, [Symbol.asyncDispose]: close };
