@@ -7,7 +7,7 @@ export default {
   coverageAnalysis: 'perTest',
   // What runs while a module is loaded alone would need every test of the folder; such mutants are left out.
   ignoreStatic: true,
-  concurrency: 1,
+  concurrency: Number(process.env['MUTANTS_AT_ONCE'] ?? 1),
   ignorePatterns: ['dist', 'bench', 'docs', 'site', 'site-dist', '.site', 'sample-app', 'mutants/node_modules'],
   reporters: ['clear-text', 'json', 'progress-append-only'],
   clearTextReporter: { allowColor: false, logTests: false, reportTests: false },

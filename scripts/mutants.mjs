@@ -3,6 +3,7 @@
 //   npm run test:mutants                       algorithms, breaker, limiter and guard
 //   npm run test:mutants -- breaker            one folder
 //   npm run test:mutants -- breaker/circuit    one file
+// MUTANTS_AT_ONCE says how many are tested side by side: 1 unless told otherwise.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
@@ -31,6 +32,7 @@ for (const target of given.length > 0 ? given : FOLDERS) {
         // Chance finds what it finds soon, or it takes long.
         EPISODES: '60',
         SEQUENCES: '300',
+        ENDS: '500',
       },
     },
   );
