@@ -13,10 +13,10 @@ import { median } from './median.mjs';
 import { report } from './report.mjs';
 import { scaled } from './scale.mjs';
 
-const ROUNDS = scaled(25);
-const WARM_UP = scaled(10);
-/** What a request costs differs from process to process. */
-const PROCESSES = 3;
+const ROUNDS = 8;
+const WARM_UP = 8;
+/** Many: how V8 compiles Node's streams differs from process to process, by as much as a guard costs. */
+const PROCESSES = scaled(12);
 const BREAKER = {
   success: { trips: false, fn: async () => 1 },
   failure: {
@@ -67,18 +67,27 @@ async function compareGuards(platform, versions) {
     }
   }
   for (const { child } of runs) child.kill();
-  const requestOf = (name) => {
-    const own = runs.filter((run) => run.name === name);
-    return own.reduce((sum, { micros }) => sum + median(micros), 0) / own.length;
-  };
-  const rows = Object.keys(contenders).map((name) => [
-    name,
-    {
-      'CPU µs a request': rounded(requestOf(name)),
-      'of it the guard': rounded(requestOf(name) - requestOf('no guard')),
-    },
-  ]);
-  report(`A guarded request, ${platform}, memory, mean of ${PROCESSES} processes`, Object.fromEntries(rows));
+  const [none, ...others] = Object.keys(contenders).map((name) =>
+    meanOf(runs.filter((run) => run.name === name).map(({ micros }) => median(micros))),
+  );
+  const rowOf = ({ mean, error }) => ({
+    'CPU µs a request': rounded(mean),
+    'of it the guard': rounded(mean - none.mean),
+    'standard error': rounded(Math.hypot(error, none.error)),
+  });
+  const names = Object.keys(versions);
+  const rows = others.map((one, index) => [names[index], rowOf(one)]);
+  report(`A guarded request, ${platform}, memory, mean of ${PROCESSES} processes`, {
+    'no guard': { 'CPU µs a request': rounded(none.mean) },
+    ...Object.fromEntries(rows),
+  });
+}
+
+/** The mean of values, and its standard error. */
+function meanOf(values) {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / Math.max(1, values.length - 1);
+  return { mean, error: Math.sqrt(variance / values.length) };
 }
 
 async function compareBreakers(name, versions) {
