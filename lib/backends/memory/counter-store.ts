@@ -1,20 +1,8 @@
 import type { CounterState } from '../../algorithms/algorithm.js';
 import { isFresh } from '../../algorithms/counter.js';
 import type { Policy } from '../../contracts/policy.js';
+import { blankCounter, type Counter, CounterSlots, NONE } from './counter-slots.js';
 import { KeyTable } from './key-table.js';
-
-/** One stored counter: its state, until it is written again. */
-export interface Counter extends CounterState {
-  readonly key: string;
-  /** The policy of its last write: the policy of another key with the same id may have another limit or window. */
-  readonly policy: Policy;
-}
-
-/** A link of the list that runs from the least to the most recently used. */
-type Link = { -readonly [Field in keyof Counter]: Counter[Field] } & {
-  older: Link | undefined;
-  newer: Link | undefined;
-};
 
 /**
  * Number of old counters that are checked for each new one: with two, cleaning is faster than any flood of new keys.
@@ -29,10 +17,10 @@ const SWEEP = 2;
  * does this after a decision is complete, so counters of the decision stay in place until then.
  */
 export class CounterStore {
-  private readonly tables = new Map<string, KeyTable<Link>>();
-  private oldest: Link | undefined;
-  private newest: Link | undefined;
-  private nextToSweep: Link | undefined;
+  private readonly tables = new Map<string, KeyTable<number>>();
+  private slots = new CounterSlots();
+  private readonly judged = blankCounter();
+  private nextToSweep = NONE;
   private count = 0;
   private added = 0;
 
@@ -47,48 +35,34 @@ export class CounterStore {
     return this.added > 0;
   }
 
-  find(policy: Policy, key: string): Counter | undefined {
-    return this.tables.get(policy.id)?.get(key);
+  /** @param counter is overwritten with what is found, and returned. Default: a new one */
+  find(policy: Policy, key: string, counter?: Counter): Counter | undefined {
+    const slot = this.tables.get(policy.id)?.get(key);
+    return slot === undefined ? undefined : this.slots.read(slot, counter);
   }
 
   /** Stores a counter that `find` did not find. */
   add(policy: Policy, key: string, state: CounterState): void {
-    const { windowMs, at, used, rest, log } = state;
-    const link: Link = { windowMs, at, used, rest, log, key, policy, older: undefined, newer: undefined };
     let table = this.tables.get(policy.id);
     if (table === undefined) this.tables.set(policy.id, (table = new KeyTable()));
-    table.add(key, link);
-    this.append(link);
+    table.add(key, this.slots.take(key, policy, state));
     this.count += 1;
     this.added += 1;
   }
 
-  /** Overwrites a counter. Other holders of the counter see the new state. */
-  update(counter: Counter, policy: Policy, state: CounterState): void {
-    const link = counter as Link;
-    link.policy = policy;
-    link.windowMs = state.windowMs;
-    link.at = state.at;
-    link.used = state.used;
-    link.rest = state.rest;
-    link.log = state.log;
-    this.touch(link);
+  /** Overwrites a counter. */
+  update({ slot }: Counter, policy: Policy, state: CounterState): void {
+    this.slots.write(slot, policy, state);
+    this.touchSlot(slot);
   }
 
   /** Marks a counter as the most recently used. */
-  touch(counter: Counter): void {
-    if (counter === this.newest) return;
-    this.unlink(counter as Link);
-    this.append(counter as Link);
+  touch({ slot }: Counter): void {
+    this.touchSlot(slot);
   }
 
-  remove(counter: Counter): void {
-    const { policy, key } = counter;
-    this.unlink(counter as Link);
-    this.count -= 1;
-    const table = this.tables.get(policy.id);
-    table?.delete(key);
-    if (table?.size === 0) this.tables.delete(policy.id);
+  remove({ slot }: Counter): void {
+    this.removeSlot(slot);
   }
 
   /**
@@ -100,39 +74,44 @@ export class CounterStore {
     for (let turns = this.added * SWEEP; turns > 0; turns -= 1) this.sweep(nowMs);
     this.added = 0;
     let evicted = 0;
-    while (this.count > this.maxKeys && this.oldest !== undefined) {
-      if (!isFresh(this.oldest, this.oldest.policy, nowMs)) evicted += 1;
-      this.remove(this.oldest);
+    while (this.count > this.maxKeys) {
+      const { oldest } = this.slots;
+      if (!this.isFresh(oldest, nowMs)) evicted += 1;
+      this.removeSlot(oldest);
     }
     return evicted;
   }
 
   clear(): void {
     this.tables.clear();
-    this.oldest = this.newest = this.nextToSweep = undefined;
+    this.slots = new CounterSlots();
+    this.nextToSweep = NONE;
     this.count = this.added = 0;
   }
 
   private sweep(nowMs: number): void {
-    const link = this.nextToSweep ?? this.oldest;
-    if (link === undefined) return;
-    this.nextToSweep = link.newer;
-    if (isFresh(link, link.policy, nowMs)) this.remove(link);
+    const slot = this.nextToSweep === NONE ? this.slots.oldest : this.nextToSweep;
+    if (slot === NONE) return;
+    this.nextToSweep = this.slots.newerThan(slot);
+    if (this.isFresh(slot, nowMs)) this.removeSlot(slot);
   }
 
-  private append(link: Link): void {
-    link.older = this.newest;
-    link.newer = undefined;
-    if (this.newest === undefined) this.oldest = link;
-    else this.newest.newer = link;
-    this.newest = link;
+  private isFresh(slot: number, nowMs: number): boolean {
+    return isFresh(this.slots.read(slot, this.judged), this.slots.policyOf(slot), nowMs);
   }
 
-  private unlink(link: Link): void {
-    if (this.nextToSweep === link) this.nextToSweep = link.newer;
-    if (link.older === undefined) this.oldest = link.newer;
-    else link.older.newer = link.newer;
-    if (link.newer === undefined) this.newest = link.older;
-    else link.newer.older = link.older;
+  private touchSlot(slot: number): void {
+    if (this.nextToSweep === slot) this.nextToSweep = this.slots.newerThan(slot);
+    this.slots.touch(slot);
+  }
+
+  private removeSlot(slot: number): void {
+    if (this.nextToSweep === slot) this.nextToSweep = this.slots.newerThan(slot);
+    const { id } = this.slots.policyOf(slot);
+    const table = this.tables.get(id);
+    table?.delete(this.slots.keyOf(slot));
+    if (table?.size === 0) this.tables.delete(id);
+    this.slots.release(slot);
+    this.count -= 1;
   }
 }

@@ -14,7 +14,8 @@ import { CLEAR, type Clearable } from '../../contracts/clearable.js';
 import type { PolicyStatus } from '../../contracts/decision.js';
 import { RateLimitConfigurationError } from '../../contracts/errors.js';
 import { onlyKnown } from '../../policies/option-checks.js';
-import { CounterStore, type Counter } from './counter-store.js';
+import { blankCounter, type Counter } from './counter-slots.js';
+import { CounterStore } from './counter-store.js';
 import { epochClock } from './epoch-clock.js';
 
 /** Options of `memoryBackend()`. */
@@ -47,6 +48,8 @@ export class MemoryBackend implements Backend, Clearable {
   readonly name: string;
   private readonly clock: Clock;
   private readonly counters: CounterStore;
+  /** The counter of a call with one policy: read, decided on and written before the next call. */
+  private readonly found = blankCounter();
   private evictionListener: ((count: number) => void) | undefined;
 
   constructor({ name = 'memory', maxKeys = 100_000, clock = epochClock }: MemoryBackendOptions) {
@@ -151,7 +154,7 @@ export class MemoryBackend implements Backend, Clearable {
   /** The same, without the lists: most calls have one policy. */
   private consumeOne(charge: Charge, overdraw: boolean, nowMs: number): Reply {
     const { policy, key, cost, slot } = charge;
-    const counter = this.counters.find(policy, key);
+    const counter = this.counters.find(policy, key, this.found);
     const outcome = decide(counter, policy, cost, overdraw, nowMs, slot);
     this.store(charge, counter, outcome.state);
     return { allowed: passes(outcome), nowMs, policies: [outcome.status] };
