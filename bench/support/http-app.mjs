@@ -1,6 +1,7 @@
 // One application of the HTTP benchmark: what limits it, on which platform, with counters in which store. The benchmark
 // runs this file in a process for each contender.
 import 'reflect-metadata';
+import { Session } from 'node:inspector';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
@@ -108,11 +109,25 @@ await app.listen(0, '127.0.0.1');
 // Connections wait while others take their turns.
 app.getHttpServer().keepAliveTimeout = 0;
 
+const inspector = new Session();
+inspector.connect();
+const tell = (method) => new Promise((resolve) => inspector.post(method, (_error, result) => resolve(result)));
+
 let before = process.cpuUsage();
-process.on('message', () => {
-  const { user, system } = process.cpuUsage(before);
-  before = process.cpuUsage();
-  process.send(user + system);
-});
+/** What the benchmark asks for: the processor time since it last asked, or a profile. */
+const answers = {
+  'processor time': () => {
+    const { user, system } = process.cpuUsage(before);
+    before = process.cpuUsage();
+    return user + system;
+  },
+  'start profile': async () => {
+    await tell('Profiler.enable');
+    await tell('Profiler.start');
+    return 'started';
+  },
+  'stop profile': async () => (await tell('Profiler.stop')).profile,
+};
+process.on('message', async (asked) => process.send(await answers[asked]()));
 process.on('disconnect', () => process.exit());
 process.send(app.getHttpServer().address().port);

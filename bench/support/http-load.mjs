@@ -3,6 +3,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import autocannon from 'autocannon';
+import { scaled } from './scale.mjs';
 
 const APP = fileURLToPath(new URL('./http-app.mjs', import.meta.url));
 const REQUESTS = 2_000;
@@ -47,9 +48,40 @@ export async function loadTurn({ contender, child, url }, status) {
   return { rate: (REQUESTS / elapsed) * 1000, micros: micros / REQUESTS };
 }
 
+/** What a request spends in whose code, in µs: by a profile of the server, whose own cost is in it. */
+export async function profileOf(run, status) {
+  const turns = scaled(30);
+  for (let turn = 0; turn < turns; turn += 1) await loadTurn(run, status);
+  await answerOf(run.child, 'start profile');
+  for (let turn = 0; turn < turns; turn += 1) await loadTurn(run, status);
+  const { nodes, samples, timeDeltas } = await answerOf(run.child, 'stop profile');
+  const parts = new Map(nodes.map(({ id, callFrame }) => [id, partOf(callFrame)]));
+  const shares = Object.fromEntries(PARTS.map(([part]) => [part, 0]));
+  samples.forEach((id, index) => {
+    const part = parts.get(id);
+    if (part !== undefined) shares[part] += Math.max(0, timeDeltas[index]) / (turns * REQUESTS);
+  });
+  return shares;
+}
+
+/** Parts of a program, each by what its functions or their files are called; the first that fits. */
+const PARTS = [
+  ['writing to sockets', ({ functionName }) => /^write(v|Utf8String|Latin1String|Buffer)$/.test(functionName)],
+  ['garbage collection', ({ functionName }) => functionName === '(garbage collector)'],
+  ['nestjs-floodgate', ({ url }) => url.includes('/dist/esm/')],
+  ['Nest', ({ url }) => url.includes('/@nestjs/')],
+  ['other packages', ({ url }) => url.includes('/node_modules/')],
+  ['Node.js', ({ url }) => url.startsWith('node:')],
+  ['native code', ({ functionName }) => functionName !== '(idle)'],
+];
+
+const partOf = (callFrame) => PARTS.find(([, fits]) => fits(callFrame))?.[0];
+
 /** The processor time that an application took since it was last asked. */
-async function processorMicros(child) {
-  child.send('');
-  const [micros] = await once(child, 'message');
-  return micros;
+const processorMicros = (child) => answerOf(child, 'processor time');
+
+async function answerOf(child, question) {
+  child.send(question);
+  const [answer] = await once(child, 'message');
+  return answer;
 }

@@ -1,0 +1,171 @@
+// Where the time of a decision goes, which says what bounds it. In memory: each layer with all that it calls, from the
+// store to a promise that is awaited. On Redis: a command of the client, then the same command with the script and the
+// arguments of a decision, then our layers around it; processor time of this process. Over HTTP: whose code runs during a
+// request, by a profile of the server.
+//   npm run bench -- layers
+import 'reflect-metadata';
+import { once } from 'node:events';
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+import { Redis } from 'ioredis';
+import { BackendService, memoryBackend, RateLimitModule } from '../dist/esm/index.js';
+import { redisBackend } from '../dist/esm/backends/redis/index.js';
+import { NEVER, profileOf, startApp } from './support/http-load.mjs';
+import { median } from './support/median.mjs';
+import { startRedis } from './support/redis-server.mjs';
+import { report } from './support/report.mjs';
+import { scaled } from './support/scale.mjs';
+
+// The Nest that the package finds, not the one that peers bring along here.
+const { resolve } = createRequire(new URL('../package.json', import.meta.url));
+const { NestFactory } = await import(pathToFileURL(resolve('@nestjs/core')));
+
+const ROUNDS = scaled(21);
+const CALLS = 50_000;
+const KEYS = Array.from({ length: 5_000 }, (_, index) => `ip:10.0.${index >> 8}.${index & 255}`);
+const NONE = { refusalCache: false, coalesce: false, batch: false };
+
+/** Kept, or the compiler might find that nobody needs it. */
+export let decision;
+
+await layersInMemory();
+const { port, stop } = await startRedis();
+try {
+  for (const callers of [64, 1_024]) await layersOnRedis(callers);
+} finally {
+  await stop();
+}
+for (const platform of ['fastify', 'express']) await codeOfRequests(platform, 'admitted', NEVER);
+await codeOfRequests('fastify', 'refused', 1);
+
+async function serviceOn(backend) {
+  const policies = { api: { limit: NEVER, window: '1h' } };
+  const module = RateLimitModule.forRoot({ policies, backend, timeout: '5s' });
+  const app = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
+  return { app, service: app.get(BackendService) };
+}
+
+async function layersInMemory() {
+  const backend = memoryBackend();
+  const { app, service } = await serviceOn(backend);
+  const limiter = service.limiter('api');
+  const { requests, decider } = service;
+  const [guard] = decider.guards;
+  const [key] = KEYS;
+  const options = {};
+  const request = requests.charging(key, 'api', options);
+  const layers = {
+    'an awaited async function that does nothing': async () => 1,
+    'the store decides': () => backend.consume(request),
+    'with breaker and deadline': () => guard.consume(request),
+    'with the failure mode': () => decider.decide(request),
+    'with the request': () => decider.decide(requests.charging(key, limiter.policies, limiter.options)),
+    'limiter.consume, awaited': () => limiter.consume(key),
+    'BackendService.consume, awaited': () => service.consume(key, 'api'),
+  };
+  const times = Object.fromEntries(Object.keys(layers).map((name) => [name, []]));
+  for (let round = -5; round < ROUNDS; round += 1) {
+    for (const [name, decide] of Object.entries(layers)) {
+      const micros = await processorMicros(() => (isAsync(decide) ? awaited(decide) : atOnce(decide)));
+      if (round >= 0) times[name].push((micros * 1_000) / CALLS);
+    }
+  }
+  const rows = Object.entries(times).map(([name, all]) => [name, { 'ns a decision': Math.round(median(all)) }]);
+  report('A decision in memory, one key, layer by layer', Object.fromEntries(rows));
+  await app.close();
+}
+
+function isAsync(decide) {
+  return typeof decide().then === 'function';
+}
+
+function atOnce(decide) {
+  for (let call = 0; call < CALLS; call += 1) decision = decide();
+}
+
+async function awaited(decide) {
+  for (let call = 0; call < CALLS; call += 1) decision = await decide();
+}
+
+async function layersOnRedis(callers) {
+  const client = new Redis(port, { lazyConnect: true });
+  await client.connect();
+  const sha = await client.script('LOAD', 'return 1');
+  const alone = redisBackend({ client, keyPrefix: 'alone:', ...NONE });
+  const off = await serviceOn(redisBackend({ client, keyPrefix: 'off:', ...NONE }));
+  const on = await serviceOn(redisBackend({ client, keyPrefix: 'on:' }));
+  const requestOf = (key) => off.service.requests.charging(key, 'api', {});
+  const args = await argumentsOf(client, () => alone.consume(requestOf(KEYS[0])));
+  const layers = {
+    'ioredis: EVALSHA of `return 1`': (key) => client.evalsha(sha, 1, key),
+    "ioredis: EVALSHA of a decision's script": () => client.evalsha(...args),
+    'the store decides': (key) => alone.consume(requestOf(key)),
+    'BackendService.consume, nothing amortised': (key) => off.service.consume(key, 'api'),
+    'BackendService.consume': (key) => on.service.consume(key, 'api'),
+  };
+  const calls = scaled(20) * callers;
+  const times = Object.fromEntries(Object.keys(layers).map((name) => [name, []]));
+  for (let round = -3; round < ROUNDS; round += 1) {
+    for (const [name, decide] of Object.entries(layers)) {
+      const micros = await processorMicros(() => byCallers(decide, callers, calls));
+      if (round >= 0) times[name].push(micros / calls);
+    }
+  }
+  const rows = Object.entries(times).map(([name, all]) => [
+    name,
+    { 'client µs a decision': Number(median(all).toFixed(1)) },
+  ]);
+  report(`A decision on Redis, ${callers.toLocaleString('en')} callers, layer by layer`, Object.fromEntries(rows));
+  for (const { app } of [off, on]) await app.close();
+  client.disconnect();
+  if (client.status !== 'end') await once(client, 'end');
+}
+
+/** The arguments of the EVALSHA that a call sends. */
+async function argumentsOf(client, call) {
+  await call();
+  const { sendCommand } = client;
+  let args;
+  client.sendCommand = function send(command, ...rest) {
+    if (command.name === 'evalsha') ({ args } = command);
+    return sendCommand.call(this, command, ...rest);
+  };
+  await call();
+  delete client.sendCommand;
+  return args;
+}
+
+async function byCallers(decide, callers, calls) {
+  let made = 0;
+  const caller = async () => {
+    while (made < calls) {
+      made += 1;
+      decision = await decide(KEYS[(made * 7919) % KEYS.length]);
+    }
+  };
+  await Promise.all(Array.from({ length: callers }, caller));
+}
+
+async function processorMicros(work) {
+  const before = process.cpuUsage();
+  await work();
+  const { user, system } = process.cpuUsage(before);
+  return user + system;
+}
+
+async function codeOfRequests(platform, title, limit) {
+  const refused = limit === 1;
+  const contenders = [refused ? "Nest's own 429" : 'bare', 'nestjs-floodgate', 'middleware'];
+  const shares = {};
+  for (const contender of contenders) {
+    const run = await startApp(contender, { platform, limit });
+    shares[contender] = await profileOf(run, refused ? '4xx' : '2xx');
+    run.child.kill();
+  }
+  const parts = [...new Set(Object.values(shares).flatMap(Object.keys))];
+  const rows = parts.map((part) => [
+    part,
+    Object.fromEntries(contenders.map((one) => [`${one}, µs`, Number((shares[one][part] ?? 0).toFixed(1))])),
+  ]);
+  report(`Whose code runs in a request: ${platform}, memory, ${title}`, Object.fromEntries(rows));
+}
