@@ -1,5 +1,5 @@
 import { MemoryBackend } from '../backends/memory/memory.backend.js';
-import { Breaker } from '../breaker/breaker.js';
+import type { Breaker } from '../breaker/breaker.js';
 import type {
   Backend,
   BackendHealth,
@@ -9,19 +9,16 @@ import type {
   RenewRequest,
   Reply,
 } from '../contracts/backend.js';
-import type { BreakerState, CircuitBreakerOptions, Permit } from '../contracts/breaker.js';
-import { BackendUnavailableError, isBackendUnavailable, isConfigurationError } from '../contracts/errors.js';
+import type { CircuitBreakerOptions } from '../contracts/breaker.js';
+import { isBackendUnavailable, isConfigurationError } from '../contracts/errors.js';
 import type { BackendVerb, RateLimitListener } from '../contracts/events.js';
 import { failureReason } from '../contracts/failure-reason.js';
-import { isPromise, type MaybePromise, when } from '../contracts/maybe-promise.js';
+import { type MaybePromise, when } from '../contracts/maybe-promise.js';
 import { BackendCalls } from '../observe/backend-calls.js';
 import type { RateLimitEvents } from '../observe/rate-limit-events.js';
-import { asForBackends, breakerName, ownDeadlineMs } from './backend-breaker.js';
+import { ownDeadlineMs } from './backend-breaker.js';
+import { BackendCircuit } from './backend-circuit.js';
 import { BackendUse } from './backend-use.js';
-import { ConnectionWatch } from './connection-watch.js';
-import { withDeadline } from './deadline.js';
-import { isInfrastructureError } from './infrastructure.js';
-import { OutageRecord } from './outage-record.js';
 import { PrepaidUnits } from './prepaid-units.js';
 
 /** The settings of an application for the guards of its backends. */
@@ -35,21 +32,13 @@ export interface GuardSettings {
   readonly events?: RateLimitEvents;
 }
 
-/**
- * A backend with its deadline and its circuit breaker.
- *
- * Infrastructure errors count in the breaker and become a `BackendUnavailableError`. Every other error is thrown
- * unchanged and does not count.
- */
+/** A backend behind its deadline and its circuit breaker, as an application uses it. */
 export class GuardedBackend implements Backend {
   readonly name: string;
-  private guard: Breaker | null;
-  private circuit: BreakerState = 'closed';
-  private readonly connection: ConnectionWatch;
+  private readonly circuit: BackendCircuit;
   /** The backend's own deadline; it applies if it is shorter than the deadline of the call. */
   private callTimeoutMs = Number.POSITIVE_INFINITY;
   private calls: BackendCalls | undefined;
-  private outage: OutageRecord;
   private readonly use: BackendUse;
   /** Leases. The memory backend does not need them. */
   private readonly units: PrepaidUnits | undefined;
@@ -59,35 +48,32 @@ export class GuardedBackend implements Backend {
   /** @param overrides options that override those of the backend and the application */
   constructor(
     readonly inner: Backend,
-    private readonly overrides: CircuitBreakerOptions = {},
+    overrides: CircuitBreakerOptions = {},
   ) {
     this.name = inner.name;
     this.units = inner instanceof MemoryBackend ? undefined : new PrepaidUnits(inner);
     this.counters = this.units ?? inner;
-    this.connection = new ConnectionWatch(inner);
-    this.outage = new OutageRecord(inner.name, () => undefined);
-    this.use = new BackendUse(inner, () => this.connection.connected(this.opened));
-    this.guard = this.breakerWith(inner.circuitBreaker ?? {});
+    this.circuit = new BackendCircuit(inner, overrides);
+    this.use = new BackendUse(inner, () => this.circuit.connected());
   }
 
   /** `null` if the backend has no breaker. */
   get breaker(): Breaker | null {
-    return this.guard;
+    return this.circuit.breaker;
   }
 
   /** Whether the circuit is closed. */
   isClosed(): boolean {
-    return this.circuit === 'closed';
+    return this.circuit.isClosed;
   }
 
   /**
    * Joins an application: takes its defaults and reports outages to it. Called before the first call. Opens nothing.
    */
   connect({ circuitBreaker, timeoutMs, notify, events }: GuardSettings): void {
-    this.outage = new OutageRecord(this.name, notify);
     if (events !== undefined) this.calls = new BackendCalls(events, this.name);
     const options = this.inner.circuitBreaker ?? circuitBreaker;
-    this.guard = this.breakerWith(options && { callTimeout: timeoutMs, ...options });
+    this.circuit.configure(options && { callTimeout: timeoutMs, ...options }, notify);
     this.callTimeoutMs = ownDeadlineMs(options);
     this.inner.onEviction?.((count) => notify({ kind: 'eviction', backend: this.name, count }));
   }
@@ -152,7 +138,7 @@ export class GuardedBackend implements Backend {
       healthy,
       latencyMs: Math.round(performance.now() - startedMs),
       ...failure,
-      breaker: this.guard?.status() ?? null,
+      breaker: this.breaker?.status() ?? null,
     });
     try {
       await this.pingWithin(timeoutMs);
@@ -179,104 +165,9 @@ export class GuardedBackend implements Backend {
 
   private call<T>(verb: BackendVerb, ask: () => MaybePromise<T>, timeoutMs: number): MaybePromise<T> {
     if (!this.use.isOpen) this.open();
-    if (this.calls?.heard === true) {
-      const permit = this.acquire(timeoutMs);
-      return this.calls.make(verb, () => this.made(permit, ask, timeoutMs));
-    }
-    return this.isUntroubled ? this.madeAtOnce(ask, timeoutMs) : this.made(this.acquire(timeoutMs), ask, timeoutMs);
-  }
-
-  /** There was no failure recently. Then a successful synchronous call changes nothing, so it needs no permit. */
-  private madeAtOnce<T>(ask: () => MaybePromise<T>, timeoutMs: number): MaybePromise<T> {
-    let answer: MaybePromise<T>;
-    try {
-      answer = ask();
-    } catch (error) {
-      throw this.failed(this.acquire(timeoutMs), error);
-    }
-    if (isPromise(answer)) return this.awaited(this.acquire(timeoutMs), answer, timeoutMs);
-    this.connection.forget();
-    return answer;
-  }
-
-  private get isUntroubled(): boolean {
-    return !this.outage.isOn && this.guard?.isUntroubled === true;
-  }
-
-  private made<T>(permit: Permit | null, ask: () => MaybePromise<T>, timeoutMs: number): MaybePromise<T> {
-    let answer: MaybePromise<T>;
-    try {
-      answer = ask();
-    } catch (error) {
-      throw this.failed(permit, error);
-    }
-    if (isPromise(answer)) return this.awaited(permit, answer, timeoutMs);
-    this.succeeded(permit);
-    return answer;
-  }
-
-  private awaited<T>(permit: Permit | null, answer: Promise<T>, timeoutMs: number): Promise<T> {
-    return withDeadline(answer, timeoutMs, this.answeredLate).then(
-      (value) => {
-        this.succeeded(permit);
-        return value;
-      },
-      (error: unknown) => {
-        throw this.failed(permit, error);
-      },
-    );
-  }
-
-  /** @throws BackendUnavailableError while the circuit is open */
-  private acquire(timeoutMs: number): Permit | null {
-    if (this.guard === null) return null;
-    const { opened } = this;
-    const permit = opened === null || this.connection.mayBeAsked(opened) ? this.guard.tryAcquire(timeoutMs) : undefined;
-    if (permit !== undefined) return permit;
-    const cause = this.guard.rejection();
-    throw BackendUnavailableError.of({ backend: this.name, retryAfterMs: cause.retryAfterMs, cause });
-  }
-
-  /** The backend answers again after a pause: the circuit that opened need not wait for the end of its period. */
-  private readonly answeredLate = (): void => this.opened?.hasten();
-
-  /** The breaker, if its circuit is open. */
-  private get opened(): Breaker | null {
-    return this.circuit === 'open' ? this.guard : null;
-  }
-
-  private succeeded(permit: Permit | null): void {
-    permit?.success();
-    // If the circuit is still open, this call started before it opened, and may have waited for a new connection.
-    const { opened } = this;
-    if (opened === null) this.connection.forget();
-    else this.connection.look(opened);
-    this.outage.answered();
-  }
-
-  /** Counts a failed call, and returns the error for the caller. */
-  private failed(permit: Permit | null, error: unknown): unknown {
-    if (!isInfrastructureError(error)) {
-      permit?.release();
-      return error;
-    }
-    permit?.failure(error);
-    this.connection.look(this.opened);
-    this.outage.failed(error);
-    const unavailable = isBackendUnavailable(error);
-    const cause = unavailable ? (error.cause ?? error) : error;
-    const told = unavailable ? error.retryAfterMs : 0;
-    const retryAfterMs = Math.max(told, this.guard?.status().retryAfterMs ?? 0);
-    return BackendUnavailableError.of({ backend: this.name, retryAfterMs, cause });
-  }
-
-  private breakerWith(options: CircuitBreakerOptions | false): Breaker | null {
-    this.circuit = 'closed';
-    if (options === false) return null;
-    const breaker = new Breaker({ name: breakerName(this.name), ...asForBackends(options), ...this.overrides });
-    breaker.onTransition(({ to }) => {
-      this.circuit = to;
-    });
-    return breaker;
+    if (this.calls?.heard !== true) return this.circuit.call(ask, timeoutMs);
+    // A call that the circuit rejects is none to the backend.
+    const permit = this.circuit.acquire(timeoutMs);
+    return this.calls.make(verb, () => this.circuit.ask(permit, ask, timeoutMs));
   }
 }
