@@ -85,8 +85,7 @@ function charged(state: CounterState, policy: Policy, cost: number, nowMs: numbe
   // Overdrafts and changes of the policy can leave more records than sub-windows. Then new units join the newest
   // record.
   const isFull = units === 0 || (log?.length ?? 0) >= 2 * (MAX_RECORDS - 1);
-  const joins = rest > 0 && (isFull || isTogether(at, nowMs, policy));
-  if (joins) return { windowMs, at: nowMs, used, rest: rest + units, log };
+  if (isFull || isTogether(at, nowMs, policy)) return { windowMs, at: nowMs, used, rest: rest + units, log };
   const older = recordsOf(state);
   return { windowMs, at: nowMs, used, rest: units, log: older.length === 0 ? undefined : older };
 }

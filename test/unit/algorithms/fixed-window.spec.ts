@@ -101,6 +101,26 @@ describe('a calendar window', () => {
   });
 });
 
+describe('a state of a calendar', () => {
+  const stored = (window: CalendarWindow, nowMs: number): CounterState => charge(calendar(window), 4, nowMs);
+  const sunday = Date.UTC(2026, 5, 14, 12);
+
+  it('is of another kind, even where two windows end together', () => {
+    const day = stored('calendar-day', sunday);
+    expect(fixedWindow.isDisplaced(day, calendar('calendar-day'), sunday)).toBe(false);
+    for (const other of [calendar('calendar-week'), { ...plain, windowMs: DAY_MS }]) {
+      expect(fixedWindow.isDisplaced(day, other, sunday)).toBe(true);
+      expect(decide(day, other, 0, false, sunday).state).toMatchObject({ at: day.at, used: 4, rest: kindOf(other) });
+    }
+  });
+
+  it('is the same object as long as its window lasts, whatever its length is', () => {
+    const month = stored('calendar-month', sunday);
+    expect(fixedWindow.advance(month, calendar('calendar-month'), sunday + DAY_MS)).toBe(month);
+    expect(fixedWindow.isDisplaced(month, calendar('calendar-month'), sunday)).toBe(false);
+  });
+});
+
 describe('a window, after the clock stepped back,', () => {
   const stored = charge(plain, 4, NOW_MS);
 
@@ -108,6 +128,8 @@ describe('a window, after the clock stepped back,', () => {
     for (const backMs of [0, 1, 1_000]) {
       const { state, status } = decide(stored, plain, 0, false, NOW_MS - backMs);
       expect(state).toBe(stored);
+      expect(fixedWindow.advance(stored, plain, NOW_MS - backMs)).toBe(stored);
+      expect(fixedWindow.isDisplaced(stored, plain, NOW_MS - backMs)).toBe(false);
       expect(status).toMatchObject({ remaining: 6, resetAfterMs: 1_000 + backMs });
     }
   });

@@ -89,6 +89,19 @@ describe('a charge of a bucket that is given back', () => {
     expect(limiter.peek(bucket, nowMs).remaining - before).toBe(more);
   });
 
+  it('is counted in what the rate has no factor in common with the window, where that is large', () => {
+    const month = testPolicy({ algorithm: 'token-bucket', limit: 10_000_000, windowMs: 2_592_000_000 });
+    const leftAfter = (owed: number): number => {
+      const limiter = new PureLimiter();
+      limiter.consume(month, 1_000_000, NOW_MS);
+      limiter.refund(month, 1_000_000, NOW_MS, NOW_MS, owed);
+      return limiter.peek(month, NOW_MS).remaining;
+    };
+    expect([1_000_000, 400_000, 0].map((tokens) => leftAfter(tokens * month.windowMs))).toEqual([
+      10_000_000, 9_400_000, 9_000_000,
+    ]);
+  });
+
   it('never leaves more than the burst', () => {
     const limiter = spent();
     limiter.refund(bucket, 9, NOW_MS);

@@ -87,7 +87,12 @@ describe('the units of a sliding log', () => {
     expect([visible(back), back.used]).toEqual([[0, 1, 5, 6], 7]);
     const displaced = [19, 20, 21].map((ms) => slidingLog.isDisplaced(logged(), policy, START_MS + ms));
     expect(displaced).toEqual([true, false, false]);
-    expect(slidingLog.isDisplaced(slidingLog.advance(undefined, policy, 0), policy, -1)).toBe(false);
+    for (const empty of [
+      slidingLog.advance(undefined, policy, 0),
+      slidingLog.advance(logged(), policy, START_MS + 5_000),
+    ]) {
+      expect(slidingLog.isDisplaced(empty, policy, START_MS)).toBe(false);
+    }
   });
 
   it.each([

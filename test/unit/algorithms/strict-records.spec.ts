@@ -89,7 +89,18 @@ describe('the records of a strict window', () => {
       rest: 2,
       log: undefined,
     });
-    expect(strictWindow.advance(state, { ...exact, windowMs: 2_000 }, NOW_MS + 1_009)).toMatchObject({ used: 3 });
+    expect(strictWindow.advance(state, { ...exact, windowMs: 2_000 }, NOW_MS + 1_009)).toEqual({
+      ...state,
+      windowMs: 2_000,
+    });
+  });
+
+  it('are no list while there is but one', () => {
+    const one = charged(exact, [0, 1]);
+    expect(one).toEqual({ windowMs: 1_000, at: NOW_MS, used: 1, rest: 1, log: undefined });
+    const two = charged(exact, [0, 1], [1, 2]);
+    expect(refund(two, exact, 2, NOW_MS + 2)).toEqual(one);
+    expect(two.log).toEqual([NOW_MS, 1]);
   });
 
   it('hold no more units than integers do', () => {
@@ -143,6 +154,14 @@ describe('units of a strict window that are given back', () => {
     ]);
     expect(giveBack(state, 1, 3)).toEqual(state);
     expect(giveBack(state, 1, -1)).toEqual(state);
+  });
+
+  it('are found by their time, however many units another record has', () => {
+    const state = charged(exact, [0, 2 ** 50], [10, 1], [20, 1]);
+    expect(recordsOf(giveBack(state, 1, 10))).toEqual([
+      [0, 2 ** 50],
+      [20, 1],
+    ]);
   });
 
   it.each([
