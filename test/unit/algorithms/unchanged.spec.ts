@@ -5,7 +5,6 @@ import { fixedWindow } from '../../../lib/algorithms/fixed-window.js';
 import { slidingLog } from '../../../lib/algorithms/sliding-log.js';
 import { slidingWindow } from '../../../lib/algorithms/sliding-window.js';
 import { strictWindow } from '../../../lib/algorithms/strict-window.js';
-import { tokenBucket } from '../../../lib/algorithms/token-bucket.js';
 import { testPolicy } from '../../../lib/testing/test-policy.js';
 
 /** The start of a window. */
