@@ -1,3 +1,4 @@
+import { Breaker } from '../../../lib/breaker/breaker.js';
 import {
   type BreakerTuning,
   DEFAULT_SETTINGS,
@@ -5,6 +6,7 @@ import {
   toSettings,
 } from '../../../lib/breaker/breaker.options.js';
 import { RateLimitConfigurationError } from '../../../lib/contracts/errors.js';
+import { thrownBy } from '../policies/thrown.js';
 
 /** What is said of options, word by word. */
 function said(options: unknown): string {
@@ -53,6 +55,11 @@ describe('a wrong option of a breaker is told with its name, what was received, 
       { kind: 'slow', slowCall: 5, slowRate: 1, minimumCalls: 1 },
       'received undefined. This trip rule needs it.',
     ],
+    [
+      'trip.minimumCalls',
+      { kind: 'slow', slowCall: 5, slowRate: 1, minimumCalls: 0 },
+      'received 0. Give a whole number of at least 1.',
+    ],
     ['trip', 'rate', "received 'rate'. Give an object with options, or leave it out."],
     ['trip', null, 'received null. Give an object with options, or leave it out.'],
   ])('%s: %j', (option, value, words) => {
@@ -94,6 +101,21 @@ describe('a wrong option of a breaker is told with its name, what was received, 
     expect(said(options)).toMatch(`circuitBreaker: received ${received}`);
     expect(said(options)).toMatch(/\. Give an object with options, or leave it out\.$/);
   });
+});
+
+describe('another clock', () => {
+  it('is for a new breaker', () => {
+    const clock = (): number => 1;
+    expect(thrownBy(() => new Breaker().configure({ clock }))).toMatchObject({
+      option: 'circuitBreaker.clock',
+      received: clock,
+      mend: 'Give the clock to a new breaker.',
+    });
+  });
+});
+
+it('a breaker without a name is called so', () => {
+  expect([new Breaker().name, new Breaker({ name: 'pay' }).name]).toEqual(['breaker', 'pay']);
 });
 
 describe('an option of a breaker at the end of its range', () => {

@@ -103,6 +103,11 @@ describe('the names of unnamed breakers', () => {
     expect(first.max).toBe(5);
   });
 
+  it('are not those of a name that was given, though it is the same', () => {
+    registry.getOrCreateFor({}, 'Cats.find');
+    expect(registry.getOrCreateKeyed({ name: 'Cats.find' }, 5).get('a').name).toBe('Cats.find[a]');
+  });
+
   it('are no matter where the name was given: it is shared', () => {
     const shared = registry.getOrCreateKeyed({ name: 'hosts', defaults: { failureThreshold: 8 } }, 5);
     expect(registry.getOrCreateKeyed({ name: 'hosts' }, 5)).toBe(shared);

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { jest } from '@jest/globals';
 import { callWithin } from '../../../lib/breaker/call.deadline.js';
 import { DeadlineExceededError } from '../../../lib/contracts/errors.js';
@@ -54,8 +55,19 @@ describe('a call with a deadline', () => {
     const seen = begun(50, caller.signal);
     caller.abort('gone');
     expect(jest.getTimerCount()).toBe(0);
+    expect(getEventListeners(caller.signal, 'abort')).toEqual([]);
     await jest.advanceTimersByTimeAsync(50);
     expect([seen.error, seen.signal?.reason]).toEqual(['gone', 'gone']);
+  });
+
+  it('leaves nothing that listens to its caller', async () => {
+    const { signal } = new AbortController();
+    const listening = await callWithin(() => getEventListeners(signal, 'abort').length, {
+      timeoutMs: 0,
+      caller: signal,
+    });
+    await jest.advanceTimersByTimeAsync(0);
+    expect([listening, getEventListeners(signal, 'abort').length]).toEqual([1, 0]);
   });
 
   it('has no timer where there is no deadline', () => {

@@ -68,22 +68,25 @@ describe('what @CircuitBreaker says of', () => {
   });
 });
 
-describe('the registry that an instance is given', () => {
+/** Decorated anew for each test. */
+function partnerClass() {
   class Partner {
     @CircuitBreaker()
     ask(): string {
       return 'answer';
     }
-    @CircuitBreaker('shared')
+    @CircuitBreaker()
     static all(): string {
-      return 'all';
+      return this.name;
     }
   }
+  return Partner;
+}
 
+describe('the registry that an instance is given', () => {
   it('comes by setters that do not show, one for each token', () => {
-    const setters = Object.getOwnPropertySymbols(Partner.prototype).filter(
-      (symbol) => Object.getOwnPropertyDescriptor(Partner.prototype, symbol)?.set !== undefined,
-    );
+    const Partner = partnerClass();
+    const setters = Object.getOwnPropertySymbols(Partner.prototype);
     expect(setters.map(String)).toEqual(['Symbol(registry Partner.ask)', 'Symbol(registry Partner.ask)']);
     for (const setter of setters) {
       const registry = new CircuitBreakerRegistry();
@@ -93,24 +96,30 @@ describe('the registry that an instance is given', () => {
       partner.ask();
       expect(registry.get('Partner.ask')).toBeDefined();
       expect(Object.getOwnPropertySymbols(partner).map(String)).toEqual(['Symbol(breaker Partner.ask)']);
-      expect(Object.keys({ ...partner })).toEqual([]);
+      expect(Reflect.ownKeys({ ...partner })).toEqual([]);
     }
   });
 
   it('may be another one later', () => {
+    const Partner = partnerClass();
     const [setter] = Object.getOwnPropertySymbols(Partner.prototype);
     const partner = new Partner();
-    const registries = [new CircuitBreakerRegistry(), new CircuitBreakerRegistry()];
-    for (const registry of registries) {
+    for (const registry of [new CircuitBreakerRegistry(), new CircuitBreakerRegistry()]) {
       Reflect.set(partner, setter as symbol, registry);
-      partner.ask();
+      expect(partner.ask()).toBe('answer');
       registry.get('Partner.ask')?.forceOpen();
-      expect(() => partner.ask()).toThrow(expect.objectContaining({ code: 'CIRCUIT_OPEN' }) as Error);
+      expect(thrownBy(() => partner.ask())).toMatchObject({ code: 'CIRCUIT_OPEN', breaker: 'Partner.ask' });
     }
   });
 
   it('is none for a static method, whose breaker belongs to its class', () => {
-    expect(Partner.all()).toBe('all');
-    expect(Object.getOwnPropertySymbols(Partner).map(String)).toEqual(['Symbol(breaker shared)']);
+    const Partner = partnerClass();
+    expect(Partner.all()).toBe('Partner');
+    expect(Object.getOwnPropertySymbols(Partner).map(String)).toEqual(['Symbol(breaker Partner.all)']);
+  });
+
+  it.each([undefined, null])('is none for a method whose this is %s', (nobody) => {
+    const { ask } = partnerClass().prototype;
+    expect(ask.call(nobody as never)).toBe('answer');
   });
 });

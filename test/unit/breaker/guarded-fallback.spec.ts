@@ -30,6 +30,7 @@ describe('the fallback of an iteration', () => {
     ['a list', () => ['a', 'b'], ['a', 'b']],
     ['an async generator', () => generated(), ['a', 'b']],
     ['a promise of one', async () => generated(), ['a', 'b']],
+    ['an async iterable', () => ({ [Symbol.asyncIterator]: generated }), ['a', 'b']],
     [
       'a generator',
       function* () {
@@ -93,13 +94,32 @@ describe('the fallback of an iteration', () => {
       const open = () => ({ next: async () => source.next() });
       return new GuardedIteration({ call: { breaker, self: undefined, args: [] }, recovery, open });
     };
-    const recovery = (_self: unknown, error: unknown) => [(error as { result?: unknown }).result];
-    await expect(judged(recovery, 503).next()).resolves.toEqual(step(503));
+    const recovery = (_self: unknown, error: unknown) => [`for ${String((error as { result?: unknown }).result)}`];
+    await expect(judged(recovery, 503).next()).resolves.toEqual(step('for 503'));
     const unspared = judged(undefined, 503);
     await expect(unspared.next()).resolves.toEqual(step(503));
     await expect(unspared.next()).resolves.toEqual(step(503));
     const good = judged(recovery, 200);
     const got = [await good.next(), await good.next(), await good.next(), await good.next()];
     expect(got).toEqual([step(200), step(503), step(200), END]);
+  });
+
+  it('is not judged itself', async () => {
+    const breaker = new Breaker({ isFailureResult: (value) => value === 503 });
+    const call = { breaker, self: undefined, args: [] };
+    const iteration = new GuardedIteration({ call, recovery: () => ['spare', 503], open: () => failing });
+    await expect(iteration.next()).resolves.toEqual(step('spare'));
+    await expect(iteration.next()).resolves.toEqual(step(503));
+  });
+
+  it('answers a read that waited when another one failed, whatever still comes of it', async () => {
+    let answer: (late: IteratorResult<unknown>) => void = () => undefined;
+    const answers = [Promise.reject(down), new Promise<IteratorResult<unknown>>((resolve) => (answer = resolve))];
+    const source = { next: () => answers.shift() as Promise<IteratorResult<unknown>> };
+    const { iteration } = iterationOf(source, { recovery: () => ['a', 'b'] });
+    const reads = [iteration.next(), iteration.next()];
+    await expect(reads[0]).resolves.toEqual(step('a'));
+    answer(step('late'));
+    await expect(reads[1]).resolves.toEqual(step('b'));
   });
 });

@@ -94,6 +94,12 @@ describe('an iteration', () => {
     expect(iteration[Symbol.asyncIterator]()).toBe(iteration);
   });
 
+  it('that fails with nothing has failed', async () => {
+    const { breaker, iteration } = iterationOf({ next: () => Promise.reject(undefined as unknown as Error) });
+    await expect(iteration.next()).rejects.toBeUndefined();
+    expect(breaker.status().state).toBe('open');
+  });
+
   it('whose source cannot be opened has failed', async () => {
     const { breaker, iteration } = iterationOf(
       { next: async () => END },

@@ -121,6 +121,16 @@ describe('a circuit that others', () => {
     expect(breaker.status()).toMatchObject({ tripCount: 1, retryAfterMs: 100 });
   });
 
+  it('open hears no more of the calls that it made before', () => {
+    const early = [breaker.tryAcquire(), breaker.tryAcquire()];
+    breaker.openFor(300);
+    early[0]?.success();
+    clock.advance(300);
+    breaker.tryAcquire();
+    early[1]?.success();
+    expect(breaker.status()).toMatchObject({ state: 'half-open', lateOutcomes: 2 });
+  });
+
   it('probe waits as long as they do, and is no fewer steps on', () => {
     trip();
     breaker.follow(25_000, 4);
