@@ -102,6 +102,7 @@ describe('a lease', () => {
   });
 
   it('is never confused with the name of a slot', () => {
+    expect(taken([Number.MAX_SAFE_INTEGER, 0]).at).toBe(NOW_MS + LEASE_MS);
     const endMs = NOW_MS + LEASE_MS;
     const stored = taken([7, 0], [8, 0]);
     expect(admits(stored, two, 1, false, NOW_MS, endMs)).toBe(false);
@@ -120,10 +121,10 @@ describe('a lease', () => {
   });
 });
 
-describe('a slot that is given back', () => {
-  const giveBack = (stored: CounterState, slot: number | undefined, afterMs: number) =>
-    refund(stored, two, 1, NOW_MS + afterMs, undefined, undefined, slot);
+const giveBack = (stored: CounterState, slot: number | undefined, afterMs: number) =>
+  refund(stored, two, 1, NOW_MS + afterMs, undefined, undefined, slot);
 
+describe('a slot that is given back', () => {
   it('is free at once; the others are held as before', () => {
     const after = giveBack(taken([7, 0], [8, 4_000]), 7, 5_000) as CounterState;
     expect(after).toMatchObject({ used: 1, at: NOW_MS + 14_000, log: [8, NOW_MS + 14_000] });
@@ -155,6 +156,12 @@ describe('a slot that is renewed', () => {
     expect([left(renewed, 10_000), left(renewed, 19_998), left(renewed, 19_999)]).toEqual([1, 1, 2]);
   });
 
+  it('is found behind others', () => {
+    const stored = taken([7, 0], [8, 0]);
+    expect(renew(stored, two, 8, NOW_MS + 1)?.log).toEqual([7, NOW_MS + 10_000, 8, NOW_MS + 10_001]);
+    expect(giveBack(stored, 8, 1)?.log).toEqual([7, NOW_MS + 10_000]);
+  });
+
   it('stays lost once its lease has ended', () => {
     const stored = taken([7, 0], [8, 4_000]);
     expect(left(renew(stored, two, 7, NOW_MS + 10_000), 10_000)).toBe(1);
@@ -176,5 +183,8 @@ describe('a slot that is renewed', () => {
     const bucket = testPolicy({ algorithm: 'token-bucket', limit: 2, windowMs: LEASE_MS });
     const stored = decide(undefined, bucket, 1, false, NOW_MS).state as CounterState;
     expect(renew(stored, bucket, 1, NOW_MS + 1)).toBe(stored);
+    const log = testPolicy({ algorithm: 'sliding-log', limit: 2, windowMs: LEASE_MS });
+    const logged = decide(undefined, log, 1, false, NOW_MS).state as CounterState;
+    expect(renew(logged, log, NOW_MS, NOW_MS + 1)).toBe(logged);
   });
 });

@@ -23,6 +23,7 @@ const FACTORS = [
   [MAX_WIDE_UNITS, MAX_WIDE_UNITS - 1, MAX_WIDE_UNITS],
   [MAX_WIDE_UNITS - 1, MAX_WIDE_UNITS, MAX_WIDE_UNITS - 2],
   [2 ** 34, 2 ** 34 + 1, 31_622_400_000],
+  [2 ** 34, 2 ** 34 + 2, 2 ** 34 + 1],
   [10_000_019, 2_591_999_999, MONTH_MS],
   [2 ** 17 * 5, 2 ** 34 + 7, 2 ** 34 - 1],
 ] as const;
