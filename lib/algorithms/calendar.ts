@@ -35,7 +35,7 @@ export function calendarSpan(window: CalendarWindow, timeZone: string, atMs: num
 
 /** Whether the platform knows a time zone by its IANA name. */
 export function isTimeZone(name: unknown): name is string {
-  if (typeof name !== 'string' || !/^[A-Za-z]/.test(name)) return false;
+  if (typeof name !== 'string' || !/[A-Za-z]/.test(name)) return false;
   try {
     datesOf(name);
     return true;

@@ -68,7 +68,8 @@ function advance(stored: CounterState | undefined, policy: Policy, nowMs: number
 
 const fits = ({ used }: CounterState, { limit }: Policy, cost: number): boolean => cost <= limit - used;
 
-const recordsOf = ({ at, rest, log = [] }: CounterState): Records => (rest === 0 ? log : [...log, at, rest]);
+/** All records of a state: without units, one that holds none. */
+const recordsOf = ({ at, rest, log = [] }: CounterState): Records => [...log, at, rest];
 
 /** The state of some records, of which the newest is no younger than now. */
 function recorded(windowMs: number, records: Records, used: number, nowMs: number): CounterState {
@@ -85,10 +86,8 @@ function charged(state: CounterState, policy: Policy, cost: number, nowMs: numbe
   // Overdrafts and changes of the policy can leave more records than sub-windows. Then new units join the newest
   // record.
   const isFull = units === 0 || (log?.length ?? 0) >= 2 * (MAX_RECORDS - 1);
-  const joins = rest > 0 && (isFull || isTogether(at, nowMs, policy));
-  if (joins) return { windowMs, at: nowMs, used, rest: rest + units, log };
-  const older = recordsOf(state);
-  return { windowMs, at: nowMs, used, rest: units, log: older.length === 0 ? undefined : older };
+  if (isFull || isTogether(at, nowMs, policy)) return { windowMs, at: nowMs, used, rest: rest + units, log };
+  return { windowMs, at: nowMs, used, rest: units, log: recordsOf(state) };
 }
 
 /** Whether two times lie in one sub-window. */

@@ -43,7 +43,6 @@ export function bindBreaker<T>(target: object, { label, make, check }: BreakerBi
     for (const token of [CircuitBreakerRegistry, BREAKER_REGISTRY]) {
       const property = Symbol(`registry ${label}`);
       Object.defineProperty(target, property, {
-        configurable: true,
         set(this: object, given: CircuitBreakerRegistry | undefined) {
           if (given !== undefined) hold(this, madeIn(given));
         },

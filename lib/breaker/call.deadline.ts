@@ -23,7 +23,7 @@ export function callWithin<T>(call: (signal: AbortSignal) => T | PromiseLike<T>,
     };
     const abort = (): void => stop(caller?.reason);
     const timer = timeoutMs > 0 ? setTimeout(() => stop(DeadlineExceededError.of(timeoutMs)), timeoutMs) : undefined;
-    caller?.addEventListener('abort', abort, { once: true });
+    caller?.addEventListener('abort', abort);
     const settled = (): void => {
       clearTimeout(timer);
       caller?.removeEventListener('abort', abort);

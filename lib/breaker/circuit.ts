@@ -191,7 +191,7 @@ export abstract class Circuit {
   protected become(next: CircuitState, reason: BreakerTransition['reason']): void {
     const from = shownState(this.state);
     const to = shownState(next);
-    if (next.kind === 'open' && next.generation !== this.state.generation && reason !== 'restored') this.tripCount += 1;
+    if (next.kind === 'open' && reason !== 'restored') this.tripCount += 1;
     this.state = next;
     if (from !== to) notify(this.listeners, { breaker: this.name, from, to, reason });
   }

@@ -1,4 +1,4 @@
-import type { BreakerSettings } from './breaker.options.js';
+import type { BreakerSettings, TripRule } from './breaker.options.js';
 
 /** The counts of one closed period. */
 export interface Tally {
@@ -25,12 +25,11 @@ function windowOf(tally: Tally | undefined, nowMs: number, windowMs: number): Wi
 }
 
 /** Whether the counts of one rule mean the same for another. */
-export function sameTally(before: BreakerSettings, after: BreakerSettings): boolean {
-  if (before.trip.kind === 'consecutive' || after.trip.kind === 'consecutive') {
-    return before.trip.kind === after.trip.kind;
-  }
-  return before.trip.kind === after.trip.kind && before.trip.windowMs === after.trip.windowMs;
+export function sameTally({ trip: before }: BreakerSettings, { trip: after }: BreakerSettings): boolean {
+  return before.kind === after.kind && lengthOf(before) === lengthOf(after);
 }
+
+const lengthOf = (trip: TripRule): number | undefined => ('windowMs' in trip ? trip.windowMs : undefined);
 
 /** Failures with no success between them. */
 class ConsecutiveTally implements Tally {

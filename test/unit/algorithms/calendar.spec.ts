@@ -64,6 +64,35 @@ describe('a day on which clocks change', () => {
   });
 });
 
+describe('what is remembered of a calendar', () => {
+  const DAY_MS = 24 * HOUR_MS;
+  const START = Date.UTC(2031, 0, 1);
+  const dayAt = (day: number, ms = 0) =>
+    calendarSpan('calendar-day', 'Asia/Dubai', START - 4 * HOUR_MS + day * DAY_MS + ms);
+
+  it('is a window, for each time in it and no other', () => {
+    const span = dayAt(0);
+    expect([dayAt(0, 1), dayAt(0, DAY_MS - 1)].map((other) => other === span)).toEqual([true, true]);
+    expect([dayAt(0, -1).startMs, dayAt(1).startMs]).toEqual([span.startMs - DAY_MS, span.endMs]);
+  });
+
+  it('are the last eight windows', () => {
+    const spans = [10, 11, 12, 13, 14, 15, 16, 17].map((day) => dayAt(day));
+    expect([10, 11, 12, 13, 14, 15, 16, 17].map((day) => dayAt(day) === spans[day - 10])).toEqual(Array(8).fill(true));
+    dayAt(18);
+    expect(dayAt(11)).toBe(spans[1]);
+    const again = dayAt(10);
+    expect(again).toEqual(spans[0]);
+    expect(again).not.toBe(spans[0]);
+  });
+
+  it('is kept apart for each kind of window', () => {
+    const month = calendarSpan('calendar-month', 'Asia/Dubai', START);
+    expect(dayAt(0)).not.toEqual(month);
+    expect(calendarSpan('calendar-month', 'Asia/Dubai', START)).toBe(month);
+  });
+});
+
 describe('the name of a time zone', () => {
   it.each(ZONES)('is known: %s', (zone) => {
     expect([isTimeZone(zone), IANAZone.isValidZone(zone)]).toEqual([true, true]);

@@ -11,6 +11,10 @@ import { isServerFailure, statusOf } from '../../../lib/breaker/error.status.js'
 /** As axios makes them, and others. */
 const withResponse = (response: unknown): Error => Object.assign(new Error('refused'), { response });
 
+function codeOf(this: { readonly code: number }): number {
+  return this.code;
+}
+
 describe('the status of an error', () => {
   it.each([
     ['getStatus()', new NotFoundException(), 404],
@@ -24,6 +28,9 @@ describe('the status of an error', () => {
     ['none of a response that never came', withResponse(undefined), undefined],
     ['none of what is no object', 'down', undefined],
     ['none of null', null, undefined],
+    ['none of undefined', undefined, undefined],
+    ['none of a function', Object.assign(() => 1, { status: 404 }), undefined],
+    ['what getStatus() answers, before all others', { code: 418, getStatus: codeOf, status: 404 }, 418],
   ])('is %s', (_what, error, status) => {
     expect(statusOf(error)).toBe(status);
   });
