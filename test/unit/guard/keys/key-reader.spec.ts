@@ -144,17 +144,6 @@ describe('a key that is read of a request', () => {
     expect(read(['global', () => undefined], {})).toBe('global|ip:192.0.2.1');
   });
 
-  it('warns of each function that finds no key once', async () => {
-    const all = readers();
-    const tenantOf = (): undefined => undefined;
-    const accountOf = async (): Promise<string> => '';
-    for (const key of [tenantOf, accountOf, tenantOf, accountOf]) await all.of(key)(httpCall());
-    expect(warn.mock.calls).toEqual([
-      ["A call lacks the key of the function 'tenantOf': such calls are limited by ip instead."],
-      ["A call lacks the key of the function 'accountOf': such calls are limited by ip instead."],
-    ]);
-  });
-
   it.each([
     ['at once', () => JSON.parse('no') as string],
     ['later', async () => JSON.parse('no') as string],
@@ -163,9 +152,20 @@ describe('a key that is read of a request', () => {
     expect(warn).not.toHaveBeenCalled();
   });
 
-  it.each([42, {}, true])('is an error where a key function answers %p', (answer) => {
-    const key = (() => answer) as unknown as () => string;
-    expect(() => read(key, {})).toThrow('return a string, or undefined for the address');
+  it.each([
+    [42, 'a value of type number'],
+    [{}, 'a value of type object'],
+    [true, 'a value of type boolean'],
+    [['a', 'b'], 'an array'],
+    [[], 'an array'],
+    [0, 'a value of type number'],
+    [false, 'a value of type boolean'],
+  ])('is an error where a key function answers %p', (answer, found) => {
+    const tenantOf = (() => answer) as unknown as () => string;
+    const mend = `${found}: return a string, or undefined for the address.`;
+    expect(() => read(tenantOf, {})).toThrow(new TypeError(`Key tenantOf returned ${mend}`));
+    const [nameless] = [() => answer] as unknown as [() => string];
+    expect(() => read(nameless, {})).toThrow(new TypeError(`Key function returned ${mend}`));
   });
 
   describe('with a userKey of the application', () => {
@@ -216,12 +216,6 @@ describe('a key that is read of a request', () => {
     expect(read(['global', ['ip', 'global']], {})).toBe('global|ip:192.0.2.1%7Cglobal');
   });
 
-  it('warns of each missing key once, and of another once more', () => {
-    const all = readers();
-    for (const key of ['header:a', 'header:b', 'header:a'] as const) void all.of(key)(httpCall({ headers: {} }));
-    expect(warn).toHaveBeenCalledTimes(2);
-  });
-
   it('leaves nothing unhandled when one part of a key throws while another is awaited and fails too', async () => {
     const failing: KeyInput = [
       () => Promise.reject(new Error('later')),
@@ -232,6 +226,14 @@ describe('a key that is read of a request', () => {
     await expectNoUnhandled(async () => {
       await expect(read(failing, {})).rejects.toThrow(/later|at once/);
     });
+  });
+
+  it('reads each key by one function, made once', () => {
+    const all = readers();
+    const own = (): string => 'own';
+    const composed: KeyInput = ['ip', own];
+    for (const key of ['ip', 'user', 'header:x', own, composed] as const) expect(all.of(key)).toBe(all.of(key));
+    expect(all.of([...composed])).not.toBe(all.of(composed));
   });
 
   it('does not take an address, header or value from the payload of a remote call', () => {
