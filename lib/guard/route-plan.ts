@@ -129,11 +129,11 @@ export class RoutePlanner {
 
   private candidate(level: Level, input: PolicyInput, site: PolicySite): Candidate {
     if (isDynamic(input)) return { kind: 'dynamic', level, name: undefined, ask: input, site };
-    const ask = typeof input === 'string' ? this.catalog.dynamicByName(input) : undefined;
-    if (ask !== undefined && typeof input === 'string') {
+    if (typeof input === 'string') {
+      const ask = this.catalog.dynamicByName(input);
       // Counters of the module's own: shared by all routes that use the name.
       const shared = { ...site, option: `policies.${input}`, owner: `policies.${input}`, place: '0' };
-      return { kind: 'dynamic', level, name: input, ask, site: shared };
+      if (ask !== undefined) return { kind: 'dynamic', level, name: input, ask, site: shared };
     }
     const policy = this.catalog.at(site, input);
     return { kind: 'static', level, name: nameOf(input), policy };

@@ -21,6 +21,7 @@ describe('keyOf', () => {
     ['a header given twice', () => keyOf.header('x', ['a', 'b']), 'header:X', { headers: { x: ['a', 'b'] } }],
     ['a query value', () => keyOf.query('q', 'a|b'), 'query:q', { query: { q: 'a|b' } }],
     ['a query value given twice', () => keyOf.query('q', ['a', 'b']), 'query:q', { query: { q: ['a', 'b'] } }],
+    ['a number of a body', () => keyOf.body('id', 7), 'body:id', { body: { id: 7 } }],
     ['a route value', () => keyOf.param('id', 7), 'param:id', { params: { id: '7' } }],
     [
       'a value of a body',
@@ -42,6 +43,10 @@ describe('keyOf', () => {
     ],
   ])('makes the key of %s that the guard makes', (_what, key, input, request) => {
     expect(readers().of(input)(httpCall(request))).toBe(key());
+  });
+
+  it('joins several keys so that none reads as two', () => {
+    expect(keyOf.composed('a%7C', 'b|c', 'global')).toBe('a%257C|b%7Cc|global');
   });
 
   it.each([32, 56, 96, 128])('groups addresses by %d bits as the guard does', (bits) => {

@@ -60,6 +60,7 @@ describe('a key that is read of a request', () => {
     [{ id: ['1'] }],
     [{ id: true }],
     [{ id: { toString: 'x' } }],
+    [{ id: { toString: () => 5 } }],
     [{ id: Object.create(null) }],
     [{ id: () => 1 }],
   ])('is the ip where the user is %p', (user) => {
@@ -86,17 +87,24 @@ describe('a key that is read of a request', () => {
     expect(warn).not.toHaveBeenCalled();
   });
 
-  it.each([[undefined], [null], [''], ['unknown'], ['localhost'], [42], ['192.0.2.1, 192.0.2.2'], ['1.2.3.4:x']])(
-    'is one key for all, told once, where the ip is %p',
-    (ip) => {
-      const reader = readers().of('ip');
-      expect(reader(httpCall({ ip }))).toBe('handler:Anything.handle');
-      expect(reader(httpCall({ ip }))).toBe('handler:Anything.handle');
-      expect(warn.mock.calls).toEqual([
-        ['Calls of Anything.handle have no ip address: they share one key. Give the policy another key.'],
-      ]);
-    },
-  );
+  it.each([
+    [undefined],
+    [null],
+    [''],
+    ['unknown'],
+    ['localhost'],
+    [42],
+    [new ObjectId('192.0.2.9')],
+    ['192.0.2.1, 192.0.2.2'],
+    ['1.2.3.4:x'],
+  ])('is one key for all, told once, where the ip is %p', (ip) => {
+    const reader = readers().of('ip');
+    expect(reader(httpCall({ ip }))).toBe('handler:Anything.handle');
+    expect(reader(httpCall({ ip }))).toBe('handler:Anything.handle');
+    expect(warn.mock.calls).toEqual([
+      ['Calls of Anything.handle have no ip address: they share one key. Give the policy another key.'],
+    ]);
+  });
 
   it.each<[KeyInput, object]>([
     ['header:x', { headers: { x: ['', ''] } }],
@@ -112,6 +120,7 @@ describe('a key that is read of a request', () => {
     ['body:0', { body: ['a'] }],
     ['body:x', { body: { x: [] } }],
     ['body:x', { body: { x: Number.NaN } }],
+    ['body:x', { body: { x: new ObjectId('a') } }],
     ['body:x', { body: null }],
     ['ip-from:cf-connecting-ip', { headers: {} }],
     ['ip-from:cf-connecting-ip', { headers: { 'cf-connecting-ip': '' } }],

@@ -9,6 +9,18 @@ import { limitedApp } from '../limited-app.js';
 const readers = (): KeyReaders =>
   new KeyReaders({ ipv6PrefixBits: 64, userKey: undefined }, {} as Injection, transportsOf(), routes);
 
+class Cats {
+  find(): void {
+    // Called by nobody.
+  }
+}
+
+class Dogs extends Cats {
+  override find(): void {
+    // Called by nobody.
+  }
+}
+
 describe('a call that lacks a key', () => {
   let warn: jest.SpiedFunction<Logger['warn']>;
   beforeEach(() => {
@@ -29,6 +41,25 @@ describe('a call that lacks a key', () => {
     expect(warn.mock.calls).toEqual([[`A call lacks ${what}: such calls are limited by ip instead.`]]);
   });
 
+  it.each(['user', 'user-or-ip', 'header:x', 'ip-from:x', 'query:x', 'param:x', 'body:x'] as const)(
+    'is counted for its handler where nothing is known of its caller: %s',
+    (key) => {
+      expect(readers().of(key)(callOf('telegram', [{}]))).toBe('handler:Anything.handle');
+    },
+  );
+
+  it('is told of once for each handler that has no address', () => {
+    const all = readers();
+    const [one, other] = [Cats, Dogs].map((type) => callOf('rpc', [{}, {}], { type, method: 'find' }));
+    const keys = [one, other, one].map((call) => all.of('ip')(call!));
+    expect(keys).toEqual(['handler:Cats.find', 'handler:Dogs.find', 'handler:Cats.find']);
+    const lines = ['Cats.find', 'Dogs.find'].map(
+      (name) => `Calls of ${name} have no ip address: they share one key. Give the policy another key.`,
+    );
+    expect(warn.mock.calls.map(([line]) => line)).toEqual(lines);
+    expect(warn.mock.contexts[0]).toMatchObject({ context: 'RateLimit' });
+  });
+
   it.each<[string, string | undefined | Promise<undefined>]>([
     ['at once', undefined],
     ['later', Promise.resolve(undefined)],
@@ -39,14 +70,14 @@ describe('a call that lacks a key', () => {
       }
     }
     @Controller()
-    class Cats {
+    class Limited {
       @RateLimit({ rate: '9/m', key: TenantKey })
       find(): void {
         // Called by nobody.
       }
     }
-    const app = await limitedApp({ controllers: [Cats] });
-    for (let time = 0; time < 2; time += 1) await app.call({ type: Cats, method: 'find' });
+    const app = await limitedApp({ controllers: [Limited] });
+    for (let time = 0; time < 2; time += 1) await app.call({ type: Limited, method: 'find' });
     expect(app.backend.keys()).toEqual(['ip:192.0.2.1', 'ip:192.0.2.1']);
     expect(warn.mock.calls).toEqual([
       ["A call lacks the key of the class 'TenantKey': such calls are limited by ip instead."],
