@@ -17,6 +17,12 @@ import { type LimitedApp, limitedApp } from './limited-app.js';
 
 const SLOT = { name: 'slot', limit: 1, algorithm: 'concurrency', leaseTime: '1m', key: 'global' } as const;
 
+/** What a transport says of the end of a call: whether it will report it, and the status. */
+interface Ends {
+  readonly isTold?: boolean;
+  readonly status?: () => number;
+}
+
 /** A transport of the application, and what the guard told it, in order. */
 function transport(parts: Partial<RateLimitTransport> = {}) {
   const told: string[] = [];
@@ -28,12 +34,12 @@ function transport(parts: Partial<RateLimitTransport> = {}) {
     announce: () => void told.push('announce'),
     ...parts,
   };
-  const reporting = (isTold: boolean): RateLimitTransport['whenOver'] => {
-    return (_call, end) => {
+  const reporting =
+    (isTold: boolean) =>
+    (_call: unknown, end: () => void): boolean => {
       over.push(end);
       return isTold;
     };
-  };
   return { told, over, own, reporting };
 }
 
@@ -82,23 +88,20 @@ describe('a slot of a call by a transport', () => {
     expect(await isFree(app, next())).toBe(true);
   });
 
-  it.each([
+  it.each<[string, Ends]>([
     ['reports an end without a status', { isTold: true }],
     ['may report an end, but not of this call', { isTold: false, status: () => 200 }],
     ['reports no end', {}],
-  ])(
-    'is free at the end of the handler, by a transport that %s',
-    async (_what, { isTold, ...parts }: { isTold?: boolean }) => {
-      const { own, reporting } = transport(parts);
-      const whenOver = isTold === undefined ? {} : { whenOver: reporting(isTold) };
-      const { app, next } = await start({ ...own, ...whenOver }, [SLOT]);
-      const context = next();
-      expect(await app.guard.canActivate(context)).toBe(true);
-      expect(await isFree(app, next())).toBe(false);
-      handled(app, context).complete();
-      expect(await isFree(app, next())).toBe(true);
-    },
-  );
+  ])('is free at the end of the handler, by a transport that %s', async (_what, { isTold, ...parts }) => {
+    const { own, reporting } = transport(parts);
+    const whenOver = isTold === undefined ? {} : { whenOver: reporting(isTold) };
+    const { app, next } = await start({ ...own, ...whenOver }, [SLOT]);
+    const context = next();
+    expect(await app.guard.canActivate(context)).toBe(true);
+    expect(await isFree(app, next())).toBe(false);
+    handled(app, context).complete();
+    expect(await isFree(app, next())).toBe(true);
+  });
 
   it('is given up by a client that leaves the queue, as a request that was closed', async () => {
     const { own, over, reporting } = transport();
@@ -142,19 +145,16 @@ describe('a call that is charged by its outcome', () => {
     expect(seen).toEqual([{ result: 'ok', status: 503 }]);
   });
 
-  it.each([
+  it.each<[string, Ends]>([
     ['reports an end without a status', { isTold: true }],
     ['may report an end, but not of this call', { isTold: false, status: () => 200 }],
     ['has a status, and reports no end', { status: () => 200 }],
     ['reports nothing', {}],
-  ])(
-    'is judged at the end of the handler, by a transport that %s',
-    async (_what, { isTold, ...parts }: { isTold?: boolean }) => {
-      const { own, reporting } = transport(parts);
-      await run(isTold === undefined ? own : { ...own, whenOver: reporting(isTold) });
-      expect(seen).toEqual([{ result: 'ok' }]);
-    },
-  );
+  ])('is judged at the end of the handler, by a transport that %s', async (_what, { isTold, ...parts }) => {
+    const { own, reporting } = transport(parts);
+    await run(isTold === undefined ? own : { ...own, whenOver: reporting(isTold) });
+    expect(seen).toEqual([{ result: 'ok' }]);
+  });
 
   it('is judged by what the handler throws', async () => {
     const { own } = transport();
