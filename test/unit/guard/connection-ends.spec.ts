@@ -58,6 +58,7 @@ describe.each<[string, (act: () => unknown) => unknown]>([
     const app = await gatewayApp(CONNECT, Gateway);
     expect(await connect(app, Gateway)).toEqual(['disconnected']);
     expect(errors.mock.calls).toEqual([[bug]]);
+    expect(errors.mock.contexts[0]).toMatchObject({ context: 'RateLimit' });
   });
 
   it.each<[string, () => never, string]>([

@@ -100,6 +100,18 @@ describe('a call that holds slots', () => {
     expect(told).toEqual(['keep', 'lapse', 'keep', 'end']);
   });
 
+  it('does not count the end of an iteration twice', async () => {
+    const { told, call } = heldCall();
+    const iterations: AsyncGenerator<number>[] = [];
+    call.during(from([counting(), counting()])).subscribe((one) => iterations.push(one as AsyncGenerator<number>));
+    const [one, other] = iterations as [AsyncGenerator<number>, AsyncGenerator<number>];
+    await one.return(undefined);
+    await one.return(undefined);
+    expect(told).not.toContain('end');
+    await other.return(undefined);
+    expect(told.filter((what) => what === 'end')).toHaveLength(1);
+  });
+
   it('holds them for each time that an iterable is read', async () => {
     const { told, call } = heldCall();
     const answers = new Subject<unknown>();

@@ -19,6 +19,9 @@ class Crud {
   list(): void {
     nothing();
   }
+  shown(): void {
+    nothing();
+  }
 }
 
 const routeOf = (type: new () => Crud, method: 'find' | 'list' = 'find'): Route => ({
@@ -30,9 +33,11 @@ describe('the plan of a route', () => {
   it('is made once for each way to call it', async () => {
     @Controller()
     class Cats extends Crud {}
-    const catalog = (await limitedApp({ controllers: [Cats] })).get(RouteCatalog);
+    const app = await limitedApp({ controllers: [Cats] }, { policies: { api: '9/m' }, apply: ['api'] });
+    const catalog = app.get(RouteCatalog);
     const plan = catalog.planOf(routeOf(Cats));
     const others = [catalog.planOf(routeOf(Cats, 'list')), catalog.planOf(routeOf(Cats), 'declared')];
+    expect(catalog.planner.plan(routeOf(Cats))).toEqual(plan);
     expect(others).not.toContain(plan);
     expect(catalog.planOf(routeOf(Cats))).toBe(plan);
     expect(catalog.planOf(routeOf(Cats), 'all')).toBe(plan);
@@ -62,6 +67,8 @@ describe('the plan of a route', () => {
         return nothing;
       }
     }
+    // Not to be read before there is an instance.
+    Object.defineProperty(Limited.prototype, 'shown', { get: nothing });
     @Injectable()
     class Mixed extends Crud {
       @RateLimit('9/m')

@@ -110,6 +110,7 @@ describe('the whole address of a call', () => {
     ['unknown', undefined],
     [undefined, undefined],
     [42, undefined],
+    [{ toString: () => '192.0.2.1' }, undefined],
   ])('of %p is %p', (ip, address) => {
     expect(readers().addressOf(httpCall({ ip }))).toBe(address);
   });
