@@ -97,6 +97,13 @@ describe('a call that is not counted', () => {
     ]);
   });
 
+  it('is not shown to the caller', async () => {
+    const { own, told } = transport();
+    const { app, next } = await start(own, ['unlimited', { rate: '9/m', skipIf: () => true }]);
+    expect(app.guard.canActivate(next())).toBe(true);
+    expect(told).toEqual([]);
+  });
+
   it('is not heard of on a page that shows the events', async () => {
     expect(await heardOf(Pages, {})).toEqual([]);
   });
