@@ -32,8 +32,8 @@ interface GatewayProvider {
 @Injectable()
 export class ConnectionGuard {
   private readonly logger = new Logger('RateLimit');
-  /** Clients that `connect` has counted: several gateways may share a server. */
-  private readonly counted = new WeakSet<object>();
+  /** The gateways that each client has met: several may share a server, and one may call what its parent does. */
+  private readonly met = new WeakMap<object, WeakSet<object>>();
 
   constructor(
     @Inject(RATE_LIMIT_SETTINGS) private readonly settings: RateLimitSettings,
@@ -52,8 +52,7 @@ export class ConnectionGuard {
   /** Wraps the gateways of this application after they are created. */
   start(): void {
     for (const { instance } of this.gateways()) {
-      if (typeof instance !== 'object' || instance === null) continue;
-      claim(instance, (gateway, client, args, connect) => {
+      claim(instance as object, (gateway, client, args, connect) => {
         this.transport.connected(client, args[0]);
         return this.settings.enabled && this.settings.bindGuard
           ? this.guarded(gateway, client, args, connect)
@@ -63,9 +62,11 @@ export class ConnectionGuard {
   }
 
   private guarded(gateway: object, client: object, args: unknown[], connect: () => unknown): unknown {
+    const met = this.met.get(client);
+    if (met?.has(gateway) === true) return connect();
+    this.met.set(client, (met ?? new WeakSet()).add(gateway));
     const context = contextOf(gateway, client, args);
-    const reach = this.counted.has(client) ? 'own' : 'connection';
-    this.counted.add(client);
+    const reach = met === undefined ? 'connection' : 'own';
     try {
       const passed = when(this.resolver.resolve(context, reach), (request) => {
         if (request === undefined) return connect();

@@ -66,11 +66,9 @@ export class Injection {
 
   /** The injector of a class's module: a class created there can inject the same things. */
   private injectorOf(type: Type): ModuleRef {
-    for (const { controllers, providers } of this.modules.values()) {
-      if (!controllers.has(type) && !providers.has(type)) continue;
-      return (providers.get(ModuleRef)?.instance as ModuleRef | undefined) ?? this.moduleRef;
-    }
-    return this.moduleRef;
+    const modules = [...this.modules.values()];
+    const own = modules.find(({ controllers, providers }) => controllers.has(type) || providers.has(type));
+    return (own?.providers.get(ModuleRef)?.instance as ModuleRef | undefined) ?? this.moduleRef;
   }
 
   /** Scope of a provider; `undefined` if the application does not provide the class. */

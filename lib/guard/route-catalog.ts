@@ -75,11 +75,9 @@ export class RouteCatalog {
   private decorated(): readonly Route[] {
     const scanner = new MetadataScanner();
     return [...this.classes().keys()].flatMap((type) => {
-      const prototype = type.prototype as object;
-      return scanner.getAllMethodNames(prototype).flatMap((method): Route[] => {
-        const handler: unknown = Object.getOwnPropertyDescriptor(ownerOf(prototype, method), method)?.value;
-        return typeof handler === 'function' && isDecorated(type, handler) ? [{ type, handler }] : [];
-      });
+      const prototype = type.prototype as Readonly<Record<string, Route['handler']>>;
+      const handlers = scanner.getAllMethodNames(prototype).map((method) => prototype[method] as Route['handler']);
+      return handlers.filter((handler) => isDecorated(type, handler)).map((handler) => ({ type, handler }));
     });
   }
 
@@ -128,10 +126,3 @@ const mayWatch = (input: PolicyInput): boolean =>
 export const isDecorated = (type: object, handler: object): boolean => mentions(handler) || mentions(type);
 
 const mentions = (carrier: object): boolean => limitsOf(carrier).length > 0 || skippedNames(carrier).length > 0;
-
-/** The prototype in the chain that defines a method. */
-function ownerOf(prototype: object, method: string): object {
-  let owner = prototype;
-  while (!Object.hasOwn(owner, method)) owner = Object.getPrototypeOf(owner) as object;
-  return owner;
-}

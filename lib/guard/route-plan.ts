@@ -79,11 +79,11 @@ export class RoutePlanner {
    */
   plan(route: Route, reach: PlanReach = 'all'): RoutePlan {
     const label = this.labelOf(route);
-    const [option, names] = this.appliedTo(reach);
-    const applied = { option, owner: '', place: '', route: label };
+    // All names: they are known, and have no counters of a place.
+    const applied = { option: '', owner: '', place: '', route: label };
     const ofClass = reach === 'all' || reach === 'declared' ? limitsOf(route.type) : [];
     const written = [
-      ...names.map((name) => this.candidate(Level.Module, name, applied)),
+      ...this.appliedTo(reach).map((name) => this.candidate(Level.Module, name, applied)),
       ...this.declared(Level.Class, ofClass, label),
       ...this.declared(Level.Method, limitsOf(route.handler), label),
     ];
@@ -110,9 +110,8 @@ export class RoutePlanner {
     });
   }
 
-  private appliedTo(reach: PlanReach): readonly [option: string, names: readonly string[]] {
-    if (reach === 'all') return ['apply', this.applied.all];
-    return reach === 'connection' ? ['connect', this.applied.connection] : ['', []];
+  private appliedTo(reach: PlanReach): readonly string[] {
+    return reach === 'all' || reach === 'connection' ? this.applied[reach] : [];
   }
 
   private declared(level: Level, limits: readonly DeclaredLimits[], route: string): readonly Candidate[] {
@@ -129,11 +128,11 @@ export class RoutePlanner {
 
   private candidate(level: Level, input: PolicyInput, site: PolicySite): Candidate {
     if (isDynamic(input)) return { kind: 'dynamic', level, name: undefined, ask: input, site };
-    const ask = typeof input === 'string' ? this.catalog.dynamicByName(input) : undefined;
-    if (ask !== undefined && typeof input === 'string') {
+    if (typeof input === 'string') {
+      const ask = this.catalog.dynamicByName(input);
       // Counters of the module's own: shared by all routes that use the name.
       const shared = { ...site, option: `policies.${input}`, owner: `policies.${input}`, place: '0' };
-      return { kind: 'dynamic', level, name: input, ask, site: shared };
+      if (ask !== undefined) return { kind: 'dynamic', level, name: input, ask, site: shared };
     }
     const policy = this.catalog.at(site, input);
     return { kind: 'static', level, name: nameOf(input), policy };

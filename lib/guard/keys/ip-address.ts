@@ -65,7 +65,7 @@ function written(groups: readonly number[]): string {
   let length = 1;
   for (let index = 0; index < GROUPS; index += 1) {
     let end = index;
-    while (end < GROUPS && groups[end] === 0) end += 1;
+    while (groups[end] === 0) end += 1;
     if (end - index > length) [start, length] = [index, end - index];
   }
   const hex = (part: readonly number[]): string => part.map((group) => group.toString(16)).join(':');

@@ -1,4 +1,4 @@
-import type { ExecutionContext, ModuleMetadata } from '@nestjs/common';
+import type { Abstract, ExecutionContext, ModuleMetadata, Type } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import {
   BackendService,
@@ -30,6 +30,8 @@ export interface LimitedApp {
   readonly service: BackendService;
   readonly backend: RecordingBackend;
   readonly clock: ManualClock;
+  /** The instance of a provider. */
+  get<T>(type: Type<T> | Abstract<T>): T;
   call(target: Target, request?: object): Promise<Outcome>;
   /** Whether each of several equal calls passes. */
   calls(count: number, target: Target, request?: object): Promise<readonly boolean[]>;
@@ -72,6 +74,7 @@ export async function limitedApp(
     service: app.get(BackendService),
     backend,
     clock,
+    get: (type) => app.get(type),
     call,
     calls: async (count, target, request) => {
       const passed: boolean[] = [];

@@ -33,6 +33,15 @@ class CatsController {
 }
 
 @Controller()
+class DynamicController {
+  @SkipRateLimit('api')
+  @RateLimit(() => '1/m')
+  all(): void {
+    nothing();
+  }
+}
+
+@Controller()
 class HeirController extends CatsController {}
 
 const to = (method: string, type: Target['type'] = CatsController): Target => ({ type, method });
@@ -40,7 +49,7 @@ const options = {
   policies: { api: '3/m', search: { rate: '2/m', scope: 'route' as const } },
   apply: ['api'],
 };
-const start = () => limitedApp({ controllers: [CatsController, HeirController] }, options);
+const start = () => limitedApp({ controllers: [CatsController, HeirController, DynamicController] }, options);
 const IP = keyOf.ip('192.0.2.1');
 
 describe('routeLimits', () => {
@@ -160,6 +169,16 @@ describe('routeLimits', () => {
       "routeLimits(CatsController, 'planned'): received a function. Some of its policies are found by the request: name those that you mean, of 'api', 'cats', 'known', as the third argument.",
     ],
     [
+      'policies that are all found by the request',
+      () => routeLimits(DynamicController, 'all'),
+      "routeLimits(DynamicController, 'all'): received a function. Its policies are found by the request: without one, nobody can tell which they are.",
+    ],
+    [
+      'a name of one that is found by the request',
+      () => routeLimits(DynamicController, 'all', 'plan'),
+      "routeLimits(DynamicController, 'all'): received 'plan'. The policies that hold on that route are none.",
+    ],
+    [
       'a policy of the service that needs a request',
       () => (() => '1/m') as PolicyInput,
       'A dynamic policy needs a request',
@@ -171,7 +190,7 @@ describe('routeLimits', () => {
 
   it.each([undefined, null, {}, 'CatsController'])('is an error for a class that is %p', (type) => {
     expect(() => routeLimits(type as unknown as typeof CatsController, 'all')).toThrow(
-      'Give the class of a controller, resolver or gateway',
+      /^routeLimits: received .+ Give the class of a controller, resolver or gateway\.$/,
     );
   });
 });
