@@ -65,6 +65,14 @@ describe('several subjects of one decision', () => {
     expect((await app.service.consume(USER_AND_TENANT, { cost: 5 })).allowed).toBe(false);
   });
 
+  it('are charged each if one policy limits them all', async () => {
+    await using app = await start();
+    const keys = ['user:1', 'user:2', 'user:1'];
+    const decision = await app.service.consume(keys.map((key) => ({ key, policies: 'login' })));
+    expect(told(decision)).toMatchObject([{ key: 'user:1' }, { key: 'user:2' }]);
+    expect(decision.policies).toHaveLength(2);
+  });
+
   it('are given back and forgotten together', async () => {
     await using app = await start();
     const left = async (): Promise<readonly number[]> =>
