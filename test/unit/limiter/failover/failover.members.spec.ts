@@ -1,4 +1,5 @@
 import { memoryBackend } from '../../../../lib/backends/memory/memory.backend.js';
+import { ALGORITHM_NAMES } from '../../../../lib/contracts/policy.js';
 import type { Backend, RenewRequest, Reply } from '../../../../lib/contracts/backend.js';
 import {
   failoverBackend,
@@ -158,6 +159,15 @@ describe('the options of a failover', () => {
     expect(failoverBackend(two(), options as FailoverBackendOptions).name).toBe('all');
   });
 
+  it.each([
+    ['the first', true],
+    ['the second', false],
+  ])('offer no calendar if %s member has none', (_which, isFirst) => {
+    const none = new ScriptedBackend('none', { capabilities: { algorithms: ALGORITHM_NAMES } });
+    const { capabilities } = failoverBackend(isFirst ? [none, memoryBackend()] : [memoryBackend(), none]);
+    expect(capabilities).toEqual({ algorithms: ALGORITHM_NAMES });
+  });
+
   it('leave the breakers to the members', () => {
     expect(new GuardedBackend(failoverBackend(two())).breaker).toBeNull();
   });
@@ -172,6 +182,15 @@ describe('the options of a failover', () => {
       'half a ping',
       () => failoverBackend(two(), { failbackProbes: 1.5 }),
       'failoverBackend.failbackProbes: received 1.5. Give a whole number of at least 1.',
+    ],
+    [
+      'members of different algorithms',
+      () =>
+        failoverBackend([
+          memoryBackend(),
+          new ScriptedBackend('log', { capabilities: { algorithms: ['sliding-log'] } }),
+        ]),
+      "failoverBackend: received ''memory' and 'log' differ in ",
     ],
     [
       'one member',
