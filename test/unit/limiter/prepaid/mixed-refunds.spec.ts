@@ -96,6 +96,39 @@ describe('several leased policies', () => {
   });
 });
 
+describe('a call while another debits in advance', () => {
+  /** The debit of a call of cost 1, whose answer comes when a test lets it. */
+  async function debiting(policy: Policy) {
+    const all = made({ policy });
+    const { gate, open } = closedGate();
+    all.store.inbound = gate;
+    const debit = all.consume();
+    await tick();
+    all.store.inbound = undefined;
+    return { ...all, debit, open };
+  }
+
+  it('waits for that debit, whatever it debits itself of another policy', async () => {
+    const { policy, ask, debit, open } = await debiting(leasedPolicy({ limit: 10 }));
+    const call = ask([chargeOf(policy), chargeOf(leasedPolicy({ name: 'second' }))]);
+    for (let turn = 0; turn < 5; turn += 1) await tick();
+    open();
+    await debit;
+    expect(await call).toMatchObject({ allowed: true });
+  });
+
+  it('does not wait for it to be refused by another policy', async () => {
+    const { store, policy, ask, debit, open } = await debiting(leasedPolicy());
+    await store.consume({ charges: [chargeOf(other, 1_000)], timeoutMs: 5_000 });
+    expect(await ask([chargeOf(policy), chargeOf(other)])).toMatchObject({
+      allowed: false,
+      policies: [{ allowed: true }, { allowed: false }],
+    });
+    open();
+    expect(await debit).toMatchObject({ allowed: true });
+  });
+});
+
 describe('a process that holds nothing', () => {
   it('looks after nothing', async () => {
     const { units, consume } = made({ policy: leasedPolicy({ lease: 'auto' }) });
