@@ -181,7 +181,7 @@ it('tells how long a decision took', async () => {
   const startedMs = performance.now();
   await app.service.consume('someone', '3/m');
   const tookMs = performance.now() - startedMs;
-  const [{ durationMs }] = decisions as [{ durationMs: number }];
+  const { durationMs } = decisions[0]!;
   expect(durationMs).toBeGreaterThanOrEqual(0);
   expect(durationMs).toBeLessThanOrEqual(tookMs);
 });
