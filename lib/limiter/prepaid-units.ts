@@ -108,9 +108,9 @@ export class PrepaidUnits implements Pick<Backend, 'recall' | 'consume' | 'peek'
     const beyond: UnitHolding[] = [];
     const charges = request.charges.map((charge): Refund => {
       const holding = this.leased(charge);
+      if (holding === undefined) return charge;
       const { cost } = charge;
-      const taken = holding?.takeBack({ cost, chargedAtMs, nowMs });
-      if (holding === undefined || taken === undefined) return charge;
+      const taken = holding.takeBack({ cost, chargedAtMs, nowMs });
       if (taken.beyond > 0) beyond.push(holding);
       return { ...charge, cost: cost - taken.kept };
     });

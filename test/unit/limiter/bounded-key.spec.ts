@@ -1,4 +1,5 @@
-import { boundedKey } from '../../../lib/limiter/bounded-key.js';
+import { createHmac } from 'node:crypto';
+import { boundedKey, storedKeys } from '../../../lib/limiter/bounded-key.js';
 
 const HASH = /^sha256:[\w-]{43}$/;
 
@@ -43,6 +44,26 @@ describe('a bounded key', () => {
   ])('refuses what is $found', ({ key, found }) => {
     expect(() => boundedKey(key as string)).toThrow(
       new TypeError(`A rate-limit key must be a string that is not empty; received ${found}.`),
+    );
+  });
+});
+
+describe('a stored key', () => {
+  const keyed = (secret: string, key: string): string =>
+    `hmac:${createHmac('sha256', secret).update(key, 'utf16le').digest('base64url')}`;
+
+  it.each([
+    [false, 'user:42', 'user:42'],
+    [true, 'user:42', keyed('nestjs-floodgate', 'user:42')],
+    [{ secret: 'own' }, 'user:42', keyed('own', 'user:42')],
+    [{ secret: 'own' }, 'hmac:x', keyed('own', 'hmac:x')],
+  ])('of hashKeys %j for %s is %s', (hashKeys, key, expected) => {
+    expect(storedKeys(hashKeys)(key)).toBe(expected);
+  });
+
+  it.each([false, true, { secret: 'own' }])('of hashKeys %j is never that of nothing', (hashKeys) => {
+    expect(() => storedKeys(hashKeys)('')).toThrow(
+      new TypeError("A rate-limit key must be a string that is not empty; received ''."),
     );
   });
 });

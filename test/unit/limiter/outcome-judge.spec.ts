@@ -29,12 +29,20 @@ describe('the units that a call is charged by its outcome', () => {
     expect(due(({ result }) => (result as unknown[]).length, { result: Array(700) })).toBe(700);
   });
 
-  it.each([[-1], [0.5], [Number.NaN], [Number.POSITIVE_INFINITY], ['5'], [undefined], [null], [{}]])(
-    'are never %p',
-    (answer) => {
-      expect(() => due(() => answer as never, {})).toThrow(TypeError);
-    },
-  );
+  it.each([
+    [-1, '-1'],
+    [0.5, '0.5'],
+    [Number.NaN, 'NaN'],
+    [Number.POSITIVE_INFINITY, 'Infinity'],
+    ['5', 'string'],
+    [undefined, 'undefined'],
+    [null, 'object'],
+    [{}, 'object'],
+  ])('are never %p', (answer, found) => {
+    expect(() => due(() => answer as never, {})).toThrow(
+      new TypeError(`It returned ${found}: return true, false or a whole number of at least 0.`),
+    );
+  });
 
   it('are never a promise, and what it rejects with is handled', async () => {
     expect(() => due((() => Promise.reject(new Error('late'))) as never, {})).toThrow(/promise/);

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Clock, install } from '@sinonjs/fake-timers';
 import { SlotQueue } from '../../../lib/limiter/slot-queue.js';
@@ -110,4 +111,55 @@ it('asks by itself for slots that are freed elsewhere', async () => {
   await clock.tickAsync(POLL_MS);
   await call;
   expect(told).toEqual(['first asks', 'first asks', 'a slot for first']);
+});
+
+it('asks for one at a time, however many slots are freed meanwhile', async () => {
+  const queue = queueOf();
+  const calls = [wait(queue, 'first'), wait(queue, 'second')];
+  free = 1;
+  await Promise.all([queue.next(), queue.next(), queue.next()]);
+  expect(told).toEqual(['first asks', 'second asks', 'a slot for first']);
+  free = 1;
+  await queue.next();
+  await Promise.all(calls);
+  expect(told.slice(3)).toEqual(['second asks', 'a slot for second']);
+});
+
+it('lets go at once who hung up before', async () => {
+  const queue = queueOf();
+  const client = new AbortController();
+  client.abort(new Error('gone'));
+  await wait(queue, 'late', client);
+  expect(told).toEqual(['late is gone']);
+  expect(emptied).toBe(1);
+  expect(clock.countTimers()).toBe(0);
+});
+
+it('listens to a client only while its call waits', async () => {
+  const queue = queueOf();
+  const client = new AbortController();
+  const call = wait(queue, 'first', client);
+  expect(getEventListeners(client.signal, 'abort')).toHaveLength(1);
+  free = 1;
+  await queue.next();
+  await call;
+  expect(getEventListeners(client.signal, 'abort')).toHaveLength(0);
+});
+
+it('tells an error to the call that asked, and serves the next one', async () => {
+  const queue = queueOf();
+  const broken = queue.wait(
+    {
+      ask: () => Promise.reject(new Error('broken')),
+      giveUp: () => 'nothing',
+      drop: () => undefined,
+    },
+    undefined,
+  );
+  const call = wait(queue, 'second');
+  free = 1;
+  void queue.next();
+  await expect(broken).rejects.toThrow('broken');
+  await call;
+  expect(told).toEqual(['second asks', 'a slot for second']);
 });

@@ -52,3 +52,53 @@ it('forgets all whose window is over', () => {
   holdings.look();
   expect(holdings.isEmpty).toBe(true);
 });
+
+it('gives back what is held for too long, and looks again while units are held', () => {
+  const { clock, holdings, givenBack } = made(2);
+  const [old, fresh] = ['a', 'b'].map((key) => holdings.of(charge(key)));
+  const status = { name: '', limit: 150, windowMs: 60_000, allowed: true, remaining: 90, resetAfterMs: 60_000 };
+  const told = (sentMs: number) => ({
+    status: { ...status, retryAfterMs: 0, mode: 'enforce' as const },
+    nowMs: 0,
+    sentMs,
+  });
+  old!.charged(1, 5, told(0));
+  fresh!.charged(1, 5, told(500));
+  clock.advance(999);
+  expect([holdings.look(), givenBack]).toEqual([true, []]);
+  clock.advance(1);
+  expect([holdings.look(), givenBack]).toEqual([true, [old]]);
+  old!.held = 0;
+  fresh!.held = 0;
+  expect([holdings.look(), givenBack]).toEqual([false, [old]]);
+});
+
+it('stops to look when it is told to', () => {
+  const { holdings } = made(2);
+  holdings.watch();
+  expect(holdings.isWatched).toBe(true);
+  holdings.stop();
+  expect(holdings.isWatched).toBe(false);
+});
+
+it('drops nothing of a key that holds nothing', () => {
+  const { holdings } = made(2);
+  const held = holdings.of(charge('a'));
+  holdings.drop(charge('b'));
+  expect(held.generation).toBe(0);
+  holdings.drop(charge('a'));
+  expect(held.generation).toBe(1);
+});
+
+it.each([
+  ['says more', { ...policy, calendar: { unit: 'day', timeZone: 'UTC' } } as unknown as typeof policy, 1],
+  ['says less', { ...policy, lease: undefined } as unknown as typeof policy, 1],
+  ['has another limit', { ...policy, limit: 9 }, 1],
+  ['says the same', { ...policy }, 0],
+])('gives back what is held of a policy when it changes: to one that %s', (_what, changed, count) => {
+  const { holdings, givenBack } = made(2);
+  const held = holdings.of(charge('a'));
+  expect(holdings.find({ ...charge('a'), policy: changed })).toBe(held);
+  expect(givenBack).toHaveLength(count);
+  expect(held.policy).toBe(changed);
+});
