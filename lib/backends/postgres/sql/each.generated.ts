@@ -1,15 +1,15 @@
 // Made from each.sql by scripts/embed-scripts.mjs: edit that, then run `npm run embed`.
 
-export const EACH_SQL = `-- Calls of one subject and any number of policies, many at once: the limiter decides on each. PostgreSQL prepares the
--- expressions of a function anew for each transaction, so several calls in one cost little more than one.
+export const EACH_SQL = `-- Decides on many calls at once, each of one subject and any number of policies. PostgreSQL prepares the expressions of
+-- a function again for each transaction, so several calls in one transaction cost little more than one.
 --
 --   subjects  the subject of each call
---   charges   the charges of each call, one call after the other, as limiter.sql tells; each call has one subject
---   sizes     of each call, the number of its charges
---   patience  how long to wait for a row that somebody else has locked, ms
+--   charges   the charges of each call, one call after the other, in the format of limiter.sql
+--   sizes     the number of charges of each call
+--   patience  maximum wait for a locked row, ms
 --
--- Returns of each call what the limiter returns; as many NULLs where another transaction decides on the subject: this
--- one does not wait for it.
+-- Returns for each call what the limiter returns. If another transaction decides on the subject, it returns as many
+-- NULLs instead, and does not wait.
 
 CREATE OR REPLACE FUNCTION :each(subjects text[], charges bigint[], sizes integer[], patience integer)
 RETURNS bigint[] LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $limiter$

@@ -1,45 +1,43 @@
--- Decides calls and counts them: each verb of the limiter, atomically, for any number of policies and subjects.
--- The arithmetic is that of lib/algorithms, operation by operation.
+-- Decides on calls and counts them. Each verb is atomic, for any number of policies and subjects.
+-- The arithmetic is that of lib/algorithms, step by step.
 --
---   verb        0 consume, 1 overdraw (which charges even where the quota does not suffice), 2 peek, 3 refund, 4 reset,
---               5 ping (which only finds out whether a decision could be stored), 6 renew (of slots, whose leases then
---               begin anew)
---   subjects    the subjects of the call, each once
---   charges     eleven numbers for each charge, those of one subject in a row: its number in `subjects`, id, algorithm,
---               limit, windowMs, cost, burst, blockForMs, 0 for a shadow policy (else 1); of a slot its name, else what a
---               bucket owed right after the charge that is given back, in what its debt is counted in (-1: unknown);
---               and where in `calendars` its windows begin (0: it has no calendar)
---   calendars   six numbers for each calendar window: which of them it is (from 1), and the borders (ms) of the three
---               windows around the caller's time and of the one after them
---   charged_at  of refund: the time of the charge that is given back, ms; -1 if unknown
---   patience    how long to wait for each lock, ms
+--   verb        0 consume, 1 overdraw (charges even if the quota is not enough), 2 peek, 3 refund, 4 reset, 5 ping
+--               (only checks whether a decision could be stored), 6 renew (starts the leases of held slots again)
+--   subjects    the subjects of the call, without duplicates
+--   charges     eleven numbers for each charge, grouped by subject: its number in `subjects`, id, algorithm, limit,
+--               windowMs, cost, burst, blockForMs, 0 for a shadow policy (else 1); the name of a slot, or the debt of a
+--               bucket right after the charge that is given back, in the unit of its debt (-1: unknown); and the
+--               position of its windows in `calendars` (0: no calendar)
+--   calendars   six numbers for each calendar window: its kind (from 1), the borders (ms) of the three windows around
+--               the caller's time, and the end of the next window
+--   charged_at  for refund: the time of the charge that is given back, ms; -1 if unknown
+--   patience    maximum wait for each lock, ms
 --
--- Returns now (ms), and for each charge remaining, resetAfterMs, retryAfterMs (0: allowed, -1: refused for ever) and
--- nextUnitAfterMs. Now alone, where it lies outside the borders of a calendar: then nothing was decided.
+-- Returns now (ms), and for each charge remaining, resetAfterMs, retryAfterMs (0: allowed, -1: never allowed) and
+-- nextUnitAfterMs. Returns only now, and decides nothing, if now is outside the borders of a calendar.
 --
 -- `counters` of a row holds for each policy of its subject a header of seven numbers
---               id, size (numbers in all), kept_until (ms; from then on it is as if never seen), windowMs (0: blocked
---               until kept_until), and
+--               id, size (count of all its numbers), kept_until (ms; from then on it counts as new), windowMs (0:
+--               blocked until kept_until), and
 --                          at                       used                        rest
 --      1 fixed-window      window since the epoch   its units                   0
---        of the calendar   end of the window, ms    its units                   which calendar window
+--        of the calendar   end of the window, ms    its units                   kind of calendar window
 --      2 sliding-window    window since the epoch   its units                   units of the window before
---      3 token-bucket      a time, ms               what it lacked of being     the limit it refills at
---                                                   full then, tokens x token
---      4 sliding-log       newest time, ms          units in all                0
---      5 strict-window     newest time, ms          units in all                0
+--      3 token-bucket      a time, ms               its debt at that time,      the limit it refills at
+--                                                   tokens x `token`
+--      4 sliding-log       newest time, ms          all units                   0
+--      5 strict-window     newest time, ms          all units                   0
 --      6 concurrency       latest end of a lease    slots                       0
--- and after that of a log and of a strict window its units, oldest first, as pairs of time and number, and of concurrency
--- its slots, as pairs of the end of a lease (ms) and the slot's name. What a token of a bucket is worth in its debt is
--- windowMs; where limit x windowMs is beyond 2^52, both without their common factor. An older release, which counts
--- beside this one, knows neither calendar windows nor the algorithms 5 and 6: it leaves such counters alone.
+-- and then its records, in pairs: for a log and a strict window time and units, oldest first; for concurrency the end
+-- of a lease (ms) and the slot's name. `token` is the debt of one token of a bucket: windowMs. If limit x windowMs is
+-- above 2^52, both are divided by their common factor. An older release can count at the same time. It does not know
+-- calendar windows or the algorithms 5 and 6, and does not change such counters.
 --
--- Locks are advisory ones of this transaction, one for each subject, taken in the order of their numbers: they cost no
--- write, they hold subjects that have no row yet, and calls that cross cannot wait for each other. The clock is read
--- when all are held.
+-- Locks are advisory locks of this transaction, one for each subject, taken in the order of their ids. They cost no
+-- write, they lock subjects without a row, and two calls cannot deadlock. The clock is read after the last lock.
 --
--- Numbers are whole. What is stored or returned is below 2^53. A product that is beyond 2^62 is numeric, which is exact,
--- and dear; those of doubles are rounded in lib/algorithms, too.
+-- All numbers are whole. Stored and returned numbers are below 2^53. A product above 2^62 is numeric: exact, but slow.
+-- Products of doubles are rounded, as in lib/algorithms.
 
 CREATE OR REPLACE FUNCTION :limiter(
   verb integer, subjects text[], charges bigint[], calendars bigint[], charged_at bigint, patience integer
@@ -60,20 +58,20 @@ DECLARE
   SLOTS CONSTANT bigint := 6;
   MAX_PRODUCT CONSTANT bigint := 4503599627370496;
   MAX_INTEGER CONSTANT bigint := 9007199254740991;
-  -- Most units of a sliding window, unless it is so short that its product with more is within MAX_PRODUCT.
+  -- Maximum units of a sliding window. A short window can hold more, if the product is within MAX_PRODUCT.
   MAX_WIDE_UNITS CONSTANT bigint := 34359738367;
   MAX_FACTOR CONSTANT bigint := 4611686018427387904;
-  -- Of a strict window.
+  -- In a strict window.
   MAX_RECORDS CONSTANT integer := 60;
-  -- For a slot, ms.
+  -- Retry time for a slot, ms.
   LEAST_WAIT CONSTANT bigint := 1000;
-  -- A fixed window of 17 s and more has a smaller number, and a later end.
+  -- Below this, `at` is the number of a fixed window of at least 17 s; else it is an end, ms.
   LEAST_END CONSTANT bigint := 100000000;
   FIELDS CONSTANT integer := 11;
   HEADER CONSTANT integer := 7;
-  -- A row outlives its last counter by so much (ms): a clock that steps back by less finds all of them again.
+  -- A row stays this long after its last counter, ms: if the clock steps back by less, no counter is lost.
   GRACE CONSTANT bigint := 1000;
-  -- An expiry that moves with each call is set ahead by so much, so that most calls leave the index alone.
+  -- A new expiry is this much later than needed, ms, so that most calls do not change the index.
   SLACK CONSTANT bigint := 5000;
   total CONSTANT integer := cardinality(charges) / FIELDS;
 
@@ -83,10 +81,10 @@ DECLARE
   now_ms bigint;
   reply bigint[];
   allowed boolean := true;
-  -- With several subjects a first pass only asks, and stores nothing.
+  -- With several subjects, the first pass only checks and stores nothing.
   trial boolean := verb = CONSUME AND cardinality(subjects) > 1;
 
-  -- The subject in hand: its number, its row, and until when what changes is kept (0: nothing changes).
+  -- The current subject: its number, its row, and how long changes are kept (0: no change).
   subject_number bigint;
   value bigint[];
   expires bigint;
@@ -95,7 +93,7 @@ DECLARE
   kept bigint;
   needed bigint;
 
-  -- The charge in hand.
+  -- The current charge.
   field integer;
   id bigint;
   algorithm bigint;
@@ -105,17 +103,17 @@ DECLARE
   burst bigint;
   block_ms bigint;
   owed bigint;
-  -- The fixed window that is present and the one after it: which of the calendar (0: none), and their ends.
+  -- The current fixed window and the next one: the kind of calendar window (0: none), and their ends.
   kind bigint;
   ends bigint;
   next_ends bigint;
-  -- Length of a sub-window, of a strict window.
+  -- Length of a sub-window of a strict window, ms.
   part_ms bigint;
-  -- The end of the lease of the slot that is asked for (0: it is not held), and the first end of all.
+  -- The end of the lease of the call's own slot (0: not held), and the first end of all leases.
   held_until bigint;
   first_end bigint;
 
-  -- Its counter: where it lies, how long it is (0: it is not there), and its state.
+  -- Its counter: its position, its size (0: not found), and its state.
   place integer;
   size integer;
   new_size integer;
@@ -126,7 +124,7 @@ DECLARE
   rest bigint;
   records bigint[];
   blocked_until bigint;
-  -- What a token of a bucket is worth in its debt, and what a millisecond repays; and by the rate that is stored.
+  -- The debt of a token, and the debt that a millisecond repays; then both for the stored rate.
   token bigint;
   per_ms bigint;
   stored_token bigint;
@@ -154,7 +152,7 @@ BEGIN
   END IF;
   setting := set_config('lock_timeout', patience::text, true);
   IF verb = PING THEN
-    -- Changes nothing, and fails if a decision could not be stored.
+    -- Changes nothing. Fails if a decision could not be stored.
     INSERT INTO :table SELECT * FROM :table WHERE false;
     UPDATE :table t SET counters = t.counters WHERE false;
     DELETE FROM :table WHERE false;
@@ -176,7 +174,7 @@ BEGIN
     END IF;
   END LOOP;
 
-  -- At most twice: what is not allowed stays so, and a trial is made once.
+  -- At most two passes: a refused call stays refused, and there is only one trial.
   <<pass>>
   LOOP
     reply := ARRAY[now_ms];
@@ -184,13 +182,13 @@ BEGIN
     FOR index IN 0 .. total LOOP
       field := index * FIELDS;
 
-      -- 1. From one subject to the next.
+      -- 1. Stores the previous subject, and reads the next one.
       IF index = total OR charges[field + 1] <> subject_number THEN
         IF subject_number > 0 AND kept > 0 AND NOT trial THEN
-          -- A limiter need not wait for the disk: a crash forgets what came within the last moment.
+          -- A limiter need not wait for the disk: a crash only loses the last moment.
           setting := set_config('synchronous_commit', 'off', true);
           IF cardinality(value) > stored_size THEN
-            -- A row that grows lets go of counters that are over for good.
+            -- If a row grows, its expired counters are dropped.
             place := 1;
             WHILE place <= cardinality(value) LOOP
               size := value[place + 1];
@@ -269,16 +267,16 @@ BEGIN
         place := place + value[place + 1];
       END LOOP;
 
-      -- A kept_until of 0 says that it must be stored, whatever becomes of it; of now, that there is nothing to keep.
+      -- kept_until is 0: the counter must be stored in any case. It is now: only if something is counted.
       blocked_until := 0;
       IF size > 0 AND stored_ms = 0 AND kept_until > now_ms AND block_ms > 0 AND verb <> RESET THEN
-        -- A block never outlasts the policy's own, not even when the clock steps back or the policy changes.
+        -- A block never lasts longer than blockForMs, even if the clock steps back or the policy changes.
         blocked_until := least(kept_until, now_ms + block_ms);
         IF blocked_until < kept_until THEN
           kept_until := 0;
         END IF;
       ELSIF size = 0 OR stored_ms = 0 OR verb = RESET THEN
-        -- Never seen: as if last used before the epoch, by nobody.
+        -- A new or reset counter, or an ended block: empty, from before the epoch.
         kept_until := CASE WHEN size > 0 AND (kept_until > now_ms OR verb = RESET) THEN 0 ELSE now_ms END;
         stored_ms := window_ms;
         at := -1;
@@ -289,9 +287,9 @@ BEGIN
         records := value[place + HEADER : place + size - 1];
       END IF;
 
-      -- 3. As of now.
+      -- 3. Moves the counter to now.
       IF blocked_until > 0 THEN
-        -- Nothing is counted meanwhile.
+        -- A block counts nothing.
       ELSIF algorithm = SLIDING THEN
         this_window := now_ms / stored_ms;
         IF at < this_window THEN
@@ -315,7 +313,7 @@ BEGIN
         END IF;
       ELSIF algorithm = FIXED THEN
         IF rest = 0 OR at < LEAST_END THEN
-          -- A number: of such windows, or from an older release, which took those of a calendar for them.
+          -- A window number; for a calendar window, from an older release.
           at := (at + 1) * stored_ms;
         END IF;
         IF rest <> kind OR kind = 0 AND stored_ms <> window_ms THEN
@@ -328,14 +326,14 @@ BEGIN
           at := ends;
           used := 0;
         ELSIF at >= next_ends THEN
-          -- The clock stepped back: a window to come counts until it has passed.
+          -- The clock stepped back: a future window counts until it ends.
           IF at > next_ends THEN
             kept_until := 0;
           END IF;
           at := next_ends;
           window_ms := next_ends - ends;
         ELSIF at <> ends THEN
-          -- Between the borders of windows lie those of another time zone.
+          -- An end between two borders is from another time zone.
           at := ends;
           kept_until := 0;
         END IF;
@@ -361,7 +359,7 @@ BEGIN
             kept_until := 0;
           END IF;
           IF now_ms > at THEN
-            -- Compared before it is multiplied: the product may be larger than any number.
+            -- Compares before it multiplies: the product could overflow.
             used := CASE WHEN now_ms - at > used / stored_per_ms THEN 0 ELSE used - (now_ms - at) * stored_per_ms END;
           END IF;
           IF stored_token <> token THEN
@@ -383,7 +381,7 @@ BEGIN
         FOR spot IN 1 .. cardinality(records) BY 2 LOOP
           IF records[spot] > now_ms THEN
             IF records[spot] > now_ms + window_ms THEN
-              -- No lease lasts for longer than one from now: the clock may have stepped back, or the policy changed.
+              -- No lease is longer than one that starts now: the clock may have stepped back, or the policy changed.
               records[spot] := now_ms + window_ms;
               kept_until := 0;
             END IF;
@@ -399,11 +397,11 @@ BEGIN
             END IF;
           END IF;
         END LOOP;
-        -- The slot that is asked for stands apart, and last.
+        -- The call's own slot is in held_until, and is added last.
         records := records[: length];
       ELSE
         IF at > now_ms THEN
-          -- The clock stepped back: what lies in the future came now, in one record.
+          -- The clock stepped back: future records become one record of now.
           length := cardinality(records);
           left_over := 0;
           WHILE length > 0 AND records[length - 1] >= now_ms LOOP
@@ -424,8 +422,8 @@ BEGIN
         END IF;
       END IF;
 
-      -- 4. Whether its policy admits the call.
-      -- Until the present window ends; it may be one to come, where the clock stepped back.
+      -- 4. Checks whether the policy admits the call.
+      -- Time until the window ends. It may be a future window, if the clock stepped back.
       IF algorithm = FIXED THEN
         until_next := at - now_ms;
       ELSIF algorithm = SLIDING THEN
@@ -449,14 +447,14 @@ BEGIN
         IF allowed AND NOT admitted AND charges[field + 9] = 1 THEN
           allowed := false;
           IF index > 0 THEN
-            -- Once more, knowing it.
+            -- Another pass, now that the call is refused.
             trial := false;
             CONTINUE pass;
           END IF;
         END IF;
       END IF;
 
-      -- 5. Charges, gives back or blocks.
+      -- 5. Charges, refunds or blocks.
       possible := admitted;
       IF NOT admitted THEN
         possible := quota > 0 AND cost <= burst;
@@ -486,7 +484,7 @@ BEGIN
             length := cardinality(records);
             IF algorithm = STRICT_WINDOW AND length > 0
               AND (at / part_ms = now_ms / part_ms OR taken = 0 OR length >= 2 * MAX_RECORDS) THEN
-              -- Joins the newest record: of the same sub-window, or there is no room for another.
+              -- Joins the newest record if the sub-window is the same, there are no units, or the log is full.
               records[length - 1] := now_ms;
               records[length] := records[length] + taken;
             ELSE
@@ -501,7 +499,7 @@ BEGIN
           left_over := least(cost, MAX_PRODUCT / token + 1) * token;
           owed := charges[field + 10];
           IF owed >= 0 THEN
-            -- What was owed first is repaid first.
+            -- The oldest debt is repaid first. Gives back only the unpaid rest of this charge.
             taken := CASE WHEN charged_at < 0 THEN 0 ELSE greatest(0, now_ms - charged_at) END;
             left_over := least(left_over, CASE WHEN taken > owed / per_ms THEN 0 ELSE owed - taken * per_ms END);
           END IF;
@@ -527,7 +525,7 @@ BEGIN
         ELSE
           came := charged_at;
           IF algorithm = STRICT_WINDOW AND charged_at >= 0 THEN
-            -- The record in which the charge lies, if it still counts.
+            -- The record of the charge, if it still counts.
             came := -1;
             FOR spot IN 1 .. cardinality(records) BY 2 LOOP
               IF records[spot] >= charged_at THEN
@@ -538,7 +536,7 @@ BEGIN
               END IF;
             END LOOP;
           END IF;
-          -- The newest first.
+          -- Takes from the newest records first.
           left_over := cost;
           FOR spot IN REVERSE cardinality(records) - 1 .. 1 BY 2 LOOP
             IF charged_at < 0 OR records[spot] = came THEN
@@ -569,13 +567,13 @@ BEGIN
         END IF;
       END IF;
 
-      -- 6. What the policy says of it.
+      -- 6. The status: remaining units and waiting times.
       remaining := 0;
       reset_ms := 0;
       IF blocked_until > 0 THEN
         reset_ms := blocked_until - now_ms;
       ELSIF quota = 0 THEN
-        -- Nothing is counted.
+        -- A limit of 0 counts nothing.
       ELSIF algorithm = SLIDING THEN
         remaining := quota - used - CASE
           WHEN wide THEN div(rest::numeric * covered + window_ms - 1, window_ms)
@@ -608,7 +606,7 @@ BEGIN
 
       retry_ms := 0;
       IF admitted THEN
-        -- At once.
+        -- No wait.
       ELSIF NOT possible THEN
         retry_ms := -1;
       ELSIF blocked_until > 0 THEN
@@ -639,10 +637,10 @@ BEGIN
       END IF;
       remaining := greatest(remaining, 0);
 
-      -- Until a unit more than what remains is left.
+      -- Time until one more unit remains.
       next_ms := reset_ms;
       IF reset_ms = 0 OR blocked_until > 0 OR algorithm = FIXED THEN
-        -- All come back at once, or none is away.
+        -- All units return together, or none is used.
       ELSIF algorithm = SLIDING THEN
         free := quota - remaining - 1;
         next_ms := CASE
@@ -654,14 +652,14 @@ BEGIN
       ELSIF algorithm = BUCKET THEN
         next_ms := (used - (burst - remaining - 1) * token + per_ms - 1) / per_ms;
       ELSIF algorithm = SLOTS THEN
-        -- The first end of those that are held now.
+        -- The first end of all current leases.
         first_end := NULL;
         FOR spot IN 1 .. cardinality(records) BY 2 LOOP
           first_end := least(first_end, records[spot]);
         END LOOP;
         next_ms := greatest(LEAST_WAIT, first_end - now_ms);
       ELSIF used = 0 THEN
-        -- The records that are left are of calls that came when no more units could be counted.
+        -- Only records of 0 units are left, from calls when MAX_INTEGER units were used.
         next_ms := 0;
       ELSE
         left_over := used - (quota - remaining - 1);
@@ -675,9 +673,9 @@ BEGIN
       END IF;
       reply := reply || ARRAY[remaining, reset_ms, retry_ms, next_ms];
 
-      -- 7. What it leaves behind. A limit of 0 leaves all as it is.
+      -- 7. The new counter. A limit of 0 changes nothing, except for reset.
       IF verb <> PEEK AND (quota > 0 OR verb = RESET) AND (kept_until = 0 OR reset_ms > 0 AND now_ms + reset_ms > kept_until) THEN
-        -- 1: it changes, and is over.
+        -- 1: a change that removes the counter.
         kept_until := CASE WHEN reset_ms > 0 THEN now_ms + reset_ms ELSE 1 END;
         kept := greatest(kept, kept_until);
         IF reset_ms = 0 THEN

@@ -1,22 +1,22 @@
--- What most calls are, many at once: each of one subject and one policy that admits it, where the row holds that counter
--- alone, its policy and the clock are as they were, and its expiry need not move. Whatever else it is, the limiter
--- decides.
+-- Decides on many simple calls at once. A simple call has one subject and one policy, which admits it. The row holds
+-- only this counter, the policy has not changed, the clock has not stepped back, and the expiry can stay. The limiter
+-- decides on all other calls.
 --
--- PostgreSQL prepares each expression of a function anew for each transaction, and each statement whenever it is run,
--- which costs more than what is computed: so here all calls of one algorithm are one statement.
+-- PostgreSQL prepares each expression of a function again for each transaction, and each statement each time it runs.
+-- This costs more than the calculation. So one statement decides on all calls of one algorithm.
 --
---   keys     the subjects; of calls of the same one, all but the first are decided by the limiter
---   ...      of each call what limiter.sql tells, in arrays; `enforced` is 0 for a shadow policy
---   patience how long to wait for a row that somebody else has locked, ms
+--   keys     the subjects; if several calls have the same one, the limiter decides on all but the first
+--   ...      the values of each call, as in limiter.sql, in arrays; `enforced` is 0 for a shadow policy
+--   patience maximum wait for a locked row, ms
 --
--- Returns five numbers for each call: now (ms), remaining, resetAfterMs, retryAfterMs and nextUnitAfterMs. All are NULL
--- where another transaction decides on the subject: this one does not wait for it, so those that wait for each other
--- are never many, and none waits because of another's key.
+-- Returns five numbers for each call: now (ms), remaining, resetAfterMs, retryAfterMs and nextUnitAfterMs. If another
+-- transaction decides on the subject, all are NULL: this one does not wait. So few transactions wait for each other,
+-- and no call waits because of another call's key.
 --
--- The planner computes with the arguments before it looks at any row, so the caller sees to it that quota, cost and
--- burst are at least 1, cost is at most burst, and quota x window_ms is at most 2^52 (but for a fixed window): else a
--- product could be out of range. The arithmetic is that of limiter.sql, where the numbers of a counter are explained,
--- too: t.counters[3] to [7] are kept_until, windowMs, at, used and rest.
+-- The planner calculates with the arguments before it reads a row. So the caller must ensure that quota, cost and burst
+-- are at least 1, cost is at most burst, and quota x window_ms is at most 2^52 (except for a fixed window). Otherwise a
+-- product could be out of range. The arithmetic is that of limiter.sql, which also explains the numbers of a counter:
+-- t.counters[3] to [7] are kept_until, windowMs, at, used and rest.
 
 CREATE OR REPLACE FUNCTION :many(
   keys text[], ids bigint[], algorithms bigint[], quotas bigint[], windows bigint[], costs bigint[], bursts bigint[],
@@ -26,7 +26,7 @@ SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_merge
 DECLARE
   total CONSTANT integer := cardinality(keys);
   setting text;
-  -- What is tried at once: nothing of a subject that is in other hands, and the first call of any other.
+  -- The first call of each subject, unless another transaction has locked it. `others`: those locked subjects.
   free text[] := keys;
   others text[] := '{}';
   reply bigint[] := array_fill(NULL::bigint, ARRAY[5 * total]);
@@ -95,7 +95,7 @@ BEGIN
           - (t.counters[7] * ((c.this_window + 1) * c.window_ms - now_ms) + c.window_ms - 1) / c.window_ms,
         t.counters[3] - now_ms,
         0,
-        -- A unit less is to count: of the window before, or, where nothing of that does, of this one.
+        -- One unit less must count: of the window before, or of this one if nothing of that counts.
         t.counters[3] - now_ms - CASE
           WHEN t.counters[7] = 0 THEN ((t.counters[6] - 1) * c.window_ms) / t.counters[6]
           ELSE c.window_ms
@@ -109,7 +109,7 @@ BEGIN
   END IF;
 
   IF 3 = ANY (algorithms) THEN
-    -- Until kept_until a bucket owes something, and the product of time and rate is less than what it owed.
+    -- Before kept_until, a bucket is in debt, and the product of time and rate is less than the stored debt.
     FOR spot, told IN
       UPDATE :table t SET counters = ARRAY[
         c.id, 7,

@@ -1,5 +1,5 @@
--- Changes of policies at run time: one row with the document, as JSON in ASCII. There is none until something was changed.
--- Unlike counters they are to survive a crash, whatever kind of table those are in.
+-- Changes of policies at run time: one row with the document, as JSON in ASCII. It is missing before the first change.
+-- Unlike counters, changes must survive a crash. So this table is always logged.
 
 CREATE TABLE IF NOT EXISTS :policies (
   only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),

@@ -1,11 +1,11 @@
--- Where counters live: one row for each subject (a user, an address), whatever number of policies it has.
+-- The counters: one row for each subject (a user, an address), for any number of policies.
 --
---   subject     the key, in printable ASCII: any other character, and `%`, is `%` and its UTF-16 code in four hex digits
---   expires_ms  from then on (ms since the epoch) all of its counters are as if never seen, and the row may go
+--   subject     the key, in printable ASCII; other characters, and `%`, are `%` and a UTF-16 code in four hex digits
+--   expires_ms  from this time (ms since the epoch), all its counters count as new, and the row can be deleted
 --   counters    see limiter.sql
 --
--- An update that leaves `expires_ms` as it is touches no index, and finds room in its own page (fillfactor): it is HOT.
--- Rows come and go with the callers, so autovacuum is to come early and to work without pauses.
+-- An update that does not change `expires_ms` writes no index, and finds space in its own page (fillfactor): it is HOT.
+-- Rows come and go with the callers, so autovacuum starts early and works without pauses.
 
 CREATE :unlogged TABLE IF NOT EXISTS :table (
   subject    text COLLATE "C" PRIMARY KEY,

@@ -1,21 +1,22 @@
 // Made from breakers.lua by scripts/embed-scripts.mjs: edit that, then run `npm run embed`.
 
-export const BREAKERS_SCRIPT = `-- What the processes of a fleet say of their open circuits, and who probes.
+export const BREAKERS_SCRIPT = `-- Shares the open circuits of a fleet's processes, and decides which process may probe.
 --
--- KEYS[1]  what all keys of it begin with; they are of one slot
+-- KEYS[1]  prefix of all its keys, which are in one hash slot
 -- ARGV[1]  exchange, claim, settle or leave
--- ARGV[2]  the process
--- ARGV[3]  exchange: its reports, as JSON; claim and settle: the circuit
--- ARGV[4]  exchange: 1 if the process starts; claim: for how long, in ms; settle: how long nobody may probe, 0: it is free
--- ARGV[5]  exchange: how long a hint outlives its due time; settle: open periods of who probed
--- ARGV[6]  exchange: how long the reports of a process that has ended are kept after they are due
+-- ARGV[2]  id of the process
+-- ARGV[3]  exchange: the reports of the process, as JSON; claim and settle: the circuit
+-- ARGV[4]  exchange: 1 if the process starts; claim: maximum duration of the probe, ms; settle: how long no other
+--          process may probe, ms, or 0
+-- ARGV[5]  exchange: how long a hint is valid after it is due, ms; settle: open periods of the process that probed
+-- ARGV[6]  exchange: how long the reports of an ended process are kept after they are due, ms
 --
--- Reply: JSON. exchange: { peers, resumed }; claim: the probe of another process, or nothing.
+-- Reply: JSON. exchange: { peers, resumed }; claim: the probe of another process, or empty: the process may probe.
 --
--- :circuits         sorted set, circuit by the end of its last hint
--- :open:<circuit>   sorted set, process by the end of its hint
--- :probe:<circuit>  '<step> <process>', for as long as the probe holds
--- :saved            hash, process to its reports
+-- :circuits         sorted set: circuits, by the end of their last hint
+-- :open:<circuit>   sorted set: processes, by the end of their hint
+-- :probe:<circuit>  '<step> <process>', until the probe expires
+-- :saved            hash: the reports of each process
 
 local base, verb, id = KEYS[1], ARGV[1], ARGV[2]
 local time = redis.call('TIME')
@@ -25,7 +26,7 @@ local function probe_key(circuit) return base .. ':probe:' .. circuit end
 
 local function open_key(circuit) return base .. ':open:' .. circuit end
 
--- The probe of a circuit: who has it, open periods, time left.
+-- The probe of a circuit: its process, open periods, time left.
 local function probe_of(circuit)
   local held = redis.call('GET', probe_key(circuit))
   if not held then return nil end
@@ -111,7 +112,7 @@ if ARGV[4] == '1' then
   local all = redis.call('HGETALL', base .. ':saved')
   for index = 1, #all, 2 do
     local document = cjson.decode(all[index + 1])
-    -- Who has said nothing for six exchanges has ended.
+    -- A process that sent nothing for six exchanges has ended.
     if all[index] ~= id and document.beat < now - 3000 then
       redis.call('HDEL', base .. ':saved', all[index])
       local passed = now - document.at

@@ -1,69 +1,69 @@
 // Made from limiter.lua by scripts/embed-scripts.mjs: edit that, then run `npm run embed`.
 
 export const LIMITER_SCRIPT = `--[[
-Decides calls and counts them: each verb of the limiter, atomically, for any number of policies and subjects.
-The arithmetic is that of lib/algorithms, operation by operation.
+Decides on calls and counts them. Each verb is atomic, for any number of policies and subjects.
+The arithmetic is that of lib/algorithms, step by step.
 
-KEYS  one key for each subject of the call; of batch those of each call, one after another
+KEYS  one key for each subject of the call; for batch, the keys of all calls, in order
 
-ARGV  1  verb: consume, overdraw (which charges even where the quota does not suffice), peek, refund, renew (of slots,
-         whose leases then begin anew), reset, run or batch
-      2  of refund: the time of the charge that is given back, ms; -1 if unknown
-         of run: how many calls with these charges consume, one after another. All of their policies refuse, and none
-         blocks or has a log; the caller counts on from what is replied, so that each gets a status of its own
-      and then one for each charge: limit, windowMs and cost, each as five digits to the base 128, and the id. Where one
-         of them needs more digits, or there is more to tell, decimals follow that count instead of the digits:
-         ' limit windowMs cost subject burst blockForMs enforced owed': its number in KEYS (else 1), the capacity (else
-         limit), 0 for no block (else 0), 0 for a shadow policy (else 1), what a bucket owed right after the charge that
-         is given back, -1 if unknown (else -1); of a slot, its name. Of a calendar window
-         there follows ' kind b1 b2 b3 b4 b5': which of them it is (from 1), and the borders (ms) of the three windows
-         around the caller's time and of the one after them
+ARGV  1  verb: consume, overdraw (charges even if the quota is not enough), peek, refund, renew (starts the leases of
+         held slots again), reset, run or batch
+      2  for refund: the time of the charge that is given back, ms; -1 if unknown
+         for run: the number of consume calls with these charges, one after another. All their policies enforce, and
+         none has a block or a log. The caller computes the status of each call from the reply
+      Then one argument for each charge: limit, windowMs and cost, each as five digits in base 128, and the id. If a
+         number needs more digits, or the charge has more fields, decimals follow the id and replace the digits:
+         ' limit windowMs cost subject burst blockForMs enforced owed'. subject: its number in KEYS (default 1); burst:
+         the capacity (default: limit); blockForMs: 0 for no block (default); enforced: 0 for a shadow policy (default
+         1); owed: the debt of a bucket right after the charge that is given back, -1 if unknown (default), or the name
+         of a slot. For a calendar window, ' kind b1 b2 b3 b4 b5' follows: its kind (from 1), the borders (ms) of the
+         three windows around the caller's time, and the end of the next window
 
-Reply one string, a STATUS for each charge: now (ms), remaining, resetAfterMs, retryAfterMs (0: allowed, -1: refused for
-      ever), nextUnitAfterMs. Where the call is refused, a STATE for each follows them, as of now: at, used and rest of its
-      counter; of a blocked one until when it is, BLOCKED and 0; of a log or of slots 0, UNTOLD and 0.
-      Of run: now and how many calls were admitted, and a STATE for each charge, before it. An array of numbers would cost Redis and its client more than the decision.
-      Of batch, for each call: the LENGTH of its reply and the reply; FAILED more, and the text of its error, where it has
-      failed: the others are not concerned.
-      The error CORRUPT where a key does not begin like one of the limiter; WRONGTYPE is raised as it is. The error
-      'BORDERS now' where the server's time lies outside the borders that it was told.
+Reply one string, because an array of numbers costs more than the decision. A STATUS for each charge: now (ms),
+      remaining, resetAfterMs, retryAfterMs (0: allowed, -1: never allowed), nextUnitAfterMs. If the call is refused, a
+      STATE for each charge follows: at, used and rest of its current counter; if it is blocked, the end of the block,
+      BLOCKED and 0; for a log or slots 0, UNTOLD and 0.
+      For run: now, the number of admitted calls, and a STATE for each charge, from before the run.
+      For batch, for each call: the LENGTH of its reply, and the reply. If a call fails: the LENGTH of its error plus
+      FAILED, and the text of the error. The other calls continue.
+      Errors: CORRUPT if a key does not begin like a key of the limiter; WRONGTYPE of Redis; 'BORDERS now' if the
+      server's time is outside the given borders.
 
-Of batch each call follows as it would be alone, behind a SHAPE: how many keys and arguments it has, each as two digits
-to the base 128.
+In a batch, the arguments of each call follow its SHAPE: its number of keys and its number of arguments, each as two
+digits in base 128.
 
-A key holds a HEAD, of FORMAT and the time at which it expires (ms), and a COUNTER for each policy of its subject:
-      id (its first letter tells the algorithm: fixed, sliding, bucket, Log, strict Window or
-      Concurrency), keptUntil (ms; from then on it is as if never seen), windowMs (0: blocked until keptUntil), and
+A key holds a HEAD: FORMAT and the time at which it expires (ms). A COUNTER follows for each policy of its subject:
+      id (its first letter is the algorithm: fixed, sliding, bucket, Log, strict Window or Concurrency), keptUntil (ms;
+      from then on it counts as new), windowMs (0: blocked until keptUntil), and
                  at                       used                        rest
         fixed    end of the window, ms    its units                   0, or the kind of calendar window
         sliding  window since the epoch   its units                   units of the window before
-        bucket   a time, ms               what it lacked of being     the limit it refills at
-                                          full then, tokens x windowMs
-        Log,     newest time, ms          units in all                length of what follows: the units, oldest first,
-        Window                                                        as RECORDs of time and number
-        Concur-  latest end of a lease    slots                       length of what follows: RECORDs of the end of a
-        rency                                                         lease (ms) and the slot's name
-It expires at least GRACE ms after the last counter is over: a clock that steps back by less finds all of them again.
+        bucket   a time, ms               its debt at that time,      the limit it refills at
+                                          tokens x windowMs
+        Log,     newest time, ms          all units                   bytes of its records, which follow: RECORDs of
+        Window                                                        time and units, oldest first
+        Concur-  latest end of a lease    slots                       bytes of its records, which follow: RECORDs of
+        rency                                                         the end of a lease (ms) and the slot's name
+It expires at least GRACE ms after its last counter: if the clock steps back by less, no counter is lost.
 
-What is made anew in each call, functions, tables and strings, costs more than what is done with it. So this is one run
-of code, but for calls of several subjects; it deals with each charge as if all will be admitted, and where a later one
-is not, once more, knowing it; what it is told of a charge is read as bytes, and decimals are for what is rare; and \`+ 0\`
-makes a number of a string at half the price.
+New functions, tables and strings cost more than the decision. So the code is inline, and helpers are created only for
+calls that need them. Each pass assumes that all charges are admitted; if a later one is not, another pass starts.
+Numbers of a charge are bytes, and decimals only in rare cases. \`+ 0\` costs half as much as tonumber.
 
-Numbers are whole. What is stored or replied is below 2^53; a product beyond is only compared or clamped.
+All numbers are whole. Stored and returned numbers are below 2^53. Larger products are only compared or clamped.
 ]]
 
--- Decides on a call, now or at a time that TIME told.
+-- Decides on a call at \`time\` (a reply of TIME; default: now).
 local function decide(KEYS, ARGV, time)
 
 local FORMAT, EMPTY, GRACE = 3, '\\3\\0\\0\\0\\0\\0\\0\\0', 1000
 local HEAD, HEAD_SIZE = '>BI7', 8
 local COUNTER, COUNTER_SIZE = '>c10I7I6I6I7I7', 43
 local FIXED, SLIDING, BUCKET, STRICT, SLOTS = 102, 115, 98, 87, 67 -- the letters f, s, b, W and C
-local CAPITALS = 91 -- all below are capital letters: records follow
+local CAPITALS = 91 -- letters below this are capitals: records follow
 local RECORD, RECORD_SIZE = '>I6I7', 13
-local MAX_RECORDS = 60 -- of a strict window
-local LEAST_WAIT = 1000 -- for a slot, ms
+local MAX_RECORDS = 60 -- in a strict window
+local LEAST_WAIT = 1000 -- retry time for a slot, ms
 local PLAIN_SIZE = 25
 local STATUS = '>ddddd'
 local STATE, BLOCKED, UNTOLD = '>ddd', -1, -2
@@ -76,12 +76,12 @@ time = time or call('TIME')
 local now = time[1] * 1000 + floor(time[2] / 1000)
 local verb = ARGV[1]
 local first = (verb == 'refund' or verb == 'run') and 3 or 2
--- Calls of a run that are admitted: all, until a policy says otherwise.
+-- Admitted calls of a run: all, until a policy admits fewer.
 local calls = verb == 'run' and ARGV[2] + 0
 
--- 1. The subject in hand: its number in KEYS, what is stored, what it becomes, and until when what changes is kept (0:
--- nothing changes). \`done\` is to take the place of all counters of \`value\` before \`left_from\`; those that are asked for
--- mostly lie in a row. Nearly every call has one subject; of several, the others wait in a table.
+-- 1. The current subject: its number in KEYS, its stored value, its new value, and how long changes are kept (0: no
+-- change). \`done\` replaces all counters of \`value\` before \`left_from\`: the counters of a call are mostly adjacent.
+-- Nearly every call has one subject. If there are several, a table holds the others.
 local subject = 1
 local stored, value, kept, done, left_from
 local others = #KEYS > 1 and {}
@@ -92,17 +92,17 @@ local take_up = others and function(number)
   stored, value, kept, done, left_from = other[1], other[2], other[3], other[4], other[5]
 end
 
--- a * b / c, rounded and exact, where a product of a sliding window is beyond MAX_PRODUCT: by halves of a. Made when it
--- is needed, as lib/algorithms/quotient.ts tells.
+-- a * b / c, exact and then rounded, if a product of a sliding window is above MAX_PRODUCT. Divides \`a\` in two parts,
+-- like lib/algorithms/quotient.ts. Created only if needed.
 local quotient
 
 local allowed = true
 local reply, states, again
--- At most twice: what is not allowed stays so. A run once more for each policy that admits fewer calls than those before.
+-- At most two passes: a refused call stays refused. A run needs one more for each policy that admits fewer calls.
 local passes = 0
 repeat
   passes = passes + 1
-  -- A server that counts for ever answers nobody. Nothing is stored yet.
+  -- An endless loop would block the server. Nothing is stored yet.
   if passes > #ARGV then return redis.error_reply('ENDLESS The limiter does not come to a decision') end
   again, reply, states = false, '', ''
   for index = 1, #KEYS do
@@ -118,7 +118,7 @@ repeat
 
   for index = first, #ARGV do
     local argument = ARGV[index]
-    -- Three numbers of five digits, and the id's letter.
+    -- Three numbers of five digits, and the letter of the id.
     local a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, algorithm = byte(argument, 1, 16)
     local limit = (((a * 128 + b) * 128 + c) * 128 + d) * 128 + e
     local window_ms = (((f * 128 + g) * 128 + h) * 128 + i) * 128 + j
@@ -150,16 +150,16 @@ repeat
     if number ~= subject then take_up(number) end
 
     local logs = algorithm < CAPITALS
-    -- Length of a sub-window, of a strict window.
+    -- Length of a sub-window of a strict window, ms.
     local part_ms = limit > MAX_RECORDS and ceil(window_ms / (MAX_RECORDS - 1)) or 1
 
-    -- 2. The counter: where it lies, how long it is (0: it is not there), and its state.
+    -- 2. The counter: its position, its size (0: not found), and its state.
     local place, size = left_from, 0
     local stored_id, kept_until, stored_ms, at, used, rest
     while true do
       if place > #value then
         if left_from == HEAD_SIZE + 1 then break end
-        -- It may lie before those that were asked for already.
+        -- It may be before the counters that were read: searches from the start.
         value, done, left_from = sub(value, 1, HEAD_SIZE) .. done .. sub(value, left_from), '', HEAD_SIZE + 1
         place = HEAD_SIZE + 1
         if place > #value then break end
@@ -172,24 +172,24 @@ repeat
       place = place + COUNTER_SIZE + (byte(stored_id) < CAPITALS and rest or 0)
     end
 
-    -- A kept_until of 0 says that it must be stored, whatever becomes of it; of now, that there is nothing to keep.
+    -- kept_until is 0: the counter must be stored in any case. It is now: only if something is counted.
     local blocked_until = false
     if size > 0 and stored_ms == 0 and kept_until > now and block_ms > 0 and verb ~= 'reset' then
-      -- A block never outlasts the policy's own, not even when the clock steps back or the policy changes.
+      -- A block never lasts longer than blockForMs, even if the clock steps back or the policy changes.
       blocked_until = min(kept_until, now + block_ms)
       if blocked_until < kept_until then kept_until = 0 end
     elseif size == 0 or stored_ms == 0 or verb == 'reset' then
-      -- Never seen: as if last used before the epoch, by nobody.
+      -- A new or reset counter, or an ended block: empty, from before the epoch.
       kept_until = size > 0 and (kept_until > now or verb == 'reset') and 0 or now
       stored_ms, at, used, rest = window_ms, -1, 0, logs and '' or kind
     elseif logs then
       rest = sub(value, place + COUNTER_SIZE, place + size - 1)
     end
 
-    -- 3. As of now. What a token of a bucket is worth in its debt, and what a millisecond repays.
+    -- 3. Moves the counter to now. For a bucket: the debt of a token, and the debt that a millisecond repays.
     local token, per_ms = window_ms, limit
     if blocked_until then
-      -- Nothing is counted meanwhile.
+      -- A block counts nothing.
     elseif algorithm == SLIDING then
       local window = (now - now % stored_ms) / stored_ms
       if at < window then
@@ -257,7 +257,7 @@ repeat
       for start = 1, #rest, RECORD_SIZE do
         local lease_end, slot = unpack(RECORD, rest, start)
         if lease_end > now then
-          -- No lease lasts for longer than one from now: the clock may have stepped back, or the policy changed.
+          -- No lease is longer than one that starts now: the clock may have stepped back, or the policy changed.
           if lease_end > now + window_ms then lease_end, kept_until = now + window_ms, 0 end
           used = used + 1
           if slot == owed then
@@ -269,11 +269,11 @@ repeat
           first_end = min(first_end or lease_end, lease_end)
         end
       end
-      -- The slot that is asked for stands apart, and last.
+      -- The call's own slot is in \`held\`, and is added last.
       rest = table.concat(live)
     else
       if at > now then
-        -- The clock stepped back: what lies in the future came now, in one record.
+        -- The clock stepped back: future records become one record of now.
         local past, ahead = #rest, 0
         while past > 0 do
           local came, units = unpack(RECORD, rest, past - RECORD_SIZE + 1)
@@ -291,12 +291,12 @@ repeat
       if start > 1 then rest = sub(rest, start) end
     end
 
-    -- 4. Whether its policy admits the call.
+    -- 4. Checks whether the policy admits the call.
     local each = cost
     if calls then
       states, cost = states .. pack(STATE, at, used, rest), calls * each
     end
-    -- Until the present window ends; it may be one to come, where the clock stepped back.
+    -- Time until the window ends. It may be a future window, if the clock stepped back.
     local until_next, free = (algorithm == FIXED and at or (at + 1) * window_ms) - now, limit - used - cost
     local covered = until_next < window_ms and until_next or window_ms
     local admitted = true
@@ -316,7 +316,7 @@ repeat
       if calls and not admitted then
         local left = 0
         if limit == 0 then
-          -- Nothing is counted.
+          -- A limit of 0 counts nothing.
         elseif algorithm == SLIDING then
           local older = quotient and quotient(rest, covered, window_ms, ceil) or ceil((rest * covered) / window_ms)
           left = limit - older - used
@@ -332,7 +332,7 @@ repeat
       end
     end
 
-    -- 5. Charges, gives back or blocks.
+    -- 5. Charges, refunds or blocks.
     local possible = admitted
     if not admitted then
       possible = limit > 0 and cost <= burst
@@ -358,7 +358,7 @@ repeat
           local units = min(cost, MAX_INTEGER - used)
           used = used + units
           if algorithm == STRICT and rest ~= '' then
-            -- Joins the newest record, if that is of the same sub-window or there is no room for another.
+            -- Joins the newest record if the sub-window is the same, there are no units, or the log is full.
             local together = floor(at / part_ms) == floor(now / part_ms)
             if together or units == 0 or #rest >= MAX_RECORDS * RECORD_SIZE then
               local _, others = unpack(RECORD, rest, #rest - RECORD_SIZE + 1)
@@ -374,7 +374,7 @@ repeat
       if algorithm == BUCKET then
         local back = cost * token
         if owed >= 0 then
-          -- What was owed first is repaid first.
+          -- The oldest debt is repaid first. Gives back only the unpaid rest of this charge.
           local left = floor(owed / (window_ms / token)) - (charged_at < 0 and 0 or max(0, now - charged_at)) * per_ms
           back = min(back, max(0, left))
         end
@@ -394,7 +394,7 @@ repeat
       else
         local holder = charged_at
         if algorithm == STRICT and charged_at >= 0 then
-          -- The record in which the charge lies, if it still counts.
+          -- The record of the charge, if it still counts.
           holder = nil
           for start = 1, #rest, RECORD_SIZE do
             local came = unpack(RECORD, rest, start)
@@ -405,7 +405,7 @@ repeat
             end
           end
         end
-        -- The newest first.
+        -- Takes from the newest records first.
         local left, records, count = cost, {}, #rest / RECORD_SIZE
         for record = count, 1, -1 do
           local came, units = unpack(RECORD, rest, (record - 1) * RECORD_SIZE + 1)
@@ -426,12 +426,12 @@ repeat
       end
     end
 
-    -- 6. What the policy says of it.
+    -- 6. The status: remaining units and waiting times.
     local remaining, reset, retry = 0, 0, 0
     if blocked_until then
       reset = blocked_until - now
     elseif limit == 0 then
-      -- Nothing is counted.
+      -- A limit of 0 counts nothing.
     elseif algorithm == SLIDING then
       local older = quotient and quotient(rest, covered, window_ms, ceil) or ceil((rest * covered) / window_ms)
       remaining = limit - (older + used)
@@ -454,7 +454,7 @@ repeat
     end
 
     if admitted then
-      -- At once.
+      -- No wait.
     elseif not possible then
       retry = -1
     elseif blocked_until then
@@ -483,10 +483,10 @@ repeat
     end
     if remaining < 0 then remaining = 0 end
 
-    -- Until a unit more than what remains is left.
+    -- Time until one more unit remains.
     local next_unit = reset
     if reset == 0 or blocked_until or algorithm == FIXED then
-      -- All come back at once, or none is away.
+      -- All units return together, or none is used.
     elseif algorithm == SLIDING then
       local kept = limit - remaining - 1
       local units, of, over = kept - used, rest, until_next
@@ -495,7 +495,7 @@ repeat
     elseif algorithm == BUCKET then
       next_unit = ceil((used - (burst - remaining - 1) * token) / per_ms)
     elseif algorithm == SLOTS then
-      -- The first end of those that are held now.
+      -- The first end of all current leases.
       first_end = nil
       for start = 1, #rest, RECORD_SIZE do
         local lease_end = unpack(RECORD, rest, start)
@@ -503,7 +503,7 @@ repeat
       end
       next_unit = max(LEAST_WAIT, first_end - now)
     elseif used == 0 then
-      -- What an overdraft as large as can be left: a record of no units.
+      -- Only records of 0 units are left, from calls when MAX_INTEGER units were used.
       next_unit = 0
     else
       local lacking = used - (limit - remaining - 1)
@@ -528,10 +528,10 @@ repeat
       end
     end
 
-    -- 7. What it leaves behind. A limit of 0 leaves all as it is.
+    -- 7. The new counter. A limit of 0 changes nothing, except for reset.
     local outlives, counter = reset > 0 and now + reset > kept_until, nil
     if verb ~= 'peek' and (limit > 0 or verb == 'reset') and (outlives or kept_until == 0) then
-      -- 1: it changes, and is over.
+      -- 1: a change that removes the counter.
       kept_until = reset > 0 and now + reset or 1
       if kept_until > kept then kept = kept_until end
       if reset == 0 then
@@ -547,12 +547,12 @@ repeat
       counter = sub(value, place, place + size - 1)
     end
     if place > left_from then counter = sub(value, left_from, place - 1) .. counter end
-    -- To put even nothing before a string makes another one.
+    -- '' .. counter would create another string.
     done, left_from = done == '' and counter or done .. counter, place + size
   end
 until not again
 
--- 8. The counters of the subjects that change. One that grows lets go of those that are over for good.
+-- 8. The counters of changed subjects. If a key grows, its expired counters are dropped.
 for index = 1, #KEYS do
   if index ~= subject then take_up(index) end
   if kept > 0 then
@@ -570,7 +570,7 @@ for index = 1, #KEYS do
   end
 end
 
--- 9. Stores them, for at least as long as the last of them needs.
+-- 9. Stores them, at least until the last of them expires.
 for index = 1, #KEYS do
   if index ~= subject then take_up(index) end
   if kept > 0 then
@@ -579,11 +579,11 @@ for index = 1, #KEYS do
     if done == '' then
       call('DEL', KEYS[index])
     elseif needed > expires then
-      -- A write that leaves the expiry alone costs half of this at most: one that moves with each call is set ahead.
+      -- A write that keeps the expiry costs at most half of this. So a new expiry is later than needed.
       expires = needed + max(GRACE, floor((needed - now) / 16))
       call('SET', KEYS[index], pack(HEAD, FORMAT, expires) .. done, 'PX', expires - now)
     elseif HEAD_SIZE + #done == #stored then
-      -- The number as a string: Redis would print it at the price of a command.
+      -- '8' is a string: to convert a number costs Redis as much as a command.
       call('SETRANGE', KEYS[index], '8', done)
     else
       call('SET', KEYS[index], sub(stored, 1, HEAD_SIZE) .. done, 'KEEPTTL')
@@ -605,7 +605,7 @@ while argument <= #ARGV do
   local next_key, next_argument = key + a * 128 + b, argument + 1 + c * 128 + d
   local keys, arguments = { unpack(KEYS, key, next_key - 1) }, { unpack(ARGV, argument + 1, next_argument - 1) }
   local well, reply = pcall(decide, keys, arguments, time)
-  -- An error that is raised is a text before version 7.
+  -- Before Redis 7, a raised error is a string.
   local failure = type(reply) == 'table' and reply.err or not well and reply
   replies[#replies + 1] = struct.pack(LENGTH, failure and FAILED + #failure or #reply)
   replies[#replies + 1] = failure or reply

@@ -1,7 +1,7 @@
 --[[
-Asks for everything that limiter.lua asks for and changes nothing, so that a health check finds what a decision would find.
+Sends every command that limiter.lua sends, and changes nothing. So a health check finds the errors of a decision.
 
-KEYS  1  a key of the limiter's that is never there
+KEYS  1  a key of the limiter that never exists
 
 Reply empty, or the name of the command that fails, in lower case, and its error.
 ]]

@@ -1,9 +1,9 @@
--- The document of changed policies.
+-- Reads or changes the document of changed policies.
 --
--- KEYS[1]  where it is kept
--- ARGV     nothing, to read it; else what it has to be still, and what it becomes (empty: there is none)
+-- KEYS[1]  its key
+-- ARGV     to read: nothing; to change: the expected document (empty: none) and the new one
 --
--- Reply: the document; of a change '+' if it was made, else '-' and the document as it is.
+-- Reply: the document. For a change: '+' if it was made, else '-' and the current document.
 
 local present = redis.call('GET', KEYS[1]) or ''
 if #ARGV == 0 then return present end

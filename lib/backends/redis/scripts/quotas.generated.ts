@@ -1,11 +1,11 @@
 // Made from quotas.lua by scripts/embed-scripts.mjs: edit that, then run `npm run embed`.
 
-export const QUOTAS_SCRIPT = `-- Which quota each policy is counted by, so that processes which disagree find out.
+export const QUOTAS_SCRIPT = `-- Stores the quota of each policy, so that processes with different quotas notice it.
 --
--- KEYS[1]  where quotas are kept
--- ARGV     how long they are kept (ms), then of each policy its id and its quota
+-- KEYS[1]  key of the quotas
+-- ARGV     how long they are stored (ms), then id and quota of each policy
 --
--- Reply: of each policy the quota that another process said before, if it differs; else empty.
+-- Reply: for each policy the quota that another process stored before, if it is different; else empty.
 
 local known = cjson.decode(redis.call('GET', KEYS[1]) or '{}')
 local others = {}
