@@ -77,7 +77,7 @@ export class OutageLog {
   private consequence(): string {
     const { failureMode, backends } = this.decider.status();
     const left = backends.filter(({ name }) => this.written.get(name)?.away !== true).map(({ name }) => `'${name}'`);
-    if (left.length > 0) return `Meanwhile ${left.join(', ')} counts`;
+    if (left.length > 0) return `Meanwhile ${left.join(', ')} ${left.length === 1 ? 'counts' : 'count'}`;
     return `Failure mode '${failureMode}': ${CONSEQUENCE[failureMode]}, unless a policy says otherwise`;
   }
 }

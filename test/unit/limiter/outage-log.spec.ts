@@ -121,7 +121,7 @@ it('tells which backends count meanwhile', async () => {
   members.forEach((member) => (member.error = undefined));
   await app.close();
   expect(lines).toEqual([
-    "Backend 'first' is unavailable (ECONNREFUSED). Meanwhile 'second', 'third' counts.",
+    "Backend 'first' is unavailable (ECONNREFUSED). Meanwhile 'second', 'third' count.",
     "Backend 'second' is unavailable (ECONNREFUSED). Meanwhile 'third' counts.",
   ]);
 });
