@@ -44,7 +44,8 @@ export class CounterSlots {
   /** The same memory as the numbers. */
   private readonly words: Uint32Array[] = [];
   private readonly keys: string[][] = [];
-  private readonly logs = new Map<number, readonly number[]>();
+  /** Of pages whose counters have logs. One map of a million logs would stop the process to grow. */
+  private readonly logs: ((readonly number[] | undefined)[] | undefined)[] = [];
   /** The policies of the last writes: the policy of another key with the same id may have another limit or window. */
   private readonly policies = new PolicyNumbers();
   private taken = 0;
@@ -74,7 +75,7 @@ export class CounterSlots {
     const words = this.wordsOf(slot);
     this.policies.release(words[wordOf(slot, POLICY)] as number);
     (this.keys[slot >> PAGE_BITS] as string[])[slot & IN_PAGE] = '';
-    if (this.logs.size > 0) this.logs.delete(slot);
+    this.keepLog(slot, undefined);
     words[wordOf(slot, NEWER)] = this.free;
     this.free = slot;
   }
@@ -89,7 +90,7 @@ export class CounterSlots {
     read.at = numbers[start + 1] as number;
     read.used = numbers[start + 2] as number;
     read.rest = numbers[start + 3] as number;
-    read.log = this.logs.size > 0 ? this.logs.get(slot) : undefined;
+    read.log = this.logs[slot >> PAGE_BITS]?.[slot & IN_PAGE];
     return counter;
   }
 
@@ -106,8 +107,7 @@ export class CounterSlots {
       words[wordOf(slot, POLICY)] = this.policies.take(policy);
       this.policies.release(before);
     }
-    if (log !== undefined) this.logs.set(slot, log);
-    else if (this.logs.size > 0) this.logs.delete(slot);
+    this.keepLog(slot, log);
   }
 
   keyOf(slot: number): string {
@@ -128,6 +128,15 @@ export class CounterSlots {
     if (slot === this.last) return;
     this.unlink(slot);
     this.append(slot);
+  }
+
+  private keepLog(slot: number, log: readonly number[] | undefined): void {
+    let logs = this.logs[slot >> PAGE_BITS];
+    if (logs === undefined) {
+      if (log === undefined) return;
+      this.logs[slot >> PAGE_BITS] = logs = new Array<undefined>(PAGE).fill(undefined);
+    }
+    logs[slot & IN_PAGE] = log;
   }
 
   private append(slot: number): void {
@@ -164,6 +173,7 @@ export class CounterSlots {
     const numbers = new Float64Array(PAGE * NUMBERS);
     this.numbers.push(numbers);
     this.words.push(new Uint32Array(numbers.buffer));
+    this.logs.push(undefined);
     this.keys.push(new Array<string>(PAGE).fill(''));
   }
 
