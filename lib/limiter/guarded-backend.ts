@@ -166,7 +166,7 @@ export class GuardedBackend implements Backend {
   private call<T>(verb: BackendVerb, ask: () => MaybePromise<T>, timeoutMs: number): MaybePromise<T> {
     if (!this.use.isOpen) this.open();
     if (this.calls?.heard !== true) return this.circuit.call(ask, timeoutMs);
-    // A call that the circuit rejects is none to the backend.
+    // A call that the circuit rejects is not a call to the backend, and is not reported as one.
     const permit = this.circuit.acquire(timeoutMs);
     return this.calls.make(verb, () => this.circuit.ask(permit, ask, timeoutMs));
   }

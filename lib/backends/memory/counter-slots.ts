@@ -25,7 +25,7 @@ export interface Counter extends CounterState {
 
 type Writable<T> = { -readonly [Field in keyof T]: T[Field] };
 
-/** Fields of an object that hold fractions once are overwritten in place from then on: no number is allocated. */
+/** A counter to read into. V8 overwrites a field that has held a fraction in place, and allocates no number for it. */
 export const blankCounter = (): Counter => ({
   slot: NONE,
   windowMs: 0.5,

@@ -43,6 +43,16 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
 
 const passes = ({ status }: Outcome): boolean => status.allowed || status.mode === 'shadow';
 
+/** Whether an earlier charge of the call has the same counter. */
+function isRepeated(charges: readonly Charge[], index: number): boolean {
+  const { policy, key } = charges[index] as Charge;
+  for (let earlier = 0; earlier < index; earlier += 1) {
+    const other = charges[earlier] as Charge;
+    if (other.policy.id === policy.id && other.key === key) return true;
+  }
+  return false;
+}
+
 /** The backend behind `memoryBackend()`; every method is synchronous. */
 export class MemoryBackend implements Backend, Clearable {
   readonly name: string;
@@ -139,8 +149,9 @@ export class MemoryBackend implements Backend, Clearable {
     }
     for (let index = 0; index < charges.length; index += 1) {
       const charge = charges[index] as Charge;
-      const counter = counters[index];
-      const { policy, cost, slot } = charge;
+      const { policy, key, cost, slot } = charge;
+      // A counter that is charged twice has changed since it was read.
+      const counter = isRepeated(charges, index) ? this.counters.find(policy, key) : counters[index];
       // If another policy refuses the call, an admitting policy only reports. A refusing policy may block, and reports
       // the retry time.
       const due = allowed || !admits(counter, policy, cost, overdraw, nowMs, slot) ? cost : 0;

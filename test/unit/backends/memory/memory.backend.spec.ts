@@ -120,6 +120,15 @@ describe('the memory backend', () => {
     expect(evictions).toEqual([2]);
   });
 
+  it('charges a counter twice that one call names twice', () => {
+    const backend = new MemoryBackend({});
+    const charge = { policy, key: 'a', cost: 2 };
+    const consumeTwice = () => backend.consume({ charges: [charge, charge], timeoutMs }).policies;
+    expect(consumeTwice().map(({ remaining }) => remaining)).toEqual([8, 6]);
+    expect(consumeTwice().map(({ remaining }) => remaining)).toEqual([4, 2]);
+    expect(backend.size).toBe(1);
+  });
+
   it('stores nothing for calls that are not charged', () => {
     const { backend, consume, evictions, remaining } = setUp({ maxKeys: 1 });
     consume('held', policy, 4);
