@@ -79,7 +79,7 @@ export class RoutePlanner {
    */
   plan(route: Route, reach: PlanReach = 'all'): RoutePlan {
     const label = this.labelOf(route);
-    // All names: they are known, and have no counters of a place.
+    // The module applies policies by their names. Those count for the module, not for the place of a decorator.
     const applied = { option: '', owner: '', place: '', route: label };
     const ofClass = reach === 'all' || reach === 'declared' ? limitsOf(route.type) : [];
     const written = [

@@ -132,9 +132,10 @@ export function describeFaults(faults: readonly Fault[]): void {
 
     it(
       'is one warning and one line of return in the log',
-      inEach(({ warnings, returns }) => {
+      inEach(({ warnings, returns, later }) => {
         expect(warnings).toHaveLength(1);
         expect(returns).toHaveLength(1);
+        expect(later.warnings).toBeLessThanOrEqual(later.failures);
       }),
     );
 

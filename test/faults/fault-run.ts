@@ -28,6 +28,8 @@ export interface Course {
   /** Lines of the log from the fault until then: a busy machine may look like a second outage later. */
   readonly warnings: readonly string[];
   readonly returns: readonly string[];
+  /** Failures of the backend and warnings, from then on. */
+  readonly later: { readonly failures: number; readonly warnings: number };
   readonly healthAfter: readonly [number, string];
   /** For a fresh key, and for the key that had half of its quota left before. */
   readonly fresh: readonly Answer[];
@@ -65,6 +67,7 @@ export async function runFault(fault: Fault, spareUrl: string): Promise<readonly
   }));
   return runs.map((run) => ({
     ...run,
+    later: since(run, returned.get(run)!.countsThen),
     healthy: healthy?.get(run)?.answers ?? [],
     healthBefore: healthy?.get(run)?.health,
     before: before.get(run)!,
@@ -87,11 +90,23 @@ interface Healthy {
   readonly health: readonly [number, string];
 }
 
-type Return = Pick<Course, 'returning' | 'recoveryMs' | 'failuresAfter' | 'warnings' | 'returns'>;
+type Return = Pick<Course, 'returning' | 'recoveryMs' | 'failuresAfter' | 'warnings' | 'returns'> & {
+  readonly countsThen: Course['later'];
+};
 
 type Lines = Pick<Course, 'warnings' | 'returns'>;
 
 const linesOf = ({ app }: Run): Lines => ({ warnings: app.logged('warn'), returns: app.logged('log') });
+
+const countsOf = ({ app }: Run): Course['later'] => ({
+  failures: app.count('backend-failure'),
+  warnings: app.logged('warn').length,
+});
+
+function since(run: Run, { failures, warnings }: Course['later']): Course['later'] {
+  const now = countsOf(run);
+  return { failures: now.failures - failures, warnings: now.warnings - warnings };
+}
 
 type During = Pick<Course, 'open' | 'healthDuring' | 'callsWhileOpen' | 'probesWhileOpen'>;
 
@@ -171,6 +186,7 @@ async function returnOf(
       warnings: now.warnings.slice(earlier?.warnings.length ?? 0),
       returns: now.returns.slice(earlier?.returns.length ?? 0),
       returning: answers,
+      countsThen: countsOf(run),
       recoveryMs: Math.max(0, performance.now() - mendedMs),
       failuresAfter: run.app.count('backend-failure') - (failures.get(run) ?? run.app.count('backend-failure')),
     };

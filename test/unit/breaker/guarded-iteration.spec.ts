@@ -1,24 +1,12 @@
 import { Breaker } from '../../../lib/breaker/breaker.js';
 import { GuardedIteration } from '../../../lib/breaker/guarded-iteration.js';
 import { guardIterable } from '../../../lib/breaker/guarded-iterable.js';
-import type { GuardedStream } from '../../../lib/breaker/guarded-call.js';
+import { iterationOf } from './one-iteration.js';
 
 const down = new Error('down');
-type Source = AsyncIterator<unknown, unknown, unknown>;
 
 const step = (value: unknown): IteratorResult<unknown> => ({ done: false, value });
 const END = { done: true, value: undefined };
-
-/** One iteration of a source behind a breaker that opens at the first failure. */
-function iterationOf(
-  source: Partial<Source> & Pick<Source, 'next'>,
-  more: Partial<GuardedStream<Source>> = {},
-): { breaker: Breaker; iteration: GuardedIteration } {
-  const breaker = new Breaker({ failureThreshold: 1 });
-  const call = { breaker, self: 'self', args: ['one', 'two'] };
-  const iteration = new GuardedIteration({ call, recovery: undefined, open: () => source, ...more });
-  return { breaker, iteration };
-}
 
 describe('an iteration', () => {
   it('that is thrown into before it begins makes no call, and is over', async () => {
