@@ -1,7 +1,7 @@
 import { failoverBackend, memoryBackend, type Backend, type RateLimitModuleOptions } from 'nestjs-floodgate';
 import type { Platform } from '../support/http-app.js';
 import { expectNoUnhandled } from '../support/unhandled.js';
-import { FaultyApp, LIMIT, type Answer } from './faulty-app.js';
+import { FaultyApp, isOfStore, LIMIT, type Answer } from './faulty-app.js';
 import { rowIn, withoutTimes } from './fault-table.js';
 import { headersOf, keepStore, latencies, median, readDocument, statusesOf } from './measurements.js';
 import { renderStoreTable, type StoreCell } from './store-table.js';
@@ -162,9 +162,12 @@ export function describeStoreFaults(store: string, faults: readonly StoreFault[]
             const fresh = await app.askStore(LIMIT + 2, 'fresh');
             expect(admitted(fresh.answers)).toBe(LIMIT);
             // A crash may forget what came within its last moments, and a table that was dropped all.
-            const left = admitted(await app.askTimes(LIMIT + 2, steady.get(app)!));
-            expect(left).toBeGreaterThanOrEqual(LIMIT / 2);
-            expect(left).toBeLessThanOrEqual(LIMIT);
+            const rest = await app.askTimes(LIMIT + 2, steady.get(app)!);
+            const inTime = rest.filter(isOfStore);
+            const late = rest.length - inTime.length;
+            // What came too late on a busy machine may have been charged all the same.
+            expect(admitted(inTime) + late).toBeGreaterThanOrEqual(LIMIT / 2);
+            expect(admitted(inTime)).toBeLessThanOrEqual(LIMIT);
             expect(await app.health()).toEqual([200, 'ok']);
           }),
         );
