@@ -25,15 +25,19 @@ export interface Course {
   readonly recoveryMs: number;
   /** Calls that failed in that time. */
   readonly failuresAfter: number;
-  /** Lines of the log from the fault until then: a busy machine may look like a second outage later. */
-  readonly warnings: readonly string[];
-  readonly returns: readonly string[];
-  /** Failures of the backend and warnings, from then on. */
-  readonly later: { readonly failures: number; readonly warnings: number };
+  /** What was heard of the backend before the fault, from then until it returned, and later. */
+  readonly heard: { readonly before: Heard; readonly meanwhile: Heard; readonly later: Heard };
   readonly healthAfter: readonly [number, string];
   /** For a fresh key, and for the key that had half of its quota left before. */
   readonly fresh: readonly Answer[];
   readonly steady: readonly Answer[];
+}
+
+/** Failed calls of the backend, and lines of the log. A busy machine makes calls fail, and looks like an outage too. */
+export interface Heard {
+  readonly failures: number;
+  readonly warnings: number;
+  readonly returns: number;
 }
 
 /** Half of a key's quota. */
@@ -51,7 +55,7 @@ export async function runFault(fault: Fault, spareUrl: string): Promise<readonly
   const { runs } = started;
 
   const healthy = fault.fromTheStart ? undefined : await whileHealthy(runs);
-  const written = new Map(fault.fromTheStart ? [] : runs.map((run) => [run, linesOf(run)] as const));
+  const early = new Map(runs.map((run) => [run, fault.fromTheStart ? NOTHING : heardOf(run)] as const));
   if (!fault.fromTheStart) await scene.break();
 
   // All at once, since a call may last until its deadline; and then one by one, since none should last at all.
@@ -59,7 +63,7 @@ export async function runFault(fault: Fault, spareUrl: string): Promise<readonly
   const during = new Map<Run, During>();
   for (const run of runs) during.set(run, await whileOpen(run.app));
 
-  const returned = await returnOf(runs, scene, written);
+  const returned = await returnOf(runs, scene);
   const after = await forAll(runs, async (run) => ({
     healthAfter: await run.app.health(),
     fresh: (await run.app.askStore(LIMIT + 2, 'fresh')).answers,
@@ -67,7 +71,7 @@ export async function runFault(fault: Fault, spareUrl: string): Promise<readonly
   }));
   return runs.map((run) => ({
     ...run,
-    later: since(run, returned.get(run)!.countsThen),
+    heard: heardInAll(early.get(run)!, returned.get(run)!.heardThen, heardOf(run)),
     healthy: healthy?.get(run)?.answers ?? [],
     healthBefore: healthy?.get(run)?.health,
     before: before.get(run)!,
@@ -90,23 +94,27 @@ interface Healthy {
   readonly health: readonly [number, string];
 }
 
-type Return = Pick<Course, 'returning' | 'recoveryMs' | 'failuresAfter' | 'warnings' | 'returns'> & {
-  readonly countsThen: Course['later'];
-};
+type Return = Pick<Course, 'returning' | 'recoveryMs' | 'failuresAfter'> & { readonly heardThen: Heard };
 
-type Lines = Pick<Course, 'warnings' | 'returns'>;
+const NOTHING: Heard = { failures: 0, warnings: 0, returns: 0 };
 
-const linesOf = ({ app }: Run): Lines => ({ warnings: app.logged('warn'), returns: app.logged('log') });
-
-const countsOf = ({ app }: Run): Course['later'] => ({
+const heardOf = ({ app }: Run): Heard => ({
   failures: app.count('backend-failure'),
   warnings: app.logged('warn').length,
+  returns: app.logged('log').length,
 });
 
-function since(run: Run, { failures, warnings }: Course['later']): Course['later'] {
-  const now = countsOf(run);
-  return { failures: now.failures - failures, warnings: now.warnings - warnings };
-}
+const between = (earlier: Heard, later: Heard): Heard => ({
+  failures: later.failures - earlier.failures,
+  warnings: later.warnings - earlier.warnings,
+  returns: later.returns - earlier.returns,
+});
+
+const heardInAll = (before: Heard, then: Heard, now: Heard): Course['heard'] => ({
+  before,
+  meanwhile: between(before, then),
+  later: between(then, now),
+});
 
 type During = Pick<Course, 'open' | 'healthDuring' | 'callsWhileOpen' | 'probesWhileOpen'>;
 
@@ -167,11 +175,7 @@ async function whileOpen(app: FaultyApp): Promise<During> {
 }
 
 /** Mends what is broken, while calls go on as they do in life: a probe may come at any moment of it. */
-async function returnOf(
-  runs: readonly Run[],
-  scene: Scene,
-  written: ReadonlyMap<Run, Lines>,
-): Promise<Map<Run, Return>> {
+async function returnOf(runs: readonly Run[], scene: Scene): Promise<Map<Run, Return>> {
   let mendedMs = Number.POSITIVE_INFINITY;
   const failures = new Map<Run, number>();
   const mending = async (): Promise<void> => {
@@ -181,12 +185,9 @@ async function returnOf(
   };
   const returning = forAll(runs, async (run) => {
     const answers = await run.app.untilPrimary();
-    const [earlier, now] = [written.get(run), linesOf(run)];
     return {
-      warnings: now.warnings.slice(earlier?.warnings.length ?? 0),
-      returns: now.returns.slice(earlier?.returns.length ?? 0),
       returning: answers,
-      countsThen: countsOf(run),
+      heardThen: heardOf(run),
       recoveryMs: Math.max(0, performance.now() - mendedMs),
       failuresAfter: run.app.count('backend-failure') - (failures.get(run) ?? run.app.count('backend-failure')),
     };
