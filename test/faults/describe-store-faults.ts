@@ -2,6 +2,7 @@ import { failoverBackend, memoryBackend, type Backend, type RateLimitModuleOptio
 import type { Platform } from '../support/http-app.js';
 import { expectNoUnhandled } from '../support/unhandled.js';
 import { FaultyApp, isOfStore, LIMIT, type Answer } from './faulty-app.js';
+import { between, expectOneWarning, type Heard } from './heard.js';
 import { rowIn, withoutTimes } from './fault-table.js';
 import { headersOf, keepStore, latencies, median, readDocument, statusesOf } from './measurements.js';
 import { renderStoreTable, type StoreCell } from './store-table.js';
@@ -89,11 +90,11 @@ async function untilOpen(app: FaultyApp): Promise<Answer[]> {
 }
 
 /** What one application answers while the store is down. */
-async function whileBroken(mode: Mode, app: FaultyApp) {
+async function whileBroken(mode: Mode, app: FaultyApp, heardBefore: Heard) {
   const before = await untilOpen(app);
   const open = await app.askTimes(LIMIT + 2, 'outage');
   const health = await app.health();
-  return { mode, app, before, open, answers: [...before, ...open], health };
+  return { mode, app, before, open, answers: [...before, ...open], health, heardBefore };
 }
 
 type Course = Awaited<ReturnType<typeof whileBroken>>;
@@ -112,7 +113,10 @@ function rowOf(fault: string, courses: readonly Course[]) {
   return { storeFault: fault, cells: Object.fromEntries(cells) as Record<Mode, StoreCell> };
 }
 
-function expectOutage({ mode, app, answers, health }: Course, { reason, isHidden = false }: StoreFault): void {
+function expectOutage(
+  { mode, app, answers, health, heardBefore }: Course,
+  { reason, isHidden = false }: StoreFault,
+): void {
   const { statuses, source } = MODES[mode];
   expect(app.reasons().join(' ')).toMatch(reason);
   expect(new Set(answers.map(({ status }) => status))).toEqual(new Set(statuses));
@@ -122,7 +126,7 @@ function expectOutage({ mode, app, answers, health }: Course, { reason, isHidden
   }
   if (mode !== 'open') expect(admitted(answers)).toBe(mode === 'closed' ? 0 : LIMIT);
   if (!isHidden) expect(health).toEqual(MODES[mode].health);
-  expect(app.logged('warn')).toHaveLength(1);
+  expectOneWarning(heardBefore, between(heardBefore, app.heard()));
 }
 
 function expectMistake({ app, answers, health }: Course, { reason }: StoreFault): void {
@@ -148,8 +152,9 @@ export function describeStoreFaults(store: string, faults: readonly StoreFault[]
           expect(await app.health()).toEqual([200, 'ok']);
         }
 
+        const heard = new Map(running.map(({ app }) => [app, app.heard()] as const));
         await scene.break();
-        const courses = await Promise.all(running.map(({ mode, app }) => whileBroken(mode, app)));
+        const courses = await Promise.all(running.map(({ mode, app }) => whileBroken(mode, app, heard.get(app)!)));
         for (const course of courses) {
           if (fault.isMistake === true) expectMistake(course, fault);
           else expectOutage(course, fault);

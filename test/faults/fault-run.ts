@@ -1,6 +1,7 @@
 import { platforms, type Platform } from '../support/http-app.js';
 import type { Fault, Scene } from './fault.js';
 import { FaultyApp, LIMIT, type Answer } from './faulty-app.js';
+import { between, NOTHING_HEARD, type Heard } from './heard.js';
 import { FAILURE_THRESHOLD, MODES, optionsOf, type Mode } from './modes.js';
 
 /** What one application did in the course of a fault. */
@@ -23,21 +24,15 @@ export interface Course {
   readonly returning: readonly Answer[];
   /** Time from the moment at which the backend can answer until it did. */
   readonly recoveryMs: number;
-  /** Calls that failed in that time. */
+  /** Calls that failed in that time, and how often the circuit let a probe through. */
   readonly failuresAfter: number;
+  readonly probesAfter: number;
   /** What was heard of the backend before the fault, from then until it returned, and later. */
   readonly heard: { readonly before: Heard; readonly meanwhile: Heard; readonly later: Heard };
   readonly healthAfter: readonly [number, string];
   /** For a fresh key, and for the key that had half of its quota left before. */
   readonly fresh: readonly Answer[];
   readonly steady: readonly Answer[];
-}
-
-/** Failed calls of the backend, and lines of the log. A busy machine makes calls fail, and looks like an outage too. */
-export interface Heard {
-  readonly failures: number;
-  readonly warnings: number;
-  readonly returns: number;
 }
 
 /** Half of a key's quota. */
@@ -55,7 +50,7 @@ export async function runFault(fault: Fault, spareUrl: string): Promise<readonly
   const { runs } = started;
 
   const healthy = fault.fromTheStart ? undefined : await whileHealthy(runs);
-  const early = new Map(runs.map((run) => [run, fault.fromTheStart ? NOTHING : heardOf(run)] as const));
+  const early = new Map(runs.map((run) => [run, fault.fromTheStart ? NOTHING_HEARD : run.app.heard()] as const));
   if (!fault.fromTheStart) await scene.break();
 
   // All at once, since a call may last until its deadline; and then one by one, since none should last at all.
@@ -71,7 +66,7 @@ export async function runFault(fault: Fault, spareUrl: string): Promise<readonly
   }));
   return runs.map((run) => ({
     ...run,
-    heard: heardInAll(early.get(run)!, returned.get(run)!.heardThen, heardOf(run)),
+    heard: heardInAll(early.get(run)!, returned.get(run)!.heardThen, run.app.heard()),
     healthy: healthy?.get(run)?.answers ?? [],
     healthBefore: healthy?.get(run)?.health,
     before: before.get(run)!,
@@ -94,21 +89,9 @@ interface Healthy {
   readonly health: readonly [number, string];
 }
 
-type Return = Pick<Course, 'returning' | 'recoveryMs' | 'failuresAfter'> & { readonly heardThen: Heard };
-
-const NOTHING: Heard = { failures: 0, warnings: 0, returns: 0 };
-
-const heardOf = ({ app }: Run): Heard => ({
-  failures: app.count('backend-failure'),
-  warnings: app.logged('warn').length,
-  returns: app.logged('log').length,
-});
-
-const between = (earlier: Heard, later: Heard): Heard => ({
-  failures: later.failures - earlier.failures,
-  warnings: later.warnings - earlier.warnings,
-  returns: later.returns - earlier.returns,
-});
+type Return = Pick<Course, 'returning' | 'recoveryMs' | 'failuresAfter' | 'probesAfter'> & {
+  readonly heardThen: Heard;
+};
 
 const heardInAll = (before: Heard, then: Heard, now: Heard): Course['heard'] => ({
   before,
@@ -177,19 +160,23 @@ async function whileOpen(app: FaultyApp): Promise<During> {
 /** Mends what is broken, while calls go on as they do in life: a probe may come at any moment of it. */
 async function returnOf(runs: readonly Run[], scene: Scene): Promise<Map<Run, Return>> {
   let mendedMs = Number.POSITIVE_INFINITY;
-  const failures = new Map<Run, number>();
+  const atMending = new Map<Run, { readonly failures: number; readonly probes: number }>();
+  const countsOf = ({ app }: Run) => ({ failures: app.count('backend-failure'), probes: app.count('half-open') });
   const mending = async (): Promise<void> => {
     await scene.mend();
     mendedMs = performance.now();
-    for (const run of runs) failures.set(run, run.app.count('backend-failure'));
+    for (const run of runs) atMending.set(run, countsOf(run));
   };
   const returning = forAll(runs, async (run) => {
     const answers = await run.app.untilPrimary();
+    const returned = countsOf(run);
+    const mended = atMending.get(run) ?? returned;
     return {
       returning: answers,
-      heardThen: heardOf(run),
+      heardThen: run.app.heard(),
       recoveryMs: Math.max(0, performance.now() - mendedMs),
-      failuresAfter: run.app.count('backend-failure') - (failures.get(run) ?? run.app.count('backend-failure')),
+      failuresAfter: returned.failures - mended.failures,
+      probesAfter: returned.probes - mended.probes,
     };
   });
   const [returned] = await Promise.all([returning, mending()]);

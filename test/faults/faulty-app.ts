@@ -15,6 +15,8 @@ import { RateLimitHealthIndicator } from 'nestjs-floodgate/terminus';
 import { failureReason } from '../../lib/contracts/failure-reason.js';
 import { eventually } from '../support/eventually.js';
 import { startHttpApp, type HttpApp, type Platform } from '../support/http-app.js';
+import { RunningClock } from '../support/running-clock.js';
+import type { Heard } from './heard.js';
 
 /** Units for each key, in a bucket so slow that none comes back during a test. */
 export const LIMIT = 20;
@@ -46,6 +48,7 @@ export interface Answer {
   readonly rateLimit: string | null;
   /** What the route told of its decision; of a refusal, the body. */
   readonly body: { readonly kind?: string; readonly source?: string; readonly backend?: string };
+  /** In time that this process ran. */
   readonly latencyMs: number;
 }
 
@@ -58,6 +61,7 @@ export const isOfStore = ({ status, body }: Answer): boolean =>
 /** An application with one limited route and a health check. */
 export class FaultyApp implements AsyncDisposable {
   readonly events: RateLimitEvent[] = [];
+  readonly #clock = new RunningClock();
 
   private constructor(
     private readonly http: HttpApp,
@@ -99,7 +103,7 @@ export class FaultyApp implements AsyncDisposable {
   }
 
   async ask(client: string): Promise<Answer> {
-    const startedMs = performance.now();
+    const startedMs = this.#clock.now();
     const response = await fetch(`${this.url}/limited`, { headers: { 'x-client': `${this.backend} ${client}` } });
     const body = (await response.json()) as Answer['body'];
     return {
@@ -107,7 +111,7 @@ export class FaultyApp implements AsyncDisposable {
       retryAfter: response.headers.get('retry-after'),
       rateLimit: response.headers.get('ratelimit'),
       body,
-      latencyMs: performance.now() - startedMs,
+      latencyMs: this.#clock.now() - startedMs,
     };
   }
 
@@ -176,6 +180,15 @@ export class FaultyApp implements AsyncDisposable {
     ).length;
   }
 
+  /** What was heard so far of the backend that fails. */
+  heard(): Heard {
+    return {
+      failures: this.count('backend-failure'),
+      warnings: this.logged('warn').length,
+      returns: this.logged('log').length,
+    };
+  }
+
   /** What the failures of that backend said, each in one word. */
   reasons(): readonly string[] {
     const reasons = this.events.map((event) =>
@@ -185,6 +198,7 @@ export class FaultyApp implements AsyncDisposable {
   }
 
   close(): Promise<void> {
+    this.#clock[Symbol.dispose]();
     return this.http.close();
   }
 
