@@ -12,16 +12,15 @@ const STEP_MS = 20;
  * @type {Set<AsyncLocalStorage<unknown>>}
  */
 const storages = new Set();
-const { run, enterWith } = AsyncLocalStorage.prototype;
-/** @this {AsyncLocalStorage<unknown>} @param {unknown[]} args */
-AsyncLocalStorage.prototype.run = function (...args) {
-  storages.add(this);
-  return run.apply(this, args);
-};
-AsyncLocalStorage.prototype.enterWith = function (...args) {
-  storages.add(this);
-  return enterWith.apply(this, args);
-};
+/** @type {Record<string, (this: AsyncLocalStorage<unknown>, ...args: unknown[]) => unknown>} */
+const methods = /** @type {never} */ (AsyncLocalStorage.prototype);
+for (const name of ['run', 'enterWith']) {
+  const method = methods[name];
+  methods[name] = function (...args) {
+    storages.add(this);
+    return method?.apply(this, args);
+  };
+}
 
 /** Node's environment, in which a test file that leaves a socket, a server, a process or a timer behind fails. */
 export default class TidyEnvironment extends TestEnvironment {
