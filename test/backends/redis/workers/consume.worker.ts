@@ -6,32 +6,33 @@ import type { WorkerContext } from '../../../support/worker-protocol.js';
 export interface ConsumeInput {
   /** One of them is a single server; several are a Cluster's. */
   readonly nodes: readonly { readonly host: string; readonly port: number }[];
-  /** Calls that are made at once, each of these charges. */
+  /** Calls of each round. They are made at once. */
   readonly calls: number;
-  readonly charges: readonly Charge[];
-  /** Whether this worker makes the servers forget their scripts in the middle of it. */
+  /** What each call of a round charges. */
+  readonly rounds: readonly (readonly Charge[])[];
+  /** Whether this worker makes the servers forget their scripts in the middle of each round. */
   readonly flushes: boolean;
 }
 
-/** Consumes as fast as it can, together with the other workers. Answers how many calls were admitted. */
+/** Consumes as fast as it can, together with the other workers. Answers how many calls of each round were admitted. */
 export default async function consume(
-  { nodes, calls, charges, flushes }: ConsumeInput,
+  { nodes, calls, rounds, flushes }: ConsumeInput,
   context: WorkerContext,
-): Promise<number> {
+): Promise<readonly number[]> {
   const client = nodes.length === 1 ? new Redis(nodes[0]!) : new Cluster([...nodes]);
   const backend = redisBackend({ client });
   await backend.ping(AbortSignal.timeout(5_000));
-  await context.barrier();
-  let admitted = 0;
-  await Promise.all(
-    Array.from({ length: calls }, async (_, call) => {
+  const counts: number[] = [];
+  for (const charges of rounds) {
+    await context.barrier();
+    const decisions = Array.from({ length: calls }, async (_, call) => {
       if (flushes && call === calls / 2) await flushScripts(client);
-      const { allowed } = await backend.consume({ charges, timeoutMs: 10_000 });
-      if (allowed) admitted += 1;
-    }),
-  );
+      return backend.consume({ charges, timeoutMs: 10_000 });
+    });
+    counts.push((await Promise.all(decisions)).filter(({ allowed }) => allowed).length);
+  }
   client.disconnect();
-  return admitted;
+  return counts;
 }
 
 async function flushScripts(client: Redis | Cluster): Promise<void> {
