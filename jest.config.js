@@ -57,5 +57,6 @@ export default {
   // Half the cores, since many tests start servers and processes of their own; two where there are only two.
   maxWorkers: Math.max(2, Math.floor(availableParallelism() / 2)),
   reporters: ['default', '<rootDir>/test/support/summary.reporter.js'],
-  testTimeout: 30_000,
+  // Far more than any test takes, so that only what hangs is ended, on a busy machine too.
+  testTimeout: 90_000,
 };

@@ -34,7 +34,7 @@ const stall =
   (seconds: number) =>
   async ({ redis }: BlipScene): Promise<void> => {
     // On a connection of its own, which may wait for longer than the fixture's.
-    const client = new Redis(redis.port, redis.host);
+    const client = new Redis(redis.port, redis.host, { maxRetriesPerRequest: 0, retryStrategy: () => null });
     await client.call('DEBUG', 'SLEEP', seconds);
     client.disconnect();
   };

@@ -63,7 +63,7 @@ it.each([
 ])(
   'after %s an open circuit has half of its wait left when half has passed',
   async (_how, end) => {
-    const waitMs = 8_000;
+    const waitMs = 12_000;
     const first = await start(waitMs);
     redis.freeze();
     await callUntilOpen([first]);
@@ -77,8 +77,10 @@ it.each([
     await delay(openedMs + waitMs / 2 - Date.now());
     const [half] = await statuses([next]);
     expect(half).toMatchObject({ state: 'open', failures: 0, warnings: [] });
-    // Wide, for a busy machine; the whole wait and none are both four seconds away.
-    expect(Math.abs((half?.retryAfterMs ?? 0) - waitMs / 2)).toBeLessThan(1_000);
+    // A busy machine may look later than at half.
+    const leftMs = openedMs + waitMs - (half?.atMs ?? 0);
+    expect(leftMs).toBeLessThanOrEqual(waitMs / 2);
+    expect(Math.abs((half?.retryAfterMs ?? 0) - leftMs)).toBeLessThan(500);
   },
   60_000,
 );
@@ -89,9 +91,7 @@ it('an open circuit outlives SIGTERM and SIGKILL, one after the other, and only 
   redis.freeze();
   await callUntilOpen([first]);
   const [opened] = await statuses([first]);
-  await eventually(async () => (await readFile(path, 'utf8').catch(() => '')).includes('backend:redis'), {
-    timeoutMs: 1_000,
-  });
+  await eventually(async () => (await readFile(path, 'utf8').catch(() => '')).includes('backend:redis'));
   expect((await stat(path)).mode & 0o777).toBe(0o600);
   let last = first;
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {

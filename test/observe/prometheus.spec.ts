@@ -71,7 +71,9 @@ describe('a Prometheus that scrapes the sample', () => {
         timeoutMs: 15_000,
       },
     );
-    expect(await valueOf('floodgate_backend_up{backend="redis"}')).toBe(1);
+    await eventually(async () => (await valueOf('floodgate_backend_up{backend="redis"}')) === 1, {
+      what: 'Prometheus has seen Redis up',
+    });
 
     await redis.kill();
     await eventually(
@@ -81,8 +83,15 @@ describe('a Prometheus that scrapes the sample', () => {
       },
       { what: 'Prometheus knows of the outage', timeoutMs: 20_000 },
     );
-    expect(await valueOf('floodgate_breaker_state{breaker="backend:redis",state="closed"}')).toBe(0);
-    expect(await valueOf('sum(floodgate_requests_total{result="failed_open"})')).toBeGreaterThan(0);
+    // Each is seen by a scrape of its own time.
+    await eventually(
+      async () => {
+        await books();
+        const closed = await valueOf('floodgate_breaker_state{breaker="backend:redis",state="closed"}');
+        return closed === 0 && (await valueOf('sum(floodgate_requests_total{result="failed_open"})'))! > 0;
+      },
+      { what: 'Prometheus knows of the circuit and of calls that failed open' },
+    );
     const outage = await MetricsPage.of(`${app.url}/metrics`);
     const total = (name: string, labels: RegExp): number =>
       Object.entries(outage.series(`floodgate_${name}`)).reduce(
@@ -103,9 +112,15 @@ describe('a Prometheus that scrapes the sample', () => {
       },
       { what: 'Prometheus knows of its end', timeoutMs: 20_000 },
     );
-    const after = await MetricsPage.of(`${app.url}/metrics`);
-    expect(after.value('floodgate_breaker_state{breaker="backend:redis",state="closed"}')).toBe(1);
-    expect(after.value('floodgate_breaker_transitions_total{breaker="backend:redis",to="closed"}')).toBeGreaterThan(0);
+    await eventually(
+      async () => {
+        await books();
+        const after = await MetricsPage.of(`${app.url}/metrics`);
+        const closings = after.value('floodgate_breaker_transitions_total{breaker="backend:redis",to="closed"}')!;
+        return after.value('floodgate_breaker_state{breaker="backend:redis",state="closed"}') === 1 && closings > 0;
+      },
+      { what: 'the circuit is closed again' },
+    );
 
     for (const { targets } of BOARD.panels) {
       for (const { expr } of targets) {

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 export interface EventuallyOptions {
   /** What is awaited, for the error: 'the replica is promoted'. */
   readonly what?: string;
-  /** Longest wait, in ms. Default 5,000. */
+  /** Longest wait, in ms. Default 20,000: no machine is that slow. */
   readonly timeoutMs?: number;
   /** Pause between two polls, in ms. Default 20. */
   readonly intervalMs?: number;
@@ -20,7 +20,7 @@ export async function eventually<T>(
   condition: () => T | Promise<T>,
   options: EventuallyOptions = {},
 ): Promise<Exclude<T, false | null | undefined | 0 | ''>> {
-  const { what = 'the condition', timeoutMs = 5_000, intervalMs = 20 } = options;
+  const { what = 'the condition', timeoutMs = 20_000, intervalMs = 20 } = options;
   const deadline = performance.now() + timeoutMs;
   let last: Attempt<T>;
   do {
