@@ -1,16 +1,14 @@
-import { execFile, execFileSync } from 'node:child_process';
-import { appendFile, chown, mkdtemp, rm } from 'node:fs/promises';
+import { chown, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import pg from 'pg';
 import { freePort } from './free-port.js';
+import { copyCluster, newCluster, ownerOfServers, program, USER } from './postgres-cluster.js';
 import { childrenOf } from './process-tree.js';
 import { ServerProcess } from './server-process.js';
 
 const HOST = '127.0.0.1';
-const USER = 'floodgate';
 const START_ATTEMPTS = 5;
 const START_TIMEOUT_MS = 30_000;
 const POLL_MS = 20;
@@ -65,7 +63,7 @@ export class PostgresServer implements AsyncDisposable {
     const owner = ownerOfServers();
     if (owner !== undefined) await chown(directory, owner.uid, owner.gid);
     try {
-      await (standbyOf === undefined ? initialise(directory) : copy(standbyOf, directory));
+      await (standbyOf === undefined ? newCluster(directory) : copyCluster(standbyOf.url, directory));
       for (let attempt = 1; ; attempt += 1) {
         const server = new PostgresServer(await freePort(), directory, { ...SETTINGS, ...settings });
         try {
@@ -206,42 +204,4 @@ export class PostgresServer implements AsyncDisposable {
     this.thaw();
     await pool?.end();
   }
-}
-
-const run = promisify(execFile);
-
-async function initialise(directory: string): Promise<void> {
-  await run(
-    program('initdb'),
-    ['-D', join(directory, 'data'), '-U', USER, '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'],
-    { cwd: directory, ...ownerOfServers() },
-  );
-}
-
-/** A standby of a server, as `pg_basebackup` makes it. */
-async function copy(primary: PostgresServer, directory: string): Promise<void> {
-  await run(
-    program('pg_basebackup'),
-    ['-D', join(directory, 'data'), '-d', primary.url, '--checkpoint=fast', '--no-sync', '--write-recovery-conf'],
-    { cwd: directory, ...ownerOfServers() },
-  );
-  await appendFile(join(directory, 'data/postgresql.auto.conf'), "hot_standby = 'on'\n");
-}
-
-const program = (name: string): string => join(process.env['POSTGRES_BIN_DIR'] ?? '/usr/bin', name);
-
-/** PostgreSQL refuses to run as root: there it runs as `postgres`, whom its packages make, or `nobody`. */
-function ownerOfServers(): { readonly uid: number; readonly gid: number } | undefined {
-  if (process.getuid?.() !== 0) return undefined;
-  const id = (kind: string): number => {
-    for (const user of ['postgres', 'nobody']) {
-      try {
-        return Number(execFileSync('id', [kind, user], { stdio: ['ignore', 'pipe', 'ignore'] }));
-      } catch {
-        // There is no such user.
-      }
-    }
-    throw new Error('PostgreSQL does not run as root, and there is neither a user postgres nor nobody.');
-  };
-  return { uid: id('-u'), gid: id('-g') };
 }
