@@ -23,6 +23,8 @@ export interface HostInput {
   readonly stateUrl?: string;
   readonly failureThreshold?: number;
   readonly recoveryTimeout?: number;
+  /** Deadline of a call to Redis, in ms. Default 250. */
+  readonly timeout?: number;
   /** Silence after which the connection is given up, in ms. Default: the backend's. */
   readonly socketTimeout?: number;
 }
@@ -33,7 +35,7 @@ export type Command =
   | { readonly kind: 'status' }
   /** Calls so often by a limit of 50 an hour. */
   | { readonly kind: 'consume'; readonly times: number }
-  /** Takes one of two slots, whose leases last two seconds, and keeps it. */
+  /** Takes one of two slots, whose leases last four seconds, and keeps it. */
   | { readonly kind: 'acquire' }
   /** Calls all the time, so many ms apart, until it is told otherwise. */
   | { readonly kind: 'traffic'; readonly everyMs: number }
@@ -58,7 +60,7 @@ export interface Answer {
   readonly started?: true;
 }
 
-const SLOTS = { name: 'slots', limit: 2, algorithm: 'concurrency', leaseTime: '2s' } as const;
+const SLOTS = { name: 'slots', limit: 2, algorithm: 'concurrency', leaseTime: '4s' } as const;
 
 function storeOf({ path, stateUrl }: HostInput): BreakerStateStore {
   if (stateUrl !== undefined) return redisBreakerState({ url: stateUrl });
@@ -80,7 +82,7 @@ export async function host(input: HostInput): Promise<(command: Command) => Prom
     imports: [
       RateLimitModule.forRoot({
         backend,
-        timeout: 250,
+        timeout: input.timeout ?? 250,
         circuitBreaker: {
           failureThreshold: input.failureThreshold ?? 5,
           recoveryTimeout: input.recoveryTimeout ?? 60_000,
