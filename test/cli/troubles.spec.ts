@@ -2,6 +2,7 @@ import { jest } from '@jest/globals';
 import { redisBackend } from 'nestjs-floodgate/redis';
 import { PostgresServer } from '../support/postgres-server.js';
 import { RedisServer } from '../support/redis-server.js';
+import { RunningClock } from '../support/running-clock.js';
 import { floodgate } from './command-line.js';
 import { counting } from './counting.js';
 
@@ -41,9 +42,9 @@ describe('a server that is frozen', () => {
     await using server = await start();
     server.freeze();
     for (const words of [['health'], ['top', '--once'], ['inspect', 'user:1'], ['reset', 'user:1']]) {
-      const startedMs = performance.now();
+      using clock = new RunningClock();
       const { code, errors } = await floodgate(...words, '--url', server.url, '--timeout', '300ms');
-      expect(performance.now() - startedMs).toBeLessThan(2_000);
+      expect(clock.now()).toBeLessThan(2_000);
       expect([code, errors]).toEqual([2, expect.stringContaining('cannot be reached')]);
     }
     server.thaw();
