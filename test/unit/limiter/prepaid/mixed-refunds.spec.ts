@@ -196,4 +196,21 @@ describe('the deadline of a call that asks twice', () => {
     expect(await call).toMatchObject({ allowed: true });
     expect(store.asked).toEqual(['consume 10', 'refund 9', 'consume 30']);
   });
+
+  it.each([
+    ['lets it ask once more after what is held is given back', 4_999.5, true, ['refund 2', 'consume 12']],
+    ['does not if that took all of it', 5_000, false, ['refund 2']],
+  ])('%s', async (_what, tookMs, allowed, asked) => {
+    const { clock, store, consume } = made({ policy: leasedPolicy({ limit: 20 }) });
+    await consume();
+    await consume(7);
+    store.asked.length = 0;
+    const { refund } = store;
+    store.refund = (request) => {
+      clock.advance(tookMs);
+      return refund.call(store, request);
+    };
+    expect((await consume(12)).allowed).toBe(allowed);
+    expect(store.asked.slice(1)).toEqual(asked);
+  });
 });
