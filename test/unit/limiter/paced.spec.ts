@@ -2,19 +2,24 @@ import { Injectable, SetMetadata } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { BackendService, memoryBackend, Paced, RateLimitConfigurationError, RateLimitModule } from 'nestjs-floodgate';
 
-@Injectable()
-class Crm {
-  private readonly prefix = 'sent ';
+/** Made in each test: a decorator works while the class is made. */
+function crmClass() {
+  @Injectable()
+  class Crm {
+    private readonly prefix = 'sent ';
 
-  @Paced('1/h', { maxWait: '1s' })
-  @SetMetadata('job', 'nightly')
-  push(contact: string): unknown {
-    return this.prefix + contact;
+    @Paced('1/h', { maxWait: '1s' })
+    @SetMetadata('job', 'nightly')
+    push(contact: string): unknown {
+      return this.prefix + contact;
+    }
   }
+  return Crm;
 }
 
 describe('a method with @Paced', () => {
   it('keeps its instance, its arguments and its result', async () => {
+    const Crm = crmClass();
     const app = await Test.createTestingModule({ imports: [RateLimitModule.forRoot()], providers: [Crm] }).compile();
     await app.init();
     expect(await app.get(Crm).push('Ada')).toBe('sent Ada');
@@ -22,6 +27,7 @@ describe('a method with @Paced', () => {
   });
 
   it('has one key, named after its class and itself, unless told otherwise', async () => {
+    const Crm = crmClass();
     const app = await Test.createTestingModule({
       imports: [RateLimitModule.forRoot({ backend: memoryBackend() })],
       providers: [Crm],
@@ -36,7 +42,7 @@ describe('a method with @Paced', () => {
   });
 
   it('keeps what other decorators say of it', () => {
-    expect(Reflect.getMetadata('job', Crm.prototype.push)).toBe('nightly');
+    expect(Reflect.getMetadata('job', crmClass().prototype.push)).toBe('nightly');
   });
 });
 
@@ -80,11 +86,12 @@ describe('@Paced explains', () => {
   });
 
   it('that Nest has to make the instance', async () => {
-    const error = await Promise.resolve(new Crm().push('Ada')).catch((reason: unknown) => reason);
+    const error = await Promise.resolve(new (crmClass())().push('Ada')).catch((reason: unknown) => reason);
     expectExplained(error, "@Paced on 'Crm.push'", 'RateLimitModule.forRoot()');
   });
 
   it('the same where the module is missing', async () => {
+    const Crm = crmClass();
     const app = await Test.createTestingModule({ providers: [Crm] }).compile();
     await expect(Promise.resolve(app.get(Crm).push('Ada'))).rejects.toThrow('RateLimitModule.forRoot()');
   });
