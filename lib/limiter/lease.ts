@@ -55,7 +55,7 @@ interface Holding {
 /** The lease behind `BackendService#acquire`. */
 export class BackendLease implements Lease {
   readonly decision: Decision;
-  private held: readonly Holding[] = [];
+  private held: readonly Holding[];
   private state: 'open' | 'settled' | 'released' = 'open';
   /** Charges that are counted in units; slots are separate. */
   private readonly charges: readonly Charge[];
@@ -151,10 +151,10 @@ function holdingsOf({ decision, atMs }: Outcome, charges: readonly Charge[]): re
   // A shadow policy that refused was not charged, and must not be given back.
   const charged = charges.flatMap((charge, index) => {
     const status = decision.policies[index];
-    return charge.cost > 0 && !isSlot(charge) && status?.allowed === true ? [refundOf(charge, status)] : [];
+    return status?.allowed === true ? [refundOf(charge, status)] : [];
   });
   const { source, backend } = decision;
-  return charged.length > 0 ? [{ receipt: { source, backend, atMs }, charges: charged }] : [];
+  return [{ receipt: { source, backend, atMs }, charges: charged }];
 }
 
 const unitsError = (units: unknown, wanted: string): TypeError =>

@@ -72,7 +72,6 @@ export class LocalLimiter {
    * A call that exceeds the share may still be within the limit: it should come back when the backend may work again.
    */
   private untilBack(reply: Reply, { charges }: BackendRequest, backInMs: number): Reply {
-    if (reply.policies.every(({ retryAfterMs }) => retryAfterMs !== null)) return reply;
     const policies = reply.policies.map((status, index) => {
       const { policy, cost } = charges[index] as Charge;
       const passesThere = status.retryAfterMs === null && !canNeverPass(policy, cost);

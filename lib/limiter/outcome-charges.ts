@@ -32,7 +32,6 @@ export class OutcomeCharges {
   /** The reserved units of a decision; `undefined` if none depends on the outcome. */
   of(request: PolicyDecisionRequest, outcome: Outcome): ReservedCharges | undefined {
     if (outcome.decision.kind !== 'allowed') return undefined;
-    if (request.policies.every(({ chargeOn }) => chargeOn === undefined)) return undefined;
     const reserved = this.reservedBy(request, outcome);
     if (reserved.length === 0) return undefined;
     return {
@@ -59,9 +58,7 @@ export class OutcomeCharges {
 
   private settle({ policy, chargeOn, cost, lease }: Reservation, outcome: CallOutcome): void {
     try {
-      const difference = unitsDue(chargeOn, outcome, cost) - cost;
-      if (difference === 0) return;
-      lease.adjust(difference).catch((error: unknown) => {
+      lease.adjust(unitsDue(chargeOn, outcome, cost) - cost).catch((error: unknown) => {
         // The affected calls report an outage. The reserved units expire with their window.
         if (!isUnavailable(error)) this.tell(policy, 'The charge could not be corrected', error);
       });

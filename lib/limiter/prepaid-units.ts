@@ -75,7 +75,6 @@ export class PrepaidUnits implements Pick<Backend, 'recall' | 'consume' | 'peek'
   }
 
   peek(request: BackendRequest): MaybePromise<Reply> {
-    if (this.holdings.isEmpty) return this.inner.peek(request);
     return when(this.inner.peek(request), (reply) => {
       const nowMs = this.clock();
       const policies = reply.policies.map((status, index) => {
@@ -90,11 +89,9 @@ export class PrepaidUnits implements Pick<Backend, 'recall' | 'consume' | 'peek'
   keeps({ charges, chargedAtMs }: RefundRequest): boolean {
     if (this.holdings.isEmpty) return false;
     const nowMs = this.clock();
-    const fits = charges.every((charge) => {
-      const { cost } = charge;
-      return cost > 0 && this.leased(charge)?.roomFor({ cost, chargedAtMs, nowMs }) === cost;
-    });
-    if (!fits) return false;
+    const fits = (charge: Refund): boolean =>
+      this.leased(charge)?.roomFor({ cost: charge.cost, chargedAtMs, nowMs }) === charge.cost;
+    if (!charges.every(fits)) return false;
     for (const charge of charges) this.leased(charge)?.takeBack({ cost: charge.cost, chargedAtMs, nowMs });
     this.holdings.watch();
     return true;
@@ -136,9 +133,8 @@ export class PrepaidUnits implements Pick<Backend, 'recall' | 'consume' | 'peek'
   close(): MaybePromise<void> {
     this.isClosed = true;
     this.holdings.stop();
-    const underWay = [...this.holdings.all()].filter(({ isBusy }) => isBusy);
     return whenAll(
-      underWay.map(async (holding) => {
+      [...this.holdings.all()].map(async (holding) => {
         await holding.debiting;
         await this.returns.giveBack(holding);
       }),

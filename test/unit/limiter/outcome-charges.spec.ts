@@ -29,7 +29,9 @@ let errors: string[];
 
 beforeEach(() => {
   errors = [];
-  jest.spyOn(Logger.prototype, 'error').mockImplementation((line: unknown) => void errors.push(String(line)));
+  jest.spyOn(Logger.prototype, 'error').mockImplementation(function (this: Logger, line: unknown) {
+    errors.push(`[${String(Reflect.get(this, 'context'))}] ${String(line)}`);
+  });
 });
 
 afterEach(() => jest.restoreAllMocks());
@@ -128,15 +130,15 @@ describe('a charge that cannot be corrected', () => {
     }
     expect(await app.left('broken', 'odd', 'failures')).toEqual([98, 98, 100]);
     expect(errors).toEqual([
-      "Policy 'broken': chargeOn failed, and its calls stay charged: oops",
-      "Policy 'odd': chargeOn failed, and its calls stay charged: It returned a promise: return true, false or a whole number of at least 0.",
+      "[RateLimit] Policy 'broken': chargeOn failed, and its calls stay charged: oops",
+      "[RateLimit] Policy 'odd': chargeOn failed, and its calls stay charged: It returned a promise: return true, false or a whole number of at least 0.",
     ]);
   });
 
   it.each([
     ['an outage, of which the calls tell', refused(), []],
-    ['a bug', new TypeError('a bug'), ["Policy 'failures': The charge could not be corrected: a bug"]],
-    ['what is no error', 'oops', ["Policy 'failures': The charge could not be corrected: oops"]],
+    ['a bug', new TypeError('a bug'), ["[RateLimit] Policy 'failures': The charge could not be corrected: a bug"]],
+    ['what is no error', 'oops', ["[RateLimit] Policy 'failures': The charge could not be corrected: oops"]],
   ])('because of %s', async (_what, error, expected) => {
     await using app = await start();
     const reserved = await app.call('failures');

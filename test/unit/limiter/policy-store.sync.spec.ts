@@ -22,7 +22,9 @@ beforeEach(() => {
   clock = install({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'], now: NOW_MS });
   lines = [];
   for (const level of ['warn', 'log'] as const) {
-    jest.spyOn(Logger.prototype, level).mockImplementation((line: unknown) => lines.push(`${level}: ${String(line)}`));
+    jest.spyOn(Logger.prototype, level).mockImplementation(function (this: Logger, line: unknown) {
+      lines.push(`[${String(Reflect.get(this, 'context'))}] ${level}: ${String(line)}`);
+    });
   }
 });
 
@@ -204,10 +206,10 @@ describe('a store that cannot be used', () => {
     expect(await during(undefined, 2)).toEqual({ healthy: true });
     await during(refused(), 1);
     expect(lines).toEqual([
-      "warn: Policy store 'shared' cannot be used (ECONNREFUSED): the policies stay as they are.",
-      "warn: Policy store 'shared' cannot be used (TypeError): the policies stay as they are.",
-      "log: Policy store 'shared' can be used again.",
-      "warn: Policy store 'shared' cannot be used (ECONNREFUSED): the policies stay as they are.",
+      "[RateLimit] warn: Policy store 'shared' cannot be used (ECONNREFUSED): the policies stay as they are.",
+      "[RateLimit] warn: Policy store 'shared' cannot be used (TypeError): the policies stay as they are.",
+      "[RateLimit] log: Policy store 'shared' can be used again.",
+      "[RateLimit] warn: Policy store 'shared' cannot be used (ECONNREFUSED): the policies stay as they are.",
     ]);
     await sync.stop();
   });
@@ -218,8 +220,9 @@ describe('a store that cannot be used', () => {
     const { sync } = synced(store);
     await sync.start();
     expect(lines).toEqual([
-      expect.stringMatching(/^warn: Policy store 'shared' cannot be used \(policyStore\.policy: /),
+      expect.stringMatching(/^\[RateLimit\] warn: Policy store 'shared' cannot be used \(policyStore\.policy: /),
     ]);
+    await expect(sync.change(withApi('9/m'))).rejects.toThrow(/^policyStore\.policy: /);
     await sync.stop();
   });
 

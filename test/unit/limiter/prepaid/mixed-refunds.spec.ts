@@ -151,49 +151,13 @@ describe('a process that holds nothing', () => {
     await units.refund(refunding([chargeOf(policy)]));
     expect(store.asked.slice(asked)).toEqual(['refund 1']);
   });
-});
 
-describe('the deadline of a call that asks twice', () => {
-  /** Another process has used 15 of 20: a debit of 10 is refused, and the answer takes some time. */
-  async function askedAgain(tookMs: number, cost = 1) {
-    const { clock, store, policy, ask } = made({ policy: leasedPolicy({ limit: 20 }) });
-    await store.consume({ charges: [chargeOf(policy, 15)], timeoutMs: 5_000 });
-    const timeouts: number[] = [];
-    const { consume } = store;
-    store.consume = (request) => {
-      timeouts.push(request.timeoutMs);
-      return consume.call(store, request);
-    };
-    const { gate, open } = closedGate();
-    store.inbound = gate;
-    const call = ask([chargeOf(policy, cost)]);
-    await tick();
-    clock.advance(tookMs);
-    store.inbound = undefined;
-    open();
-    const { allowed } = await call;
-    return { allowed, timeouts };
-  }
-
-  it.each([
-    ['is what is left of it', 1_000, true, [5_000, 4_000]],
-    ['is a millisecond at least', 4_999.5, true, [5_000, 1]],
-    ['does not let it ask again when it is over', 5_000, false, [5_000]],
-  ])('%s', async (_what, tookMs, allowed, timeouts) => {
-    expect(await askedAgain(tookMs)).toEqual({ allowed, timeouts });
-  });
-
-  it('lets an overdraft ask once, however long it took to give back before', async () => {
-    const { clock, store, units, policy, consume } = made({ policy: leasedPolicy({ limit: 20 }) });
+  it('does the same if other processes used up the rest', async () => {
+    const { store, units, policy, consume } = made({ policy: leasedPolicy({ limit: 20 }) });
     await consume();
-    const { gate, open } = closedGate();
-    store.inbound = gate;
-    const call = units.consume({ charges: [chargeOf(policy, 30)], timeoutMs: 5_000, overdraw: true });
-    await tick();
-    clock.advance(6_000);
-    store.inbound = undefined;
-    open();
-    expect(await call).toMatchObject({ allowed: true });
-    expect(store.asked).toEqual(['consume 10', 'refund 9', 'consume 30']);
+    await consume(9);
+    await store.consume({ charges: [chargeOf(policy, 10)], timeoutMs: 5_000 });
+    expect(await consume()).toMatchObject({ allowed: false });
+    expect(units.keeps(refunding([chargeOf(policy)]))).toBe(false);
   });
 });
