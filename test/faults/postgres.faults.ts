@@ -196,6 +196,11 @@ export const POSTGRES_FAULTS: readonly StoreFault[] = [
             const [row] = await server.exec('SHOW default_transaction_read_only');
             return row?.['default_transaction_read_only'] === value;
           });
+          // Every session hears of it at a moment of its own: one that is new has heard.
+          await server.exec(
+            `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`,
+          );
         };
         return { break: () => set('on'), mend: () => set('off') };
       }),
