@@ -130,6 +130,7 @@ describe('a call that finds no slot free', () => {
 
   it('is told to listeners: the queue, the slots, and each decision once', async () => {
     await using app = await start();
+    const startedMs = performance.now();
     const [decisions, queues, inUse] = [app.hear('decision'), app.hear('queue'), app.hear('slots')];
     for (const name of ['first', 'second', 'third', 'fourth']) app.ask(name);
     await app.news(100);
@@ -144,6 +145,8 @@ describe('a call that finds no slot free', () => {
       { kind: 'queue', policy: 'jobs', length: 1, waitedMs: expect.any(Number) },
       { kind: 'queue', policy: 'jobs', length: 0, waitedMs: expect.any(Number) },
     ]);
+    const longestMs = performance.now() - startedMs;
+    for (const { waitedMs } of queues) if (waitedMs !== undefined) expect(waitedMs).toBeLessThanOrEqual(longestMs);
     expect(inUse.map(({ policy, inUse: count }) => [policy, count])).toEqual(
       [1, 0, 1, 0, 1, 0].map((count) => ['jobs', count]),
     );

@@ -1,6 +1,7 @@
 import { jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
+import { install } from '@sinonjs/fake-timers';
 import {
   BackendService,
   type BreakerTransition,
@@ -62,8 +63,8 @@ describe('a line of the log', () => {
     failures,
   });
 
-  /** What an application logs of events. */
-  async function logged(...events: readonly RateLimitEvent[]): Promise<readonly string[]> {
+  /** What an application logs of events; a number is a pause, in ms. */
+  async function logged(...events: readonly (RateLimitEvent | number)[]): Promise<readonly string[]> {
     const lines: string[] = [];
     const app = await Test.createTestingModule({ imports: [RateLimitModule.forRoot()] }).compile();
     await app.init();
@@ -72,7 +73,12 @@ describe('a line of the log', () => {
       (...given: readonly unknown[]): void =>
         void lines.push(`${level}: [${String(given.at(-1))}] ${String(given[0])}`);
     app.useLogger({ log: write('log'), warn: write('warn'), error: write('error') });
-    for (const event of events) app.get(RateLimitEvents).emit(event);
+    const clock = install({ toFake: ['performance'] });
+    for (const event of events) {
+      if (typeof event === 'number') clock.tick(event);
+      else app.get(RateLimitEvents).emit(event);
+    }
+    clock.uninstall();
     app.useLogger(false);
     await app.close();
     return lines;
@@ -99,6 +105,16 @@ describe('a line of the log', () => {
       "warn: [RateLimit] Backend 'memory' is unavailable (ECONNREFUSED). Failure mode 'closed': limited routes answer 503, unless a policy says otherwise.",
       "log: [RateLimit] Backend 'memory' is back after 1.5 s; failed calls: 2.",
     ]);
+  });
+
+  it('is none for an outage, nor for its end, within ten seconds of the last warning', async () => {
+    const failure: RateLimitEvent = { kind: 'backend-failure', backend: 'memory', error };
+    const [warning, back] = [expect.stringContaining('is unavailable'), expect.stringContaining('is back')];
+    const short = [failure, ended(5, 1)];
+    expect(await logged(...short, 9_999, ...short)).toEqual([warning, back]);
+    expect(await logged(...short, 10_000, ...short)).toEqual([warning, back, warning, back]);
+    // One that lasts is told of once it has lasted so long.
+    expect(await logged(...short, 9_999, failure, 1, failure, ended(5, 1))).toEqual([warning, back, warning, back]);
   });
 
   it('is none for other events', async () => {

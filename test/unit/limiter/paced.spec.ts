@@ -41,8 +41,10 @@ describe('a method with @Paced', () => {
     await app.close();
   });
 
-  it('keeps what other decorators say of it', () => {
-    expect(Reflect.getMetadata('job', crmClass().prototype.push)).toBe('nightly');
+  it('keeps its name, and what other decorators say of it', () => {
+    const { push } = crmClass().prototype;
+    expect(push.name).toBe('push');
+    expect(Reflect.getMetadata('job', push)).toBe('nightly');
   });
 });
 
