@@ -32,6 +32,8 @@ export class OutcomeCharges {
   /** The reserved units of a decision; `undefined` if none depends on the outcome. */
   of(request: PolicyDecisionRequest, outcome: Outcome): ReservedCharges | undefined {
     if (outcome.decision.kind !== 'allowed') return undefined;
+    // Every guarded call passes here, and few depend on their outcome.
+    if (request.policies.every(({ chargeOn }) => chargeOn === undefined)) return undefined;
     const reserved = this.reservedBy(request, outcome);
     if (reserved.length === 0) return undefined;
     return {
