@@ -57,7 +57,7 @@ const scenarios = {
 async function application(limits) {
   const names = limits.map((_limit, index) => `policy-${index}`);
   const policies = Object.fromEntries(limits.map((limit, index) => [names[index], { limit, window: WINDOW_MS }]));
-  const module = RateLimitModule.forRoot({ policies, backend: memoryBackend({ maxKeys: 2 * MANY }) });
+  const module = RateLimitModule.forRoot({ policies, backend: memoryBackend({ maxKeys: 4 * MANY }) });
   const app = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
   return { service: app.get(BackendService), names };
 }

@@ -1,11 +1,13 @@
 import type { BackendRequest, Charge, ConsumeRequest, Reply } from '../contracts/backend.js';
 import { RateLimitConfigurationError } from '../contracts/errors.js';
+import { RecencyMap } from '../contracts/recency-map.js';
 import { anObject, onlyKnown } from '../policies/option-checks.js';
 import {
   answerOf,
   isCovered,
   isOfAnotherQuota,
   isSameCall,
+  isSameCost,
   type Refusal,
   type Refused,
   validForMs,
@@ -25,6 +27,14 @@ const DEFAULT_MAX_KEYS = 10_000;
 /** Longest time that a refusal is remembered, in ms: so soon a reset in another process is noticed, of a block of days too. */
 const LONGEST_MS = 60_000;
 
+/** The last answer that was given. */
+interface LatestAnswer {
+  readonly refusal: Refusal;
+  readonly charges: readonly Charge[];
+  readonly passedMs: number;
+  readonly answer: Reply;
+}
+
 /**
  * Refusals of a store. Each is valid until the store's retry time, counted from when the call was sent, for at most a
  * minute.
@@ -33,12 +43,12 @@ const LONGEST_MS = 60_000;
  * this process. A refusal answers calls of the same or a higher cost by the same policies.
  */
 export class RefusalCache {
-  /** Recently used last. A refusal of several subjects stands under each of them. */
-  private readonly refusals = new Map<string, Refusal[]>();
+  /** A refusal of several subjects stands under each of them. */
+  private readonly refusals = new RecencyMap<readonly Refusal[]>();
   /** When a key was last dropped: what a call that was sent before then found is not kept. */
   private readonly dropped = new Map<string, number>();
   private droppedAllMs = Number.NEGATIVE_INFINITY;
-  private newest: string | undefined;
+  private latest: LatestAnswer | undefined;
 
   /** @param clock monotonic, ms */
   constructor(
@@ -79,8 +89,8 @@ export class RefusalCache {
     const nowMs = this.clock();
     for (const refusal of ofKey) {
       if (refusal.untilMs <= nowMs || !isCovered(refusal, charges)) continue;
-      if (key !== this.newest) this.touch(key, ofKey);
-      return answerOf(refusal, charges, nowMs);
+      this.refusals.touch(key);
+      return this.answer(refusal, charges, Math.floor(nowMs - refusal.sentMs));
     }
     if (ofKey.every(({ untilMs }) => untilMs <= nowMs) || isOfAnotherQuota(ofKey, charges)) this.forget(key);
     return undefined;
@@ -94,7 +104,7 @@ export class RefusalCache {
     if (untilMs <= this.clock() || sentMs <= this.droppedAllMs) return;
     // A reset may have come to the store after a call that was sent before it was over.
     if (charges.some(({ key }) => sentMs <= (this.dropped.get(key) ?? Number.NEGATIVE_INFINITY))) return;
-    this.add({ ...refused, charges, untilMs, answeredMs: -1, repeated: undefined });
+    this.add({ ...refused, charges, untilMs });
   }
 
   /** Forgets the refusals of keys that were charged: they still hold, but their remaining units are out of date. */
@@ -119,31 +129,31 @@ export class RefusalCache {
     this.droppedAllMs = nowMs;
   }
 
+  /** A key that is asked for again and again gets the same answer for a millisecond. */
+  private answer(refusal: Refusal, charges: readonly Charge[], passedMs: number): Reply {
+    const { latest } = this;
+    if (latest?.refusal === refusal && latest.passedMs === passedMs && isSameCost(latest.charges, charges))
+      return latest.answer;
+    const answer = answerOf(refusal, charges, passedMs);
+    this.latest = { refusal, charges, passedMs, answer };
+    return answer;
+  }
+
   private add(refusal: Refusal): void {
     for (const key of new Set(refusal.charges.map((charge) => charge.key))) {
       const others = (this.refusals.get(key) ?? []).filter(
         ({ untilMs, charges }) => untilMs > refusal.sentMs && !isSameCall(charges, refusal.charges),
       );
       for (const oldest of others.splice(0, others.length + 1 - MAX_OF_A_KEY)) oldest.untilMs = 0;
-      this.touch(key, [...others, refusal]);
+      this.refusals.set(key, [...others, refusal]);
     }
-    while (this.refusals.size > this.maxKeys) {
-      const [leastRecent] = this.refusals.keys();
-      this.forget(leastRecent as string);
-    }
-  }
-
-  private touch(key: string, ofKey: Refusal[]): void {
-    this.refusals.delete(key);
-    this.refusals.set(key, ofKey);
-    this.newest = key;
+    while (this.refusals.size > this.maxKeys) this.forget(this.refusals.leastRecent as string);
   }
 
   private forget(key: string): void {
     const ofKey = this.refusals.get(key);
     if (ofKey === undefined) return;
     this.refusals.delete(key);
-    if (this.newest === key) this.newest = undefined;
     // They may stand under other keys, too.
     for (const refusal of ofKey) refusal.untilMs = 0;
   }

@@ -19,10 +19,6 @@ export interface Refusal extends Refused {
   readonly charges: readonly Charge[];
   /** Until when it holds; 0 once it may be wrong. */
   untilMs: number;
-  /** When it last answered, in whole ms since it was sent. */
-  answeredMs: number;
-  /** What it answers to all who ask the same in that millisecond: kept from the second on, for a key that is hot. */
-  repeated: { readonly answer: Reply; readonly passedMs: number; readonly costs: readonly number[] } | undefined;
 }
 
 /**
@@ -81,23 +77,20 @@ export const isOfAnotherQuota = (ofKey: readonly Refusal[], charges: readonly Ch
     ),
   );
 
-/** A refusal as of now. Statuses of policies that do not refuse are the last that is known of them. */
-export function answerOf(refusal: Refusal, charges: readonly Charge[], nowMs: number): Reply {
-  const { repeated } = refusal;
-  const passedMs = Math.floor(nowMs - refusal.sentMs);
-  if (repeated?.passedMs === passedMs && charges.every(({ cost }, index) => cost === repeated.costs[index])) {
-    return repeated.answer;
-  }
-  const answer = answerAt(refusal, charges, passedMs);
-  // What is kept costs the collector more than what is made: a key that is asked for now and then keeps nothing.
-  if (refusal.answeredMs === passedMs) {
-    refusal.repeated = { answer, passedMs, costs: charges.map(({ cost }) => cost) };
-  }
-  refusal.answeredMs = passedMs;
-  return answer;
-}
+/** Whether two calls that a refusal covers cost the same. */
+export const isSameCost = (some: readonly Charge[], others: readonly Charge[]): boolean =>
+  some.every(({ cost }, index) => cost === others[index]?.cost);
 
-function answerAt({ reply, states, charges: refused }: Refusal, charges: readonly Charge[], passedMs: number): Reply {
+/**
+ * A refusal as of some time after it. Statuses of policies that do not refuse are the last that is known of them.
+ *
+ * @param passedMs whole ms since the call was sent
+ */
+export function answerOf(
+  { reply, states, charges: refused }: Refusal,
+  charges: readonly Charge[],
+  passedMs: number,
+): Reply {
   const nowMs = reply.nowMs + passedMs;
   const policies = reply.policies.map((status, index) => {
     const { policy, cost } = charges[index] as Charge;

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { BackendHealth, BackendStatus } from '../contracts/backend.js';
 import type { Decision } from '../contracts/decision.js';
 import { RateLimitConfigurationError } from '../contracts/errors.js';
-import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
+import { isPromise, type MaybePromise, when } from '../contracts/maybe-promise.js';
 import { onlyKnown } from '../policies/option-checks.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.settings.js';
 import { Admission, asksForSlots } from './admission.js';
@@ -54,14 +54,14 @@ export class BackendService {
    */
   consume(key: string, policies: Policies, options?: ConsumeOptions): Promise<Decision>;
   consume(subjects: Subjects, options?: ConsumeOptions): Promise<Decision>;
-  async consume(who: string | Subjects, what?: Policies | ConsumeOptions, terms?: ConsumeOptions): Promise<Decision> {
-    if (typeof who === 'string') {
-      const options = terms ?? NO_OPTIONS;
-      return this.decided(this.requests.charging(who, what as Policies, options), options);
+  consume(who: string | Subjects, what?: Policies | ConsumeOptions, terms?: ConsumeOptions): Promise<Decision> {
+    // Not an async function: the promise of one would wait for the promise of the decision.
+    try {
+      const decision = this.consumed(who, what, terms);
+      return isPromise(decision) ? decision : Promise.resolve(decision);
+    } catch (error) {
+      return Promise.reject(error);
     }
-    const [subjects, options] = argumentsOf(who, what, terms);
-    const request = this.requests.of(subjects, options, 'charges');
-    return told(who, request, await this.decided(request, options));
   }
 
   /** Returns what `consume` with cost 0 would return. Charges nothing. Throws like `consume`. */
@@ -218,6 +218,20 @@ export class BackendService {
   /** Closes the circuits of all backends, so that the next call tries them immediately. */
   resetCircuitBreaker(): void {
     for (const { breaker } of this.decider.guards) breaker?.reset();
+  }
+
+  private consumed(
+    who: string | Subjects,
+    what: Policies | ConsumeOptions | undefined,
+    terms: ConsumeOptions | undefined,
+  ): MaybePromise<Decision> {
+    if (typeof who === 'string') {
+      const options = terms ?? NO_OPTIONS;
+      return this.decided(this.requests.charging(who, what as Policies, options), options);
+    }
+    const [subjects, options] = argumentsOf(who, what, terms);
+    const request = this.requests.of(subjects, options, 'charges');
+    return when(this.decided(request, options), (decision) => told(who, request, decision));
   }
 
   /** Synchronous if the backend is. */

@@ -5,6 +5,7 @@ import type { RouteLimits } from '../contracts/route-limits.js';
 import { isUnlimited, type CompiledPolicy } from '../policies/compiled-policy.js';
 import { PolicyCatalog } from '../policies/policy-catalog.js';
 import { checkApart, isOfService } from '../policies/policy-identity.js';
+import { NameTree } from './name-tree.js';
 import { PreparedPolicies } from './prepared-policies.js';
 import { RoutePolicies } from './route-policies.js';
 
@@ -13,7 +14,7 @@ type ServicePolicyInput = PolicyInput | RouteLimits;
 /** The policies argument of `BackendService`: one or several, or those of a route. */
 export type Policies = ServicePolicyInput | readonly ServicePolicyInput[] | PreparedPolicies;
 
-/** Maximum number of names, rates and lists that are cached. */
+/** Rates and names come from code, not from input. If they do come from input, the memory still stays bounded. */
 const MAX_PREPARED = 1_000;
 
 /** Whether a method charges a counter, and so creates it, or uses an existing one. */
@@ -25,7 +26,7 @@ export class ServicePolicies {
   private readonly logger = new Logger('RateLimit');
   /** Policies that equal one in a decorator, and were charged here or warned about. */
   private readonly settled = new Set<string>();
-  private readonly prepared = new Map<string, PreparedPolicies>();
+  private readonly prepared = new NameTree<PreparedPolicies>(MAX_PREPARED);
 
   constructor(
     @Inject(PolicyCatalog) private readonly catalog: PolicyCatalog,
@@ -47,16 +48,8 @@ export class ServicePolicies {
   /** The prepared names and rates of earlier charges; `undefined` for other inputs. @throws the errors of `compile` */
   lookedUp(policies: Policies): PreparedPolicies | undefined {
     if (policies instanceof PreparedPolicies) return policies;
-    const text = textOf(policies);
-    if (text === undefined) return undefined;
-    let prepared = this.prepared.get(text);
-    if (prepared === undefined) {
-      prepared = this.prepare(policies);
-      // Rates and names come from code, not from input. If they do come from input, the memory still stays bounded.
-      if (this.prepared.size >= MAX_PREPARED) this.prepared.clear();
-      this.prepared.set(text, prepared);
-    }
-    return prepared;
+    const place = this.prepared.at(policies);
+    return place && (place.kept ??= this.prepare(policies));
   }
 
   /** Resolves policies once, for many calls. @throws RateLimitConfigurationError for a wrong policy */
@@ -99,9 +92,3 @@ const ifMeant = (place: string): string => `If you mean that of @RateLimit(), gi
 
 const isRouteLimits = (input: ServicePolicyInput): input is RouteLimits =>
   typeof input === 'object' && (input as Partial<RouteLimits>).kind === 'route-limits';
-
-/** The cache key of a list: names contain no line break. */
-function textOf(policies: Policies): string | undefined {
-  if (typeof policies === 'string') return policies;
-  return Array.isArray(policies) && policies.every((one) => typeof one === 'string') ? policies.join('\n') : undefined;
-}
