@@ -65,7 +65,10 @@ export class RecencyMap<V> {
     this.newest = entry;
   }
 
-  private unlink({ older, newer }: Entry<V>): void {
+  private unlink(entry: Entry<V>): void {
+    const { older, newer } = entry;
+    // An old entry that is gone would keep younger ones alive.
+    entry.older = entry.newer = undefined;
     if (older === undefined) this.oldest = newer;
     else older.newer = newer;
     if (newer === undefined) this.newest = older;

@@ -63,7 +63,7 @@ export class RateLimitGuard implements CanActivate {
     return when(this.resolver.resolve(context), (request) => {
       if (request === undefined) return this.uncounted(context, 'skipped');
       if (asksForSlots(request)) return this.admit(context, request);
-      return when(this.decider.decide(request), (outcome) => this.answer(context, request, outcome));
+      return this.decider.decideThen(request, (outcome) => this.answer(context, request, outcome));
     });
   }
 

@@ -1,12 +1,13 @@
 import { Breaker } from '../breaker/breaker.js';
 import type { Backend } from '../contracts/backend.js';
 import type { BreakerState, CircuitBreakerOptions, Permit } from '../contracts/breaker.js';
-import { BackendUnavailableError, isBackendUnavailable } from '../contracts/errors.js';
+import { Deferred } from '../contracts/deferred.js';
+import { BackendUnavailableError, type DeadlineExceededError, isBackendUnavailable } from '../contracts/errors.js';
 import type { RateLimitListener } from '../contracts/events.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
 import { asForBackends, breakerName } from './backend-breaker.js';
 import { ConnectionWatch } from './connection-watch.js';
-import { withDeadline } from './deadline.js';
+import { DeadlineWait } from './deadline.js';
 import { isInfrastructureError } from './infrastructure.js';
 import { OutageRecord } from './outage-record.js';
 
@@ -98,19 +99,25 @@ export class BackendCircuit {
   }
 
   private awaited<T>(permit: Permit | null, answer: Promise<T>, timeoutMs: number): Promise<T> {
-    return withDeadline(answer, timeoutMs, this.answeredLate).then(
+    const awaited = new Deferred<T>();
+    const wait = new CallWait(timeoutMs, this, permit, awaited.reject);
+    answer.then(
       (value) => {
+        if (!wait.end()) return this.answeredLate();
         this.succeeded(permit);
-        return value;
+        awaited.resolve(value);
       },
       (error: unknown) => {
-        throw this.failed(permit, error);
+        if (wait.end()) awaited.reject(this.failed(permit, error));
       },
     );
+    return awaited.promise;
   }
 
   /** The backend answers again after a pause: the circuit that opened need not wait for the end of its period. */
-  private readonly answeredLate = (): void => this.opened?.hasten();
+  private answeredLate(): void {
+    this.opened?.hasten();
+  }
 
   /** The breaker, if its circuit is open. */
   private get opened(): Breaker | null {
@@ -127,7 +134,7 @@ export class BackendCircuit {
   }
 
   /** Counts a failed call, and returns the error for the caller. */
-  private failed(permit: Permit | null, error: unknown): unknown {
+  failed(permit: Permit | null, error: unknown): unknown {
     if (!isInfrastructureError(error)) {
       permit?.release();
       return error;
@@ -150,5 +157,21 @@ export class BackendCircuit {
       this.state = to;
     });
     return breaker;
+  }
+}
+
+/** The wait for an answer of a backend: one promise and one object for its deadline, its permit and its caller. */
+class CallWait extends DeadlineWait {
+  constructor(
+    timeoutMs: number,
+    private readonly circuit: BackendCircuit,
+    private readonly permit: Permit | null,
+    private readonly reject: (error: unknown) => void,
+  ) {
+    super(timeoutMs);
+  }
+
+  protected override expired(error: DeadlineExceededError): void {
+    this.reject(this.circuit.failed(this.permit, error));
   }
 }

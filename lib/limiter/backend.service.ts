@@ -238,9 +238,9 @@ export class BackendService {
   private decided(request: PolicyDecisionRequest, { signal }: ConsumeOptions): MaybePromise<Decision> {
     refuseSlots(request);
     signal?.throwIfAborted();
-    const charging = this.charged(signal === undefined ? request : { ...request, signal });
-    if (!isPromise(charging)) return charging.decision;
-    return (signal === undefined ? charging : untilAborted(charging, signal)).then(decisionIn);
+    if (!this.settings.enabled) return this.decider.disabled().decision;
+    const deciding = this.decider.decideThen(signal === undefined ? request : { ...request, signal }, decisionIn);
+    return signal !== undefined && isPromise(deciding) ? untilAborted(deciding, signal) : deciding;
   }
 
   /** @throws RateLimitExceededException when the call is limited */

@@ -1,44 +1,80 @@
 import { DeadlineExceededError } from '../contracts/errors.js';
 import { MAX_TIMER_MS } from '../policies/duration.js';
+import { DeadlineLine, Waiter } from './deadline-line.js';
 
-/** If a timer fires later than this, in ms, the process itself did not run: it was suspended, starved or blocked. */
-const LATE_MS = 20;
+/** Most applications have one deadline or two. Others may compute one for each call. */
+const MAX_IDLE = 32;
+
+const lines = new Map<number, DeadlineLine>();
+
+function lineOf(waitMs: number): DeadlineLine {
+  const known = lines.get(waitMs);
+  if (known?.isCurrent === true) return known;
+  const line = new DeadlineLine(waitMs, forget);
+  lines.set(waitMs, line);
+  return line;
+}
+
+/** Nobody waits in a line. */
+function forget(line: DeadlineLine): void {
+  if (lines.size > MAX_IDLE && lines.get(line.waitMs) === line) lines.delete(line.waitMs);
+}
+
+/** A wait until a deadline, from its creation. It keeps the process alive until it ends. */
+export abstract class DeadlineWait extends Waiter {
+  private line: DeadlineLine | undefined;
+
+  constructor(private readonly timeoutMs: number) {
+    super();
+    this.line = lineOf(Math.min(timeoutMs, MAX_TIMER_MS));
+    this.line.join(this);
+  }
+
+  /** Ends the wait. Answers `false` if its deadline was before. */
+  end(): boolean {
+    if (this.line === undefined) return false;
+    this.line.leave(this);
+    this.line = undefined;
+    return true;
+  }
+
+  override expire(): void {
+    this.line = undefined;
+    this.expired(DeadlineExceededError.of(this.timeoutMs));
+  }
+
+  protected abstract expired(error: DeadlineExceededError): void;
+}
+
+class PromiseWait extends DeadlineWait {
+  constructor(
+    timeoutMs: number,
+    private readonly reject: (error: unknown) => void,
+  ) {
+    super(timeoutMs);
+  }
+
+  protected override expired(error: DeadlineExceededError): void {
+    this.reject(error);
+  }
+}
 
 /**
- * Waits for a promise until its deadline. Later failures are ignored. The timer keeps the process alive only while
- * somebody waits.
- *
- * Time in which the process itself did not run does not count as a delay of the backend: the deadline moves by that
- * time, by up to `timeoutMs`.
+ * Waits for a promise until its deadline. Later failures are ignored.
  *
  * @param answeredLate called for an answer after the deadline
  * @throws DeadlineExceededError after the deadline
  */
 export function withDeadline<T>(promise: Promise<T>, timeoutMs: number, answeredLate?: () => void): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const waitMs = Math.min(timeoutMs, MAX_TIMER_MS);
-    const dueMs = performance.now() + waitMs;
-    let expired = false;
-    const expire = (): void => {
-      expired = true;
-      reject(DeadlineExceededError.of(timeoutMs));
-    };
-    // In a turn of the event loop, timers run before sockets: let an answer in a socket run first.
-    const expireAfterSockets = (): void => void setImmediate(expire);
-    let timer = setTimeout(() => {
-      const lateMs = performance.now() - dueMs;
-      if (lateMs <= LATE_MS) expireAfterSockets();
-      else timer = setTimeout(expireAfterSockets, Math.min(lateMs, waitMs));
-    }, waitMs);
+    const wait = new PromiseWait(timeoutMs, reject);
     promise.then(
       (value) => {
-        clearTimeout(timer);
-        if (expired) answeredLate?.();
-        else resolve(value);
+        if (wait.end()) resolve(value);
+        else answeredLate?.();
       },
       (error: unknown) => {
-        clearTimeout(timer);
-        reject(error);
+        if (wait.end()) reject(error);
       },
     );
   });

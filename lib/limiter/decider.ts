@@ -5,7 +5,7 @@ import type { Backend, BackendHealth, BackendStatus, Reply } from '../contracts/
 import type { Decision, DecisionSource } from '../contracts/decision.js';
 import { CLEAR, type Clearable } from '../contracts/clearable.js';
 import { isUnavailable } from '../contracts/errors.js';
-import { isPromise, type MaybePromise, when } from '../contracts/maybe-promise.js';
+import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
 import { decisionEvent } from '../observe/decision-event.js';
 import { RateLimitEvents } from '../observe/rate-limit-events.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../rate-limit.settings.js';
@@ -17,6 +17,8 @@ import { GuardedBackend } from './guarded-backend.js';
 import { breakerName } from './backend-breaker.js';
 import { LOCAL, LocalLimiter } from './local-limiter.js';
 import { logMistake } from './mistake-log.js';
+
+type Verb = 'consume' | 'peek';
 
 /** A decision and the store's time; `null` if no store decided. */
 export interface Outcome {
@@ -62,7 +64,17 @@ export class Decider {
 
   /** Charges all policies or none, and emits the decision. Synchronous if the backend is. */
   decide(request: DecisionRequest): MaybePromise<Outcome> {
-    return this.events.heard ? this.observed(request) : this.answered(request, 'consume');
+    return this.decideThen(request, itself);
+  }
+
+  /** The same, and goes on with the outcome: without a further promise. */
+  decideThen<R>(request: DecisionRequest, then: (outcome: Outcome) => R): MaybePromise<R> {
+    if (!this.events.heard) return this.answered(request, 'consume', then);
+    const startedMs = performance.now();
+    return this.answered(request, 'consume', (outcome) => {
+      this.told(request, outcome, startedMs);
+      return then(outcome);
+    });
   }
 
   /** The decision of a disabled limiter. */
@@ -74,12 +86,12 @@ export class Decider {
 
   /** The same without an event, for callers that ask repeatedly. */
   ask(request: DecisionRequest): MaybePromise<Outcome> {
-    return this.answered(request, 'consume');
+    return this.answered(request, 'consume', itself);
   }
 
   /** The decision of a call that costs nothing. Charges, stores and emits nothing. */
   peek(request: DecisionRequest): MaybePromise<Outcome> {
-    return this.answered(request, 'peek');
+    return this.answered(request, 'peek', itself);
   }
 
   /**
@@ -160,23 +172,25 @@ export class Decider {
     await this.backend.close();
   }
 
-  private answered(request: DecisionRequest, verb: 'consume' | 'peek'): MaybePromise<Outcome> {
-    if (request.settled !== undefined) return { decision: request.settled, atMs: null };
+  private answered<R>(request: DecisionRequest, verb: Verb, then: (outcome: Outcome) => R): MaybePromise<R> {
+    if (request.settled !== undefined) return then({ decision: request.settled, atMs: null });
     const carrying = request.carried && this.carryOver.before(request.carried, request.timeoutMs);
-    return carrying === undefined ? this.asked(request, verb) : carrying.then(() => this.asked(request, verb));
+    if (carrying === undefined) return this.asked(request, verb, then);
+    return carrying.then(() => this.asked(request, verb, then)) as Promise<R>;
   }
 
-  private asked(request: DecisionRequest, verb: 'consume' | 'peek'): MaybePromise<Outcome> {
+  private asked<R>(request: DecisionRequest, verb: Verb, then: (outcome: Outcome) => R): MaybePromise<R> {
+    let reply: MaybePromise<Reply>;
     try {
-      const reply = this.backend[verb](request);
-      if (!isPromise(reply)) return this.outcomeOf(reply);
-      return reply.then(
-        (one) => this.outcomeOf(one),
-        (error: unknown) => this.withoutBackend(request, verb, error),
-      );
+      reply = this.backend[verb](request);
     } catch (error) {
-      return this.withoutBackend(request, verb, error);
+      return then(this.withoutBackend(request, verb, error));
     }
+    if (!isPromise(reply)) return then(this.outcomeOf(reply));
+    return reply.then(
+      (one) => then(this.outcomeOf(one)),
+      (error: unknown) => then(this.withoutBackend(request, verb, error)),
+    );
   }
 
   private outcomeOf(reply: Reply): Outcome {
@@ -184,7 +198,7 @@ export class Decider {
   }
 
   /** The answer of the failure mode. An error that is not an outage is thrown in every mode. */
-  private withoutBackend(request: DecisionRequest, verb: 'consume' | 'peek', error: unknown): Outcome {
+  private withoutBackend(request: DecisionRequest, verb: Verb, error: unknown): Outcome {
     if (!isUnavailable(error)) throw error;
     const { failureMode } = request;
     switch (failureMode) {
@@ -206,12 +220,6 @@ export class Decider {
     if (!this.events.heard) return;
     this.events.emit(decisionEvent(decision, request, performance.now() - startedMs), request.charges);
   }
-
-  private observed(request: DecisionRequest): MaybePromise<Outcome> {
-    const startedMs = performance.now();
-    return when(this.answered(request, 'consume'), (outcome) => {
-      this.told(request, outcome, startedMs);
-      return outcome;
-    });
-  }
 }
+
+const itself = (outcome: Outcome): Outcome => outcome;

@@ -1,5 +1,5 @@
 import type { ScriptCall } from './redis-driver.js';
-import { unexpected } from './reply.js';
+import { type Part, unexpected } from './reply.js';
 
 /** Added to the length of a result that is the text of an error. */
 const FAILED = 2 ** 31;
@@ -10,17 +10,16 @@ const LENGTH = 4;
 /** Several calls of the script as one. `readBatch` reads its reply. */
 export function batchOf(calls: readonly ScriptCall[]): ScriptCall {
   const keys: string[] = [];
-  const parameters = ['batch'];
+  const parameters = ['batch', calls.map(shapeOf).join('')];
   for (const call of calls) {
-    parameters.push(shapeOf(call));
     for (const key of call.keys) keys.push(key);
     for (const parameter of call.parameters) parameters.push(parameter);
   }
   return { keys, parameters };
 }
 
-/** The result of each call, or the text of its error. */
-export type Told = { readonly raw: Buffer } | { readonly failure: string };
+/** Where the result of a call is in the reply, or the text of its error. */
+export type Told = Part | { readonly failure: string };
 
 /** @throws TypeError for a reply that the script never sends */
 export function readBatch(raw: unknown, count: number): readonly Told[] {
@@ -31,8 +30,7 @@ export function readBatch(raw: unknown, count: number): readonly Told[] {
     const length = raw.readUInt32BE(from);
     from += LENGTH;
     const to = from + (length % FAILED);
-    const part = raw.subarray(from, to);
-    told.push(length >= FAILED ? { failure: part.toString() } : { raw: part });
+    told.push(length >= FAILED ? { failure: raw.toString('utf8', from, to) } : { from, to });
     from = to;
   }
   if (told.length !== count || from !== raw.length) throw unexpected(raw, `the replies of ${count} calls`);

@@ -38,26 +38,26 @@ export function limiterCall(
   charges: readonly Refund[],
   clock: () => number,
 ): ScriptCall {
-  const keys: string[] = [];
-  const parameters = verbParameters(verb);
-  let number = 0;
-  let previous: string | undefined;
-  for (const { key, policy, cost, owed, slot } of charges) {
-    if (key !== previous) {
+  // Lists of the right length: one that grows has room for sixteen more.
+  const first = charges[0];
+  const keys = first === undefined ? [] : [subjectKey(keyPrefix, first.key)];
+  const counters = new Array<string>(charges.length);
+  let number = 1;
+  for (let index = 0; index < charges.length; index += 1) {
+    const { key, policy, cost, owed, slot } = charges[index] as Refund;
+    if (index > 0 && key !== charges[index - 1]?.key) {
       const subject = subjectKey(keyPrefix, key);
       number = keys.indexOf(subject) + 1 || keys.push(subject);
-      previous = key;
     }
     if (verb.kind === 'consume' && policy.algorithm === 'concurrency' && cost > 0 && slot === undefined) {
       throw new TypeError('A charge of a concurrency policy names the slot that it takes.');
     }
-    const { quota, id, isPlain } = parametersOf(policy);
-    const plain = quota + digits(cost) + id;
-    const suffices = isPlain && isShort(cost) && number === 1 && owed === undefined && slot === undefined;
-    if (suffices) parameters.push(plain);
-    else parameters.push(plain + decimals(policy, cost, number, slot ?? owed) + borders(policy, clock));
+    const parameters = parametersOf(policy);
+    const plain = plainOf(parameters, cost);
+    const suffices = parameters.isPlain && isShort(cost) && number === 1 && owed === undefined && slot === undefined;
+    counters[index] = suffices ? plain : plain + decimals(policy, cost, number, slot ?? owed) + borders(policy, clock);
   }
-  return { keys, parameters };
+  return { keys, parameters: [...verbParameters(verb), ...counters] };
 }
 
 /** The server's time, if it is outside the given borders of calendar windows. */
@@ -87,6 +87,9 @@ interface PolicyParameters {
   readonly id: string;
   /** Whether there are no further parameters. */
   readonly isPlain: boolean;
+  /** The last cost, and the parameters with it: most calls of a policy cost the same. */
+  cost: number;
+  plain: string;
 }
 
 /** Policies live longer than calls, so their parameters are created once. */
@@ -106,10 +109,20 @@ function parametersOf(policy: Policy): PolicyParameters {
         blockForMs === 0 &&
         mode === 'enforce' &&
         policy.calendar === undefined,
+      cost: Number.NaN,
+      plain: '',
     };
     known.set(policy, parameters);
   }
   return parameters;
+}
+
+function plainOf(parameters: PolicyParameters, cost: number): string {
+  if (parameters.cost !== cost) {
+    parameters.plain = parameters.quota + digits(cost) + parameters.id;
+    parameters.cost = cost;
+  }
+  return parameters.plain;
 }
 
 /** Whether five digits in base 128 are enough. */

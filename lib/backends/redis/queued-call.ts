@@ -17,8 +17,8 @@ export interface QueuedCall {
   readonly expiresMs: number;
   /** Aborts when the caller stops waiting. */
   readonly signal: AbortSignal | undefined;
-  readonly resolve: (answer: Answer) => void;
-  readonly reject: (error: unknown) => void;
+  resolve(answer: Answer): void;
+  reject(error: unknown): void;
 }
 
 /** Calls that the script receives as one: a single call, or the same call of several callers, in order of arrival. */
@@ -26,6 +26,9 @@ export interface Run {
   readonly first: QueuedCall;
   readonly calls: QueuedCall[];
 }
+
+/** Tells the callers of a script call what became of their calls. */
+export type Tell = () => void;
 
 /** Maximum length of a run, so that its total charge has few digits. */
 const MAX_CALLS = 10_000;

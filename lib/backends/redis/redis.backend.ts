@@ -14,11 +14,11 @@ import { aBoolean, onlyKnown } from '../../policies/option-checks.js';
 import { consumeForAll, runForAll, sharesOf } from './cluster-decision.js';
 import type { Verb } from './limiter.script.js';
 import { otherQuotas } from './other-quotas.js';
+import { type Caller, PendingCall } from './pending-call.js';
 import { checkPermissions } from './permissions.js';
 import { driverOf, type RedisConnection } from './redis-connection.js';
 import type { RedisDriver } from './redis-driver.js';
 import { translated } from './redis-errors.js';
-import type { Answer } from './queued-call.js';
 import { ScriptLanes } from './script-lanes.js';
 import { ScriptRunner } from './script-runner.js';
 import { RefusalCache } from '../refusal-cache.js';
@@ -81,6 +81,19 @@ class RedisBackend implements Backend {
   private readonly driver: RedisDriver;
   private readonly refusals: RefusalCache | undefined;
   private readonly lanes: ScriptLanes;
+  private readonly other: Caller = {
+    answered: (_call, { reply }) => reply,
+    failed: (error) => translated(error, this.name),
+  };
+  /** The same, and remembers refusals. */
+  private readonly charging: Caller = {
+    ...this.other,
+    answered: ({ request, sentMs }, { reply, states = [] }) => {
+      if (reply.allowed) this.refusals?.charged(request);
+      else this.refusals?.keep(request, { reply, states, sentMs });
+      return reply;
+    },
+  };
 
   constructor(options: RedisBackendOptions) {
     const {
@@ -102,20 +115,11 @@ class RedisBackend implements Backend {
     this.lanes = new ScriptLanes(runner.send, { coalesce, batch }, this.driver.isCluster, keyPrefix);
   }
 
-  async consume(request: ConsumeRequest): Promise<Reply> {
-    const { charges } = request;
-    const sentMs = this.refusals?.now() ?? 0;
+  consume(request: ConsumeRequest): Promise<Reply> {
+    const { charges, overdraw } = request;
     const shares = this.sharesOf(charges);
-    if (shares.length > 1) {
-      const joined = await consumeForAll((verb, share) => this.run(verb, share, request), request, shares);
-      // Reserved units of a refused call were given back. They may have caused refusals of other calls.
-      if (!joined.allowed) this.refusals?.drop(request);
-      return joined;
-    }
-    const { reply, states = [] } = await this.ask(request.overdraw === true ? OVERDRAW : CONSUME, charges, request);
-    if (reply.allowed) this.refusals?.charged(request);
-    else this.refusals?.keep(request, { reply, states, sentMs });
-    return reply;
+    if (shares.length > 1) return this.consumeShares(request, shares);
+    return this.ask(overdraw === true ? OVERDRAW : CONSUME, charges, request, this.charging);
   }
 
   recall(request: ConsumeRequest): Reply | undefined {
@@ -189,20 +193,30 @@ class RedisBackend implements Backend {
     return this.driver.isCluster && charges.length > 1 ? sharesOf(charges) : ONE_SHARE;
   }
 
-  private async run(verb: Verb, charges: readonly Refund[], request: BackendRequest): Promise<Reply> {
-    return (await this.ask(verb, charges, request)).reply;
+  private async consumeShares(request: ConsumeRequest, shares: ReturnType<typeof sharesOf>): Promise<Reply> {
+    const joined = await consumeForAll((verb, share) => this.run(verb, share, request), request, shares);
+    // Reserved units of a refused call were given back. They may have caused refusals of other calls.
+    if (!joined.allowed) this.refusals?.drop(request);
+    return joined;
   }
 
-  private async ask(verb: Verb, charges: readonly Refund[], request: ConsumeRequest): Promise<Answer> {
-    const { timeoutMs, signal } = request;
-    const expiresMs = performance.now() + timeoutMs;
+  private run(verb: Verb, charges: readonly Refund[], request: BackendRequest): Promise<Reply> {
+    return this.ask(verb, charges, request, this.other);
+  }
+
+  private ask(verb: Verb, charges: readonly Refund[], request: ConsumeRequest, caller: Caller): Promise<Reply> {
+    const call = new PendingCall(caller, verb, charges, request, performance.now());
+    if (this.driver.isReady) this.lanes.join(call);
+    else void this.joinLater(call);
+    return call.reply;
+  }
+
+  private async joinLater(call: PendingCall): Promise<void> {
     try {
-      if (!this.driver.isReady) await this.driver.whenReady(AbortSignal.timeout(Math.min(timeoutMs, MAX_TIMER_MS)));
-      return await new Promise<Answer>((resolve, reject) => {
-        this.lanes.join({ verb, charges, expiresMs, signal, resolve, reject });
-      });
+      await this.driver.whenReady(AbortSignal.timeout(Math.min(call.request.timeoutMs, MAX_TIMER_MS)));
+      this.lanes.join(call);
     } catch (error) {
-      throw translated(error, this.name);
+      call.reject(error);
     }
   }
 }

@@ -14,40 +14,48 @@ const STATE = 24;
 const BLOCKED = -1;
 const UNTOLD = -2;
 
+/** Where the reply to one of several calls is. */
+export interface Part {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** A counter after a refusal; `undefined` if it was not sent. */
 export type ToldState = CounterState | undefined;
 
 /**
  * Checks and reads a reply of the script.
  *
+ * @param part where it is in a reply to several calls. Default: all of it
  * @throws TypeError for a reply that the script never sends: something between here and Redis changes replies
  */
-export function readReply(raw: unknown, charges: readonly Charge[]): Reply {
+export function readReply(raw: unknown, charges: readonly Charge[], part?: Part): Reply {
   const length = STATUS * charges.length;
-  const refused = length + STATE * charges.length;
-  if (!Buffer.isBuffer(raw) || (raw.length !== length && raw.length !== refused)) {
-    throw unexpected(raw, `${length} bytes`);
-  }
-  const nowMs = wholeNumber(raw, 0);
-  const policies: PolicyStatus[] = [];
+  if (!Buffer.isBuffer(raw)) throw unexpected(raw, `${length} bytes`);
+  const { from, to } = part ?? { from: 0, to: raw.length };
+  if (to - from !== length && to - from !== length + STATE * charges.length) throw unexpected(raw, `${length} bytes`);
+  const nowMs = wholeNumber(raw, from);
+  const policies = new Array<PolicyStatus>(charges.length);
   let allowed = true;
-  for (const { policy } of charges) {
-    const status = readStatus(raw, STATUS * policies.length, policy, nowMs);
-    policies.push(status);
+  for (let index = 0; index < charges.length; index += 1) {
+    const { policy } = charges[index] as Charge;
+    const status = readStatus(raw, from + STATUS * index, policy, nowMs);
+    policies[index] = status;
     if (!status.allowed && policy.mode === 'enforce') allowed = false;
   }
   return { allowed, nowMs, policies };
 }
 
 /** The counters of a call that is refused, of a reply that `readReply` has read. */
-export function readStates(raw: Buffer, charges: readonly Charge[]): readonly ToldState[] {
+export function readStates(raw: Buffer, charges: readonly Charge[], part?: Part): readonly ToldState[] {
+  const { from, to } = part ?? { from: 0, to: raw.length };
   return charges.map(({ policy: { windowMs } }, index) => {
-    const from = STATUS * charges.length + STATE * index;
-    if (raw.length < from + STATE) return undefined;
-    const at = wholeNumber(raw, from);
-    const used = wholeNumber(raw, from + 8);
+    const state = from + STATUS * charges.length + STATE * index;
+    if (to < state + STATE) return undefined;
+    const at = wholeNumber(raw, state);
+    const used = wholeNumber(raw, state + 8);
     if (used === UNTOLD) return undefined;
-    return used === BLOCKED ? counted(0, at, 0, 0) : counted(windowMs, at, used, wholeNumber(raw, from + 16));
+    return used === BLOCKED ? counted(0, at, 0, 0) : counted(windowMs, at, used, wholeNumber(raw, state + 16));
   });
 }
 

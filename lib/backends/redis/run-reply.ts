@@ -3,7 +3,7 @@ import { admits, decide } from '../../algorithms/counter.js';
 import type { Charge, Reply } from '../../contracts/backend.js';
 import type { PolicyStatus } from '../../contracts/decision.js';
 import type { Answer } from './queued-call.js';
-import { unexpected, wholeNumber } from './reply.js';
+import { type Part, unexpected, wholeNumber } from './reply.js';
 
 /** Bytes of the time and the number of admitted calls, and of a counter. */
 const HEAD = 16;
@@ -15,13 +15,15 @@ const STATE = 24;
  *
  * @throws TypeError for a reply that the script never sends
  */
-export function readRunReply(raw: unknown, charges: readonly Charge[], count: number): readonly Answer[] {
+export function readRunReply(raw: unknown, charges: readonly Charge[], count: number, part?: Part): readonly Answer[] {
   const length = HEAD + STATE * charges.length;
-  if (!Buffer.isBuffer(raw) || raw.length !== length) throw unexpected(raw, `${length} bytes`);
-  const nowMs = wholeNumber(raw, 0);
-  const admitted = wholeNumber(raw, 8);
+  if (!Buffer.isBuffer(raw)) throw unexpected(raw, `${length} bytes`);
+  const { from: start, to } = part ?? { from: 0, to: raw.length };
+  if (to - start !== length) throw unexpected(raw, `${length} bytes`);
+  const nowMs = wholeNumber(raw, start);
+  const admitted = wholeNumber(raw, start + 8);
   const states = charges.map(({ policy: { windowMs } }, index): CounterState => {
-    const from = HEAD + STATE * index;
+    const from = start + HEAD + STATE * index;
     return counted(windowMs, wholeNumber(raw, from), wholeNumber(raw, from + 8), wholeNumber(raw, from + 16));
   });
   const answers: Answer[] = [];
@@ -34,13 +36,13 @@ export function readRunReply(raw: unknown, charges: readonly Charge[], count: nu
 }
 
 function admit(charges: readonly Charge[], states: CounterState[], nowMs: number): Reply {
-  const policies: PolicyStatus[] = [];
+  const policies = new Array<PolicyStatus>(charges.length);
   for (let index = 0; index < charges.length; index += 1) {
     const { policy, cost } = charges[index] as Charge;
     const { state, status } = decide(states[index], policy, cost, false, nowMs);
     if (!status.allowed || state === undefined) throw miscounted();
     states[index] = state;
-    policies.push(status);
+    policies[index] = status;
   }
   return { allowed: true, nowMs, policies };
 }

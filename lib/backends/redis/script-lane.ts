@@ -1,5 +1,5 @@
 import { WithdrawnError } from '../withdrawn.error.js';
-import { canRun, continues, type QueuedCall, type Run } from './queued-call.js';
+import { canRun, continues, type QueuedCall, type Run, type Tell } from './queued-call.js';
 
 /** Maximum number of runs in one script call: about a millisecond of the server's time. */
 const MAX_RUNS = 256;
@@ -39,9 +39,9 @@ export class ScriptLane {
   /** The keys of waiting calls, without coalescing. */
   private readonly waitingKeys: Set<string> | undefined;
 
-  /** @param send sends runs as one script call, and settles their calls; never fails */
+  /** @param send sends runs as one script call, and returns what tells their callers; never fails */
   constructor(
-    private readonly send: (runs: readonly Run[]) => Promise<void>,
+    private readonly send: (runs: readonly Run[]) => Promise<Tell>,
     private readonly options: LaneOptions,
   ) {
     if (!options.coalesce) this.waitingKeys = new Set();
@@ -54,7 +54,7 @@ export class ScriptLane {
     }
     if (this.waitingKeys !== undefined) this.keepApart(this.waitingKeys, call);
     this.waiting.push(call);
-    const [oldest] = this.flights;
+    const oldest = this.flights[0];
     // A script call without an answer at the deadline must not delay the others.
     if (oldest !== undefined && oldest.expiresMs < performance.now()) this.flights.shift();
     this.scheduleDeparture();
@@ -123,11 +123,13 @@ export class ScriptLane {
   private async depart(runs: readonly Run[], calls: number, expiresMs: number): Promise<void> {
     const flight: Flight = { calls, expiresMs };
     this.flights.push(flight);
-    await this.send(runs);
+    const tell = await this.send(runs);
     const place = this.flights.indexOf(flight);
     if (place >= 0) this.flights.splice(place, 1);
     this.scheduleDeparture();
     this.tellIfIdle();
+    // Last, so that a caller who calls again at once does not wait for this script call.
+    tell();
   }
 
   private tellIfIdle(): void {
@@ -139,8 +141,9 @@ export class ScriptLane {
  * Rejects a call whose caller gave up: it is not sent, and nothing is charged. A passed deadline is not a reason,
  * because callers get a longer one after the process was suspended.
  */
-function isGivenUp({ signal, reject }: QueuedCall): boolean {
+function isGivenUp(call: QueuedCall): boolean {
+  const { signal } = call;
   if (signal?.aborted !== true) return false;
-  reject(WithdrawnError.of(signal.reason));
+  call.reject(WithdrawnError.of(signal.reason));
   return true;
 }

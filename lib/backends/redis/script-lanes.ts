@@ -1,5 +1,5 @@
 import { hashSlot } from './hash-slot.js';
-import type { QueuedCall, Run } from './queued-call.js';
+import type { QueuedCall, Run, Tell } from './queued-call.js';
 import { ScriptLane } from './script-lane.js';
 import { subjectKey } from './subject-key.js';
 
@@ -22,11 +22,11 @@ export class ScriptLanes {
   private batch: boolean;
 
   /**
-   * @param send sends runs as one script call, and settles their calls; never fails
+   * @param send sends runs as one script call, and returns what tells their callers; never fails
    * @param hasSlots whether only keys of one slot can share a script call
    */
   constructor(
-    private readonly send: (runs: readonly Run[]) => Promise<void>,
+    private readonly send: (runs: readonly Run[]) => Promise<Tell>,
     private readonly sharing: Sharing,
     private readonly hasSlots: boolean,
     private readonly keyPrefix: string,
@@ -39,7 +39,7 @@ export class ScriptLanes {
   join(call: QueuedCall): void {
     if (this.batch && !this.hasSlots) this.shared.join(call);
     else if (this.batch || this.sharing.coalesce) this.laneOf(call).join(call);
-    else void this.send([{ first: call, calls: [call] }]);
+    else void this.send([{ first: call, calls: [call] }]).then((tell) => tell());
   }
 
   /** The server refuses script calls with different keys. */

@@ -1,8 +1,8 @@
 import { batchOf, readBatch, type Told } from './batch.script.js';
 import { LIMITER, limiterCall, type RunVerb, timeOutsideBorders, type Verb } from './limiter.script.js';
-import type { QueuedCall, Run } from './queued-call.js';
+import type { Answer, Run, Tell } from './queued-call.js';
 import type { RedisDriver, ScriptCall } from './redis-driver.js';
-import { readReply, readStates } from './reply.js';
+import { type Part, readReply, readStates } from './reply.js';
 import { readRunReply } from './run-reply.js';
 import { isUnknownScript } from './script.js';
 
@@ -19,58 +19,66 @@ export class ScriptRunner {
     private readonly onSlots: () => void,
   ) {}
 
-  /** Sends the calls as one call of the script. Never fails: the callers get the errors. */
-  readonly send = (runs: readonly Run[]): Promise<void> =>
+  /**
+   * Sends the calls as one call of the script. Never fails: the callers get the errors.
+   *
+   * @returns tells the callers; they may call again at once
+   */
+  readonly send = (runs: readonly Run[]): Promise<Tell> =>
     runs.length === 1 ? this.sendOne(runs[0] as Run) : this.sendTogether(runs);
 
-  private async sendOne(run: Run): Promise<void> {
+  private async sendOne(run: Run): Promise<Tell> {
+    const call = this.encoded(run);
+    if (call === undefined) return nothing;
     try {
-      settle(run, await this.ask(() => this.callOf(run)));
+      const raw = await this.ask(call, () => this.callOf(run));
+      return () => settle(run, raw);
     } catch (error) {
-      rejectAll(run.calls, error);
+      return () => rejectAll(run, error);
     }
   }
 
-  private async sendTogether(given: readonly Run[]): Promise<void> {
-    const runs = given.filter((run) => this.isSound(run));
-    if (runs.length === 0) return;
+  private async sendTogether(given: readonly Run[]): Promise<Tell> {
+    const runs: Run[] = [];
+    const calls: ScriptCall[] = [];
+    for (const run of given) {
+      const call = this.encoded(run);
+      if (call === undefined) continue;
+      runs.push(run);
+      calls.push(call);
+    }
+    if (runs.length === 0) return nothing;
     try {
-      const raw = await this.ask(() => batchOf(runs.map((run) => this.callOf(run))));
+      const raw = await this.ask(batchOf(calls), () => batchOf(runs.map((run) => this.callOf(run))));
       const told = readBatch(raw, runs.length);
-      await Promise.all(runs.map((run, index) => this.conclude(run, told[index] as Told)));
+      return () => runs.forEach((run, index) => this.conclude(run, raw, told[index] as Told));
     } catch (error) {
-      if (!isCrossSlot(error)) return runs.forEach(({ calls }) => rejectAll(calls, error));
+      if (!isCrossSlot(error)) return () => runs.forEach((run) => rejectAll(run, error));
       // Nothing has run: the server rejects keys of several slots before.
       this.onSlots();
-      await Promise.all(runs.map((run) => this.sendOne(run)));
+      const tells = await Promise.all(runs.map((run) => this.sendOne(run)));
+      return () => tells.forEach((tell) => tell());
     }
   }
 
-  private async conclude(run: Run, told: Told): Promise<void> {
-    if ('raw' in told) {
-      try {
-        settle(run, told.raw);
-      } catch (error) {
-        rejectAll(run.calls, error);
-      }
-      return;
-    }
+  /** Tells the callers of one run of several; or sends it again, if it needs other borders of calendar windows. */
+  private conclude(run: Run, raw: unknown, told: Told): void {
+    if (!('failure' in told)) return settle(run, raw, told);
     // Some servers put an error sign in front of errors that a script catches.
     const error = new ScriptReplyError(told.failure.replace(/^-/, ''));
     const serverMs = timeOutsideBorders(error);
-    if (serverMs === undefined) return rejectAll(run.calls, error);
+    if (serverMs === undefined) return rejectAll(run, error);
     this.serverAheadMs = serverMs - Date.now();
-    await this.sendOne(run);
+    void this.sendOne(run).then((tell) => tell());
   }
 
   /** If a call cannot be encoded for the script, only its caller gets the error. */
-  private isSound(run: Run): boolean {
+  private encoded(run: Run): ScriptCall | undefined {
     try {
-      this.callOf(run);
-      return true;
+      return this.callOf(run);
     } catch (error) {
-      rejectAll(run.calls, error);
-      return false;
+      rejectAll(run, error);
+      return undefined;
     }
   }
 
@@ -79,11 +87,12 @@ export class ScriptRunner {
     return limiterCall(this.keyPrefix, verb, first.charges, this.clock);
   }
 
-  private async ask(call: () => ScriptCall): Promise<unknown> {
+  /** @param again makes the call anew: the borders of calendar windows may have to be others */
+  private async ask(call: ScriptCall, again: () => ScriptCall): Promise<unknown> {
     try {
-      return await this.driver.runByHash(LIMITER, call());
+      return await this.driver.runByHash(LIMITER, call);
     } catch (error) {
-      return this.askAgain(error, call);
+      return this.askAgain(error, again);
     }
   }
 
@@ -104,25 +113,30 @@ export class ScriptRunner {
   }
 }
 
+const nothing: Tell = () => undefined;
+
 /** The script's error for one of several calls, in the format of the driver's errors. */
 class ScriptReplyError extends Error {
   override readonly name = 'ReplyError';
 }
 
-/** @throws TypeError for a reply that the script never sends */
-function settle({ first, calls }: Run, raw: unknown): void {
+function settle(run: Run, raw: unknown, part?: Part): void {
+  const { first, calls } = run;
   const { charges } = first;
-  if (calls.length > 1) {
-    const answers = readRunReply(raw, charges, calls.length);
-    answers.forEach((answer, index) => calls[index]?.resolve(answer));
-    return;
+  try {
+    if (calls.length === 1) {
+      const reply = readReply(raw, charges, part);
+      return first.resolve(reply.allowed ? { reply } : { reply, states: readStates(raw as Buffer, charges, part) });
+    }
+    const answers = readRunReply(raw, charges, calls.length, part);
+    calls.forEach((call, index) => call.resolve(answers[index] as Answer));
+  } catch (error) {
+    rejectAll(run, error);
   }
-  const reply = readReply(raw, charges);
-  first.resolve(reply.allowed ? { reply } : { reply, states: readStates(raw as Buffer, charges) });
 }
 
-function rejectAll(calls: readonly QueuedCall[], error: unknown): void {
-  for (const { reject } of calls) reject(error);
+function rejectAll({ calls }: Run, error: unknown): void {
+  for (const call of calls) call.reject(error);
 }
 
 const isCrossSlot = (error: unknown): boolean => error instanceof Error && error.message.startsWith('CROSSSLOT');

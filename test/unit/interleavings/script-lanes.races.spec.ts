@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Run } from '../../../lib/backends/redis/queued-call.js';
+import type { Run, Tell } from '../../../lib/backends/redis/queued-call.js';
 import { ScriptLanes } from '../../../lib/backends/redis/script-lanes.js';
 import { WithdrawnError } from '../../../lib/backends/withdrawn.error.js';
 import { testPolicy } from '../../../lib/testing/test-policy.js';
@@ -70,7 +70,7 @@ async function play(
   };
   // Commands of one connection arrive in the order in which they are sent.
   let arrived: Promise<unknown> = Promise.resolve();
-  const send = async (runs: readonly Run[]): Promise<void> => {
+  const send = async (runs: readonly Run[]): Promise<Tell> => {
     const script = scripts;
     scripts += 1;
     const fails = failing.get(script);
@@ -96,10 +96,12 @@ async function play(
     await arrived;
     await scheduler.schedule(Promise.resolve(), `script call ${script} is answered`);
     onTheirWay.splice(onTheirWay.indexOf(keys), 1);
-    for (const call of queued) {
-      if (fails === undefined) call.resolve({ reply: { allowed: true, nowMs: 0, policies: [] } });
-      else call.reject(error);
-    }
+    return () => {
+      for (const call of queued) {
+        if (fails === undefined) call.resolve({ reply: { allowed: true, nowMs: 0, policies: [] } });
+        else call.reject(error);
+      }
+    };
   };
   const lanes = new ScriptLanes(send, sharing, hasSlots, 'floodgate');
   const made = calls.map(async (plan, index) => {

@@ -96,4 +96,73 @@ describe('a deadline', () => {
     answer('done');
     expect(await outcome()).toEqual(['done']);
   });
+
+  it('belongs to one call of many, whichever are answered before', async () => {
+    const calls: ReturnType<typeof waiting>[] = [];
+    for (let call = 0; call < 5; call += 1) {
+      calls.push(waiting());
+      await clock.tickAsync(10);
+    }
+    const outcomes = (): Promise<readonly (readonly string[])[]> => Promise.all(calls.map(({ outcome }) => outcome()));
+    expect(clock.countTimers()).toBe(1);
+    calls[1]!.answer('done');
+    calls[4]!.fail(new Error('broken'));
+    expect(await outcomes()).toEqual([EXPIRED, ['done'], [], [], ['broken']]);
+    await clock.tickAsync(19);
+    expect(await outcomes()).toEqual([EXPIRED, ['done'], [], [], ['broken']]);
+    await clock.tickAsync(1);
+    expect(await outcomes()).toEqual([EXPIRED, ['done'], EXPIRED, [], ['broken']]);
+    calls[3]!.answer('done');
+    expect(await outcomes()).toEqual([EXPIRED, ['done'], EXPIRED, ['done'], ['broken']]);
+    expect(clock.countTimers()).toBe(0);
+  });
+
+  it('holds for a call that comes while another one runs out of time', async () => {
+    const first = waiting();
+    clock.tick(TIMEOUT_MS);
+    const second = waiting();
+    expect(await first.outcome()).toEqual(EXPIRED);
+    expect(await second.outcome()).toEqual([]);
+    await clock.tickAsync(TIMEOUT_MS);
+    expect(await second.outcome()).toEqual(EXPIRED);
+  });
+
+  it('is later by the same for all who waited while the process did not run, but only once for each', async () => {
+    const old = waiting();
+    await clock.tickAsync(TIMEOUT_MS - 1);
+    const recent = waiting();
+    clock.jump(31);
+    const later = waiting();
+    const outcomes = (): Promise<readonly (readonly string[])[]> =>
+      Promise.all([old, recent, later].map(({ outcome }) => outcome()));
+    // The timer was late by 30 ms: all who waited have as much again.
+    expect(await outcomes()).toEqual([[], [], []]);
+    clock.jump(30 + 25);
+    expect(await outcomes()).toEqual([EXPIRED, EXPIRED, []]);
+    await clock.tickAsync(24);
+    expect((await outcomes())[2]).toEqual([]);
+    await clock.tickAsync(1);
+    expect((await outcomes())[2]).toEqual(EXPIRED);
+  });
+
+  it('is its own, where each call has another one', async () => {
+    const calls = Array.from({ length: 100 }, (_, index) => waiting(index + 1));
+    await clock.tickAsync(50);
+    const outcomes = await Promise.all(calls.map(({ outcome }) => outcome()));
+    expect(outcomes.map(({ length }) => length)).toEqual(calls.map((_call, index) => (index < 50 ? 1 : 0)));
+    await clock.tickAsync(50);
+    expect(clock.countTimers()).toBe(0);
+    expect(await calls[99]!.outcome()).toEqual(['No answer within 100 ms']);
+  });
+
+  it('goes by the timers of its time: those of a test leave a call alone that began before', async () => {
+    clock.uninstall();
+    const real = waiting();
+    clock = install({ toFake: ['setTimeout', 'clearTimeout', 'performance'], now: 5_000_000 });
+    const faked = waiting();
+    await clock.tickAsync(TIMEOUT_MS);
+    expect([await real.outcome(), await faked.outcome()]).toEqual([[], EXPIRED]);
+    real.answer('done');
+    expect(await real.outcome()).toEqual(['done']);
+  });
 });

@@ -29,8 +29,8 @@ Reply one string, because an array of numbers costs more than the decision. A ST
       Errors: CORRUPT if a key does not begin like a key of the limiter; WRONGTYPE of Redis; 'BORDERS now' if the
       server's time is outside the given borders.
 
-In a batch, the arguments of each call follow its SHAPE: its number of keys and its number of arguments, each as two
-digits in base 128.
+In a batch, the second argument has the SHAPE of each call: its number of keys and its number of arguments, each as two
+digits in base 128. The arguments of all calls follow, in order.
 
 A key holds a HEAD: FORMAT and the time at which it expires (ms). A COUNTER follows for each policy of its subject:
       id (its first letter is the algorithm: fixed, sliding, bucket, Log, strict Window or Concurrency), keptUntil (ms;
@@ -599,11 +599,11 @@ if ARGV[1] ~= 'batch' then return decide(KEYS, ARGV) end
 
 local LENGTH, FAILED = '>I4', 2147483648
 local time = redis.call('TIME')
-local replies, key, argument = {}, 1, 2
-while argument <= #ARGV do
-  local a, b, c, d = string.byte(ARGV[argument], 1, 4)
-  local next_key, next_argument = key + a * 128 + b, argument + 1 + c * 128 + d
-  local keys, arguments = { unpack(KEYS, key, next_key - 1) }, { unpack(ARGV, argument + 1, next_argument - 1) }
+local shapes, replies, key, argument = ARGV[2], {}, 1, 3
+for shape = 1, #shapes, 4 do
+  local a, b, c, d = string.byte(shapes, shape, shape + 3)
+  local next_key, next_argument = key + a * 128 + b, argument + c * 128 + d
+  local keys, arguments = { unpack(KEYS, key, next_key - 1) }, { unpack(ARGV, argument, next_argument - 1) }
   local well, reply = pcall(decide, keys, arguments, time)
   -- Before Redis 7, a raised error is a string.
   local failure = type(reply) == 'table' and reply.err or not well and reply
