@@ -14,6 +14,7 @@ const WORDS = 2 * NUMBERS;
 const OLDER = 8;
 const NEWER = 9;
 const POLICY = 10;
+const BESIDE = 11;
 
 /** Stands for no slot. The first slot is 1. */
 export const NONE = 0;
@@ -108,6 +109,21 @@ export class CounterSlots {
       this.policies.release(before);
     }
     this.keepLog(slot, log);
+  }
+
+  /**
+   * The counter of the same key by another policy, if `join` was told of it and it is still there: a look-up of the key
+   * takes as long as the decision.
+   */
+  beside(slot: number, { id }: Policy): number {
+    const other = this.wordsOf(slot)[wordOf(slot, BESIDE)] as number;
+    if (other === NONE || this.keyOf(other) !== this.keyOf(slot)) return NONE;
+    return this.policyOf(other).id === id ? other : NONE;
+  }
+
+  /** Remembers a counter of the same key. */
+  join(slot: number, other: number): void {
+    this.wordsOf(slot)[wordOf(slot, BESIDE)] = other;
   }
 
   keyOf(slot: number): string {

@@ -1,5 +1,5 @@
 import type { CounterState } from '../../algorithms/algorithm.js';
-import { admits, decide, refund, renew, type Outcome } from '../../algorithms/counter.js';
+import { decide, refund, renew, type Outcome } from '../../algorithms/counter.js';
 import type {
   Backend,
   BackendRequest,
@@ -139,25 +139,33 @@ export class MemoryBackend implements Backend, Clearable {
   private consumeAll(charges: readonly Charge[], overdraw: boolean, nowMs: number): Reply {
     // Lists with a fixed length and plain loops: closures take twice as long if V8 does not inline them.
     const counters = new Array<Counter | undefined>(charges.length);
-    const policies = new Array<PolicyStatus>(charges.length);
+    const outcomes = new Array<Outcome>(charges.length);
     let allowed = true;
     for (let index = 0; index < charges.length; index += 1) {
       const { policy, key, cost, slot } = charges[index] as Charge;
-      const counter = this.counters.find(policy, key);
+      const before = index > 0 && charges[index - 1]?.key === key ? counters[index - 1] : undefined;
+      const counter = before ? this.counters.findBeside(before, policy, key) : this.counters.find(policy, key);
       counters[index] = counter;
-      if (allowed && policy.mode === 'enforce') allowed = admits(counter, policy, cost, overdraw, nowMs, slot);
+      const outcome = decide(counter, policy, cost, overdraw, nowMs, slot);
+      outcomes[index] = outcome;
+      if (!passes(outcome)) allowed = false;
     }
+    const policies = new Array<PolicyStatus>(charges.length);
     for (let index = 0; index < charges.length; index += 1) {
       const charge = charges[index] as Charge;
       const { policy, key, cost, slot } = charge;
-      // A counter that is charged twice has changed since it was read.
-      const counter = isRepeated(charges, index) ? this.counters.find(policy, key) : counters[index];
+      let counter = counters[index];
+      let outcome = outcomes[index] as Outcome;
+      if (isRepeated(charges, index)) {
+        // A counter that is charged twice has changed since it was read.
+        counter = this.counters.find(policy, key);
+        outcome = decide(counter, policy, cost, overdraw, nowMs, slot);
+      }
       // If another policy refuses the call, an admitting policy only reports. A refusing policy may block, and reports
       // the retry time.
-      const due = allowed || !admits(counter, policy, cost, overdraw, nowMs, slot) ? cost : 0;
-      const { state, status } = decide(counter, policy, due, overdraw, nowMs, slot);
-      this.store(charge, counter, state);
-      policies[index] = status;
+      if (!allowed && outcome.status.allowed) outcome = decide(counter, policy, 0, overdraw, nowMs, slot);
+      this.store(charge, counter, outcome.state);
+      policies[index] = outcome.status;
     }
     return { allowed, nowMs, policies };
   }
