@@ -15,6 +15,7 @@ import type { PolicyDecisionRequest } from './decision-request.js';
 import { allowListed, denyListed, notCounted } from './decisions.js';
 import { failureModeOf } from './failure-mode.js';
 import type { LookedUp } from './prepared-policies.js';
+import { SimpleCharge, SimpleRequest } from './simple-request.js';
 
 /** A policy of a call, the key that it counts, and the units that the call costs. */
 export interface PolicyUse {
@@ -72,21 +73,15 @@ export class DecisionRequests {
     terms: CallTerms,
   ): PolicyDecisionRequest | undefined {
     if (!areSimple || !this.lists.isEmpty || this.catalog.hasOverrides) return undefined;
-    const { failureMode, timeoutMs, route, transport } = terms;
+    const { failureMode, timeoutMs } = terms;
     const storedKey = this.storedKey(key);
-    const charges = new Array<Charge>(policies.length);
-    for (let index = 0; index < policies.length; index += 1) {
-      const { policy, cost: own } = policies[index] as CompiledPolicy;
-      charges[index] = { key: storedKey, policy, cost: cost ?? (own as number) };
-    }
-    return {
-      route,
-      transport,
+    return new SimpleRequest(
+      terms,
       policies,
-      charges,
-      failureMode: failureMode ?? failureModes[this.settings.failureMode],
-      timeoutMs: timeoutMs ?? this.settings.timeoutMs,
-    };
+      policies.map(({ policy, cost: own }) => new SimpleCharge(storedKey, policy, cost ?? (own as number))),
+      failureMode ?? failureModes[this.settings.failureMode],
+      timeoutMs ?? this.settings.timeoutMs,
+    );
   }
 
   /**

@@ -40,7 +40,7 @@ export function limiterCall(
 ): ScriptCall {
   // Lists of the right length: one that grows has room for sixteen more.
   const first = charges[0];
-  const keys = first === undefined ? [] : [subjectKey(keyPrefix, first.key)];
+  const keys = first === undefined ? [] : Array.of(subjectKey(keyPrefix, first.key));
   const counters = new Array<string>(charges.length);
   let number = 1;
   for (let index = 0; index < charges.length; index += 1) {

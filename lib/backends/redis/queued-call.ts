@@ -22,9 +22,13 @@ export interface QueuedCall {
 }
 
 /** Calls that the script receives as one: a single call, or the same call of several callers, in order of arrival. */
-export interface Run {
-  readonly first: QueuedCall;
+export class Run {
+  // Not a literal, as in `simple-request.ts` of the limiter.
   readonly calls: QueuedCall[];
+
+  constructor(readonly first: QueuedCall) {
+    this.calls = Array.of(first);
+  }
 }
 
 /** Tells the callers of a script call what became of their calls. */

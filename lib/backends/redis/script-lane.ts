@@ -1,5 +1,5 @@
 import { WithdrawnError } from '../withdrawn.error.js';
-import { canRun, continues, type QueuedCall, type Run, type Tell } from './queued-call.js';
+import { canRun, continues, type QueuedCall, Run, type Tell } from './queued-call.js';
 
 /** Maximum number of runs in one script call: about a millisecond of the server's time. */
 const MAX_RUNS = 256;
@@ -49,7 +49,7 @@ export class ScriptLane {
 
   join(call: QueuedCall): void {
     if (this.flights.length === 0 && this.waiting.length === 0) {
-      void this.depart([{ first: call, calls: [call] }], 1, call.expiresMs);
+      void this.depart([new Run(call)], 1, call.expiresMs);
       return;
     }
     if (this.waitingKeys !== undefined) this.keepApart(this.waitingKeys, call);
@@ -107,7 +107,7 @@ export class ScriptLane {
         run.calls.push(call);
       } else {
         if (runs.length === MAX_RUNS) break;
-        const own: Run = { first: call, calls: [call] };
+        const own = new Run(call);
         runs.push(own);
         for (const charge of call.charges) latest.set(charge.key, own);
       }

@@ -1,5 +1,5 @@
 import { hashSlot } from './hash-slot.js';
-import type { QueuedCall, Run, Tell } from './queued-call.js';
+import { type QueuedCall, Run, type Tell } from './queued-call.js';
 import { ScriptLane } from './script-lane.js';
 import { subjectKey } from './subject-key.js';
 
@@ -39,7 +39,7 @@ export class ScriptLanes {
   join(call: QueuedCall): void {
     if (this.batch && !this.hasSlots) this.shared.join(call);
     else if (this.batch || this.sharing.coalesce) this.laneOf(call).join(call);
-    else void this.send([{ first: call, calls: [call] }]).then((tell) => tell());
+    else void this.send([new Run(call)]).then((tell) => tell());
   }
 
   /** The server refuses script calls with different keys. */
