@@ -112,7 +112,7 @@ export class CounterSlots {
   }
 
   /**
-   * The counter of the same key by another policy, if `join` was told of it and it is still there: a look-up of the key
+   * The counter of the same key by another policy, if `join` noted it and it is still there: a look-up of the key
    * takes as long as the decision.
    */
   beside(slot: number, { id }: Policy): number {

@@ -87,7 +87,7 @@ export class ScriptRunner {
     return limiterCall(this.keyPrefix, verb, first.charges, this.clock);
   }
 
-  /** @param again makes the call anew: the borders of calendar windows may have to be others */
+  /** @param again makes the call again: the borders of calendar windows may have to be others */
   private async ask(call: ScriptCall, again: () => ScriptCall): Promise<unknown> {
     try {
       return await this.driver.runByHash(LIMITER, call);
