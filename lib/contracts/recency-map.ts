@@ -9,7 +9,7 @@ interface Entry<V> {
  * A map of keys in the order of their use.
  *
  * A `Map` whose keys are deleted and set again keeps that order too. But it then holds the texts of the latest calls,
- * which the garbage collector visits each time, and it is rebuilt again and again: a use took four times as long.
+ * which the garbage collector visits each time, and it is rebuilt again and again.
  */
 export class RecencyMap<V> {
   private readonly entries = new Map<string, Entry<V>>();

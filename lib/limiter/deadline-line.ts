@@ -14,8 +14,7 @@ export abstract class Waiter {
 }
 
 /**
- * Those that wait for the same time. They end in order of arrival, so one timer is enough for all of them: a timer for
- * each takes longer to create than everything else that a wait needs.
+ * Those that wait for the same time. They end in order of arrival, so one timer is enough for all of them.
  *
  * Time in which the process itself did not run does not count as a delay: all who wait then get that time once more, by
  * up to the time of a wait. Each gets it once.

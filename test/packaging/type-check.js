@@ -2,8 +2,8 @@ import ts from 'typescript';
 
 /**
  * `node type-check.js TSCONFIG`: says what is wrong with the program of a tsconfig.json, in the files that it names
- * and in the declarations of this package. Those of third parties are read, but not looked over as `tsc` would: they
- * are not ours to mend, and take it ten times as long.
+ * and in the declarations of this package. `tsc` would also check the declarations of third parties, which takes longer
+ * and which we cannot mend.
  */
 
 const OURS = '/node_modules/nestjs-floodgate/';
@@ -18,6 +18,7 @@ const files = program
 if (files.length <= fileNames.length) throw new Error('The program has no declaration of this package');
 program.getConfigFileParsingDiagnostics().forEach(report);
 program.getOptionsDiagnostics().forEach(report);
+program.getGlobalDiagnostics().forEach(report);
 for (const file of files) {
   program.getSyntacticDiagnostics(file).forEach(report);
   program.getSemanticDiagnostics(file).forEach(report);

@@ -112,8 +112,8 @@ export class CounterSlots {
   }
 
   /**
-   * The counter of the same key by another policy, if `join` noted it and it is still there: a look-up of the key
-   * takes as long as the decision.
+   * The counter of the same key by another policy, if `join` noted it and it is still there. With many keys, look-ups
+   * take nearly half of the time of a decision.
    */
   beside(slot: number, { id }: Policy): number {
     const other = this.wordsOf(slot)[wordOf(slot, BESIDE)] as number;

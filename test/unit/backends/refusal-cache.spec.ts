@@ -71,6 +71,13 @@ it('answers until the millisecond before the retry time, as of now', () => {
   expect(cache.find(call('k'))).toBeUndefined();
 });
 
+it('answers each key by its own refusal, in one millisecond too', () => {
+  keep(call('k'), [300]);
+  keep(call('other'), [500]);
+  const retries = ['k', 'other', 'other', 'k'].map((key) => cache.find(call(key))?.policies[0]?.retryAfterMs);
+  expect(retries).toEqual([300, 500, 500, 300]);
+});
+
 describe('of a policy whose counter the store tells', () => {
   const fixed = testPolicy({ algorithm: 'fixed-window', limit: 10, windowMs: 60_000 });
   const bucket = testPolicy({ algorithm: 'token-bucket', limit: 10, windowMs: 1_000 });

@@ -123,8 +123,10 @@ describe('a deadline', () => {
     const second = waiting();
     expect(await first.outcome()).toEqual(EXPIRED);
     expect(await second.outcome()).toEqual([]);
+    expect(clock.countTimers()).toBe(1);
     await clock.tickAsync(TIMEOUT_MS);
     expect(await second.outcome()).toEqual(EXPIRED);
+    expect(clock.countTimers()).toBe(0);
   });
 
   it('is later by the same for all who waited while the process did not run, but only once for each', async () => {
