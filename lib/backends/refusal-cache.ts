@@ -1,6 +1,5 @@
 import type { BackendRequest, Charge, ConsumeRequest, Reply } from '../contracts/backend.js';
 import { RateLimitConfigurationError } from '../contracts/errors.js';
-import { RecencyMap } from '../contracts/recency-map.js';
 import { anObject, onlyKnown } from '../policies/option-checks.js';
 import {
   answerOf,
@@ -8,14 +7,14 @@ import {
   isOfAnotherQuota,
   isSameCall,
   isSameCost,
-  type Refusal,
+  Refusal,
   type Refused,
   validForMs,
 } from './refusal.js';
 
 /**
- * Whether refusals are remembered, and of how many keys: a whole number of at least 1, the least recently used goes first.
- * Default 10,000.
+ * Whether refusals are remembered, and of how many keys: a whole number of at least 1. Above it, the oldest goes that was
+ * not used lately. Default 10,000.
  */
 export type RefusalCacheInput = boolean | { readonly maxKeys?: number };
 
@@ -24,16 +23,11 @@ const MAX_OF_A_KEY = 8;
 
 const DEFAULT_MAX_KEYS = 10_000;
 
+/** Keys that are spared at a time, so that no call waits for a look at all of them. */
+const MOST_SPARED = 8;
+
 /** Longest time that a refusal is remembered, in ms: so soon a reset in another process is noticed, of a block of days too. */
 const LONGEST_MS = 60_000;
-
-/** The last answer that was given. */
-interface LatestAnswer {
-  readonly refusal: Refusal;
-  readonly charges: readonly Charge[];
-  readonly passedMs: number;
-  readonly answer: Reply;
-}
 
 /**
  * Refusals of a store. Each is valid until the store's retry time, counted from when the call was sent, for at most a
@@ -44,11 +38,14 @@ interface LatestAnswer {
  */
 export class RefusalCache {
   /** A refusal of several subjects stands under each of them. */
-  private readonly refusals = new RecencyMap<readonly Refusal[]>();
+  private readonly refusals = new Map<string, readonly Refusal[]>();
   /** When a key was last dropped: what a call that was sent before then found is not kept. */
   private readonly dropped = new Map<string, number>();
   private droppedAllMs = Number.NEGATIVE_INFINITY;
-  private latest: LatestAnswer | undefined;
+  /** The refusal of the last call, and what was answered, if that was asked for more than once. */
+  private latest: Refusal | undefined;
+  private latestCharges: readonly Charge[] = [];
+  private latestAnswer: Reply | undefined;
 
   /** @param clock monotonic, ms */
   constructor(
@@ -75,9 +72,9 @@ export class RefusalCache {
     return this.refusals.size;
   }
 
-  /** The time that `keep` wants to know of a call: take it before the call is sent. */
+  /** The time that `keep` wants to know of a call: take it before the call is sent. Whole numbers need no object. */
   now(): number {
-    return this.clock();
+    return Math.floor(this.clock());
   }
 
   /** The refusal that a store would answer, if that is known. */
@@ -86,11 +83,9 @@ export class RefusalCache {
     const { key } = charges[0] as Charge;
     const ofKey = this.refusals.get(key);
     if (ofKey === undefined) return undefined;
-    const nowMs = this.clock();
+    const nowMs = this.now();
     for (const refusal of ofKey) {
-      if (refusal.untilMs <= nowMs || !isCovered(refusal, charges)) continue;
-      this.refusals.touch(key);
-      return this.answer(refusal, charges, Math.floor(nowMs - refusal.sentMs));
+      if (refusal.untilMs > nowMs && isCovered(refusal, charges)) return this.answer(refusal, charges, nowMs);
     }
     if (ofKey.every(({ untilMs }) => untilMs <= nowMs) || isOfAnotherQuota(ofKey, charges)) this.forget(key);
     return undefined;
@@ -99,12 +94,12 @@ export class RefusalCache {
   /** Keeps a refusal, if it is one that other calls can be answered by. */
   keep({ charges, isProvisional }: ConsumeRequest, refused: Refused): void {
     if (isProvisional === true) return;
-    const { sentMs } = refused;
+    const sentMs = Math.floor(refused.sentMs);
     const untilMs = sentMs + Math.min(LONGEST_MS, validForMs(charges, refused));
-    if (untilMs <= this.clock() || sentMs <= this.droppedAllMs) return;
+    if (untilMs <= this.now() || sentMs <= this.droppedAllMs) return;
     // A reset may have come to the store after a call that was sent before it was over.
     if (charges.some(({ key }) => sentMs <= (this.dropped.get(key) ?? Number.NEGATIVE_INFINITY))) return;
-    this.add({ ...refused, charges, untilMs });
+    this.add(new Refusal(charges, { ...refused, sentMs }, untilMs));
   }
 
   /** Forgets the refusals of keys that were charged: they still hold, but their remaining units are out of date. */
@@ -117,7 +112,7 @@ export class RefusalCache {
    * and again when it is over, however it ended.
    */
   drop({ charges }: BackendRequest): void {
-    const nowMs = this.clock();
+    const nowMs = this.now();
     for (const { key } of charges) {
       this.forget(key);
       this.dropped.delete(key);
@@ -130,13 +125,19 @@ export class RefusalCache {
   }
 
   /** A key that is asked for again and again gets the same answer for a millisecond. */
-  private answer(refusal: Refusal, charges: readonly Charge[], passedMs: number): Reply {
-    const { latest } = this;
-    if (latest?.refusal === refusal && latest.passedMs === passedMs && isSameCost(latest.charges, charges))
-      return latest.answer;
-    const answer = answerOf(refusal, charges, passedMs);
-    this.latest = { refusal, charges, passedMs, answer };
-    return answer;
+  private answer(refusal: Refusal, charges: readonly Charge[], nowMs: number): Reply {
+    refusal.isUsed = true;
+    const passedMs = nowMs - refusal.sentMs;
+    if (refusal !== this.latest) {
+      this.latest = refusal;
+      this.latestAnswer = undefined;
+      return answerOf(refusal, charges, passedMs);
+    }
+    const { latestAnswer } = this;
+    if (latestAnswer?.nowMs === refusal.nowMs + passedMs && isSameCost(this.latestCharges, charges))
+      return latestAnswer;
+    this.latestCharges = charges;
+    return (this.latestAnswer = answerOf(refusal, charges, passedMs));
   }
 
   private add(refusal: Refusal): void {
@@ -145,9 +146,22 @@ export class RefusalCache {
         ({ untilMs, charges }) => untilMs > refusal.sentMs && !isSameCall(charges, refusal.charges),
       );
       for (const oldest of others.splice(0, others.length + 1 - MAX_OF_A_KEY)) oldest.untilMs = 0;
+      this.refusals.delete(key);
       this.refusals.set(key, [...others, refusal]);
     }
-    while (this.refusals.size > this.maxKeys) this.forget(this.refusals.leastRecent as string);
+    while (this.refusals.size > this.maxKeys) this.evict();
+  }
+
+  /** Drops the oldest key that was not used since it was last spared. An order of use would cost each call more. */
+  private evict(): void {
+    let spared = 0;
+    for (const [key, ofKey] of this.refusals) {
+      if (spared === MOST_SPARED || !ofKey.some(({ isUsed }) => isUsed)) return this.forget(key);
+      for (const refusal of ofKey) refusal.isUsed = false;
+      this.refusals.delete(key);
+      this.refusals.set(key, ofKey);
+      spared += 1;
+    }
   }
 
   private forget(key: string): void {

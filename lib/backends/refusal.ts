@@ -14,11 +14,44 @@ export interface Refused {
   readonly sentMs: number;
 }
 
-/** A refusal that is remembered. */
-export interface Refusal extends Refused {
-  readonly charges: readonly Charge[];
-  /** Until when it holds; 0 once it may be wrong. */
-  untilMs: number;
+/** A charge of a refused call. */
+class RefusedCharge implements Charge {
+  readonly key: string;
+  readonly policy: Policy;
+  readonly cost: number;
+
+  constructor(
+    { key, policy, cost }: Charge,
+    readonly status: PolicyStatus,
+    readonly state: CounterState | undefined,
+  ) {
+    this.key = key;
+    this.policy = policy;
+    this.cost = cost;
+  }
+}
+
+/** A refusal that is remembered: few objects, because with thousands of refused keys each is a miss of the cache. */
+export class Refusal {
+  /** Whether it answered a call since it was last spared. */
+  isUsed = false;
+  readonly charges: readonly RefusedCharge[];
+  /** The store's time of the refusal. */
+  readonly nowMs: number;
+  readonly sentMs: number;
+
+  /** @param untilMs until when it holds; 0 once it may be wrong */
+  constructor(
+    charges: readonly Charge[],
+    { reply, states, sentMs }: Refused,
+    public untilMs: number,
+  ) {
+    this.charges = charges.map(
+      (charge, index) => new RefusedCharge(charge, reply.policies[index] as PolicyStatus, states[index]),
+    );
+    this.nowMs = reply.nowMs;
+    this.sentMs = sentMs;
+  }
 }
 
 /**
@@ -56,9 +89,9 @@ export function validForMs(charges: readonly Charge[], { reply, states }: Refuse
 export function isCovered(refusal: Refusal, charges: readonly Charge[]): boolean {
   if (refusal.charges.length !== charges.length) return false;
   for (let index = 0; index < charges.length; index += 1) {
-    const refused = refusal.charges[index] as Charge;
+    const refused = refusal.charges[index] as RefusedCharge;
     const { key, policy, cost } = charges[index] as Charge;
-    if (cost !== refused.cost && (cost < refused.cost || refusal.states[index] === undefined)) return false;
+    if (cost !== refused.cost && (cost < refused.cost || refused.state === undefined)) return false;
     if (key !== refused.key || !isSameQuota(policy, refused.policy)) return false;
   }
   return true;
@@ -86,20 +119,27 @@ export const isSameCost = (some: readonly Charge[], others: readonly Charge[]): 
  *
  * @param passedMs whole ms since the call was sent
  */
-export function answerOf(
-  { reply, states, charges: refused }: Refusal,
-  charges: readonly Charge[],
-  passedMs: number,
-): Reply {
-  const nowMs = reply.nowMs + passedMs;
-  const policies = reply.policies.map((status, index) => {
-    const { policy, cost } = charges[index] as Charge;
-    const state = states[index];
-    if (state !== undefined && (!status.allowed || cost !== refused[index]?.cost))
-      return asOf(state, policy, cost, nowMs);
-    return status.allowed ? status : later(status, passedMs);
-  });
+export function answerOf(refusal: Refusal, charges: readonly Charge[], passedMs: number): Reply {
+  const nowMs = refusal.nowMs + passedMs;
+  const policies = new Array<PolicyStatus>(charges.length);
+  for (let index = 0; index < charges.length; index += 1) {
+    policies[index] = statusOf(refusal.charges[index] as RefusedCharge, charges[index] as Charge, passedMs, nowMs);
+  }
   return { allowed: false, nowMs, policies, source: 'cache' };
+}
+
+function statusOf(
+  { status, state, cost: refused }: RefusedCharge,
+  { policy, cost }: Charge,
+  passedMs: number,
+  nowMs: number,
+): PolicyStatus {
+  if (cost === refused) {
+    if (status.allowed) return status;
+    // Until a unit more is left, only the times change.
+    if (state === undefined || passedMs < (status.nextUnitAfterMs ?? 0)) return later(status, passedMs);
+  }
+  return state === undefined ? status : asOf(state, policy, cost, nowMs);
 }
 
 /** What a policy says of a call that is refused: by one that admits it, nothing is charged. */
@@ -109,11 +149,11 @@ function asOf(state: CounterState, policy: Policy, cost: number, atMs: number): 
 }
 
 function later(status: PolicyStatus, passedMs: number): PolicyStatus {
-  const { resetAfterMs, retryAfterMs, nextUnitAfterMs } = status;
-  return {
-    ...status,
+  const { name, limit, windowMs, allowed, remaining, resetAfterMs, retryAfterMs, nextUnitAfterMs, mode, unit } = status;
+  const times = {
     resetAfterMs: Math.max(0, resetAfterMs - passedMs),
     retryAfterMs: retryAfterMs === null ? null : retryAfterMs - passedMs,
-    ...(nextUnitAfterMs !== undefined && { nextUnitAfterMs: Math.max(0, nextUnitAfterMs - passedMs) }),
+    nextUnitAfterMs: nextUnitAfterMs === undefined ? 0 : Math.max(0, nextUnitAfterMs - passedMs),
   };
+  return { name, limit, windowMs, allowed, remaining, ...times, mode, unit };
 }

@@ -20,7 +20,12 @@ beforeEach(() => {
 const of = (...charges: readonly Charge[]) => ({ charges, timeoutMs: 250 });
 const call = (key: string, cost = 1, by: Policy = policy) => of({ key, policy: by, cost });
 
-function refused(charges: readonly Charge[], retries: readonly (number | null)[], nextUnitAfterMs = 500): Reply {
+function refused(
+  charges: readonly Charge[],
+  retries: readonly (number | null)[],
+  nextUnitAfterMs = 500,
+  remaining = 0,
+): Reply {
   return {
     allowed: false,
     nowMs: 7_000_000,
@@ -30,7 +35,7 @@ function refused(charges: readonly Charge[], retries: readonly (number | null)[]
       windowMs,
       mode,
       allowed: retries[index] === 0,
-      remaining: retries[index] === 0 ? 3 : 0,
+      remaining: retries[index] === 0 ? 3 : remaining,
       resetAfterMs: 60_000,
       retryAfterMs: retries[index] ?? null,
       nextUnitAfterMs,
@@ -84,7 +89,9 @@ describe('of a policy whose counter the store tells', () => {
 
   it('answers calls of its cost or more, each as of now', () => {
     // Full but for two tokens; one comes back each 100 ms.
-    keep(call('k', 3, bucket), [100], 100, [counted(1_000, 7_000_000, 8_000, 10)]);
+    const { charges } = call('k', 3, bucket);
+    const states = [counted(1_000, 7_000_000, 8_000, 10)];
+    cache.keep(call('k', 3, bucket), { reply: refused(charges, [100], 100, 2), states, sentMs: nowMs });
     nowMs += 10;
     expect(cache.find(call('k', 2, bucket))).toBeUndefined();
     expect(cache.find(call('k', 0, bucket))).toBeUndefined();
@@ -227,12 +234,26 @@ it('holds for the quota that refused: a raised limit is asked for, and the old o
   expect(cache.find(call('k'))).toBeUndefined();
 });
 
-it('holds so many keys, and lets the least recently used go first', () => {
+it('holds so many keys, and lets the oldest go first that was not used lately', () => {
   for (const key of ['a', 'b', 'c']) keep(call(key), [500]);
   cache.find(call('a'));
   keep(call('d'), [500]);
   expect(cache.size).toBe(3);
-  expect(['a', 'b', 'c', 'd'].map((key) => cache.find(call(key)) !== undefined)).toEqual([true, false, true, true]);
+  // 'a' was spared for its use, and came after 'd'.
+  for (const key of ['e', 'f', 'g']) keep(call(key), [500]);
+  expect(['a', 'd', 'e', 'f', 'g'].filter((key) => cache.find(call(key)) !== undefined)).toEqual(['e', 'f', 'g']);
+});
+
+it('lets one of many keys go at once, even if all were used', () => {
+  const wide = new RefusalCache(20, () => nowMs);
+  const keepIn = (key: string): void =>
+    wide.keep(call(key), { reply: refused(call(key).charges, [500]), states: [undefined], sentMs: nowMs });
+  const keys = Array.from({ length: 20 }, (_, index) => `k${index}`);
+  keys.forEach(keepIn);
+  for (const key of keys) wide.find(call(key));
+  keepIn('new');
+  expect(wide.size).toBe(20);
+  expect(keys.filter((key) => wide.find(call(key)) === undefined)).toEqual(['k8']);
 });
 
 it('lets go of a key by whose side another one went', () => {
