@@ -64,9 +64,11 @@ export const violated = (policies: readonly PolicyStatus[]): readonly PolicyStat
 /** The longest wait counts, because all refusing policies must admit the call; `null` if one never does. */
 function longestWait(policies: readonly PolicyStatus[]): number | null {
   let longest = 0;
-  for (const { retryAfterMs } of violated(policies)) {
+  for (const status of policies) {
+    if (!refuses(status)) continue;
+    const { retryAfterMs } = status;
     if (retryAfterMs === null) return null;
-    longest = Math.max(longest, retryAfterMs);
+    if (retryAfterMs > longest) longest = retryAfterMs;
   }
   return longest;
 }

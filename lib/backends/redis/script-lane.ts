@@ -19,11 +19,14 @@ export interface LaneOptions {
   readonly whenIdle?: (this: void) => void;
 }
 
+/** So few calls are not split: a script call more costs more than the server could do meanwhile. */
+const FEW = 32;
+
 /**
- * The real function, even if it is faked later. It runs after the promises that are due, in the same turn of the event
- * loop.
+ * The real function, even if it is faked later. It runs when all sockets with input have been read, so that the requests
+ * of all connections share a script call.
  */
-const nextTick = process.nextTick.bind(process);
+const afterInput = setImmediate;
 
 /**
  * Calls that can share script calls, in order of arrival.
@@ -71,11 +74,11 @@ export class ScriptLane {
     for (const { key } of charges) keys.add(key);
   }
 
-  /** Runs after all calls of this turn of the event loop have joined. */
+  /** Waits until all calls of this turn of the event loop have joined. */
   private scheduleDeparture(): void {
     if (this.departs || this.flights.length >= this.options.maxFlights || this.waiting.length === 0) return;
     this.departs = true;
-    nextTick(() => {
+    afterInput(() => {
       this.departs = false;
       while (this.waiting.length > 0 && this.flights.length < this.options.maxFlights)
         this.departTogether(this.fairShare());
@@ -83,8 +86,9 @@ export class ScriptLane {
     });
   }
 
-  /** Half of the calls, so that one script call runs while the other is in flight. */
+  /** Half of many calls, so that one script call runs while the other is in flight. */
   private fairShare(): number {
+    if (this.waiting.length <= FEW) return this.waiting.length;
     const onTheirWay = this.flights.reduce((sum, { calls }) => sum + calls, 0);
     return Math.ceil((this.waiting.length + onTheirWay) / this.options.maxFlights);
   }
