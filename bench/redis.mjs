@@ -14,6 +14,7 @@ import { RedisStore } from 'rate-limit-redis';
 import { BackendService, RateLimitModule } from '../dist/esm/index.js';
 import { redisBackend } from '../dist/esm/backends/redis/index.js';
 import { testPolicy } from '../dist/esm/testing/index.js';
+import { keysOf } from './support/contest.mjs';
 import { median } from './support/median.mjs';
 import { startRedis } from './support/redis-server.mjs';
 import { report } from './support/report.mjs';
@@ -33,7 +34,7 @@ const LIMITS = [1_000_000_000, 2_000_000_000, 3_000_000_000];
 
 const rounded = (value) => Number(value.toFixed(2));
 
-const key = (index) => `ip:10.0.${index >> 8}.${index & 255}`;
+const SUBJECTS = keysOf(KEYS);
 
 /** Contenders by name: each makes, for its client and its limits, a function that promises to decide on a key. */
 const raw = (client) => {
@@ -181,7 +182,7 @@ async function turn(decide, callers, keys) {
   let made = 0;
   const caller = async (index) => {
     for (let next = index * 7919; performance.now() - start < TURN_MS; next += 1) {
-      await decide(key(next % keys));
+      await decide(SUBJECTS[next % keys]);
       made += 1;
     }
   };
@@ -198,7 +199,7 @@ async function serverCost(limits) {
     for (let round = 0; round < 5; round += 1) {
       await admin.config('RESETSTAT');
       for (let made = 0; made < COUNTED; made += 500) {
-        await Promise.all(Array.from({ length: 500 }, (_, index) => decide(key((made + index) % KEYS))));
+        await Promise.all(Array.from({ length: 500 }, (_, index) => decide(SUBJECTS[(made + index) % KEYS])));
       }
       costs.push((await scriptTime()) / COUNTED);
     }
