@@ -13,8 +13,8 @@ import {
 } from './refusal.js';
 
 /**
- * Whether refusals are remembered, and of how many keys: a whole number of at least 1. Above it, the oldest goes that was
- * not used lately. Default 10,000.
+ * Whether refusals are remembered, and of how many keys: a whole number of at least 1. Above it, the least recently used
+ * of some keys goes. Default 10,000.
  */
 export type RefusalCacheInput = boolean | { readonly maxKeys?: number };
 
@@ -23,8 +23,8 @@ const MAX_OF_A_KEY = 8;
 
 const DEFAULT_MAX_KEYS = 10_000;
 
-/** Keys that are spared at a time, so that no call waits for a look at all of them. */
-const MOST_SPARED = 8;
+/** Keys of which the least recently used is dropped. */
+const COMPARED = 8;
 
 /** Longest time that a refusal is remembered, in ms: so soon a reset in another process is noticed, of a block of days too. */
 const LONGEST_MS = 60_000;
@@ -42,6 +42,7 @@ export class RefusalCache {
   /** When a key was last dropped: what a call that was sent before then found is not kept. */
   private readonly dropped = new Map<string, number>();
   private droppedAllMs = Number.NEGATIVE_INFINITY;
+  private uses = 0;
   /** The refusal of the last call, and what was answered, if that was asked for more than once. */
   private latest: Refusal | undefined;
   private latestCharges: readonly Charge[] = [];
@@ -99,7 +100,7 @@ export class RefusalCache {
     if (untilMs <= this.now() || sentMs <= this.droppedAllMs) return;
     // A reset may have come to the store after a call that was sent before it was over.
     if (charges.some(({ key }) => sentMs <= (this.dropped.get(key) ?? Number.NEGATIVE_INFINITY))) return;
-    this.add(new Refusal(charges, { ...refused, sentMs }, untilMs));
+    this.add(new Refusal(charges, { ...refused, sentMs }, untilMs, (this.uses += 1)));
   }
 
   /** Forgets the refusals of keys that were charged: they still hold, but their remaining units are out of date. */
@@ -126,7 +127,7 @@ export class RefusalCache {
 
   /** A key that is asked for again and again gets the same answer for a millisecond. */
   private answer(refusal: Refusal, charges: readonly Charge[], nowMs: number): Reply {
-    refusal.isUsed = true;
+    refusal.lastUse = this.uses += 1;
     const passedMs = nowMs - refusal.sentMs;
     if (refusal !== this.latest) {
       this.latest = refusal;
@@ -152,16 +153,22 @@ export class RefusalCache {
     while (this.refusals.size > this.maxKeys) this.evict();
   }
 
-  /** Drops the oldest key that was not used since it was last spared. An order of use would cost each call more. */
+  /**
+   * Drops the least recently used of some keys, and looks at others the next time. To keep all keys in the order of their
+   * use would take longer than to answer.
+   */
   private evict(): void {
-    let spared = 0;
+    const compared: { key: string; ofKey: readonly Refusal[]; lastUse: number }[] = [];
     for (const [key, ofKey] of this.refusals) {
-      if (spared === MOST_SPARED || !ofKey.some(({ isUsed }) => isUsed)) return this.forget(key);
-      for (const refusal of ofKey) refusal.isUsed = false;
+      compared.push({ key, ofKey, lastUse: Math.max(...ofKey.map(({ lastUse }) => lastUse)) });
+      if (compared.length === COMPARED) break;
+    }
+    compared.sort((one, other) => one.lastUse - other.lastUse);
+    for (const { key, ofKey } of compared.splice(1)) {
       this.refusals.delete(key);
       this.refusals.set(key, ofKey);
-      spared += 1;
     }
+    for (const { key } of compared) this.forget(key);
   }
 
   private forget(key: string): void {

@@ -33,18 +33,20 @@ class RefusedCharge implements Charge {
 
 /** A refusal that is remembered: few objects, because with thousands of refused keys each is a miss of the cache. */
 export class Refusal {
-  /** Whether it answered a call since it was last spared. */
-  isUsed = false;
   readonly charges: readonly RefusedCharge[];
   /** The store's time of the refusal. */
   readonly nowMs: number;
   readonly sentMs: number;
 
-  /** @param untilMs until when it holds; 0 once it may be wrong */
+  /**
+   * @param untilMs until when it holds; 0 once it may be wrong
+   * @param lastUse number of its last use among those of all
+   */
   constructor(
     charges: readonly Charge[],
     { reply, states, sentMs }: Refused,
     public untilMs: number,
+    public lastUse: number,
   ) {
     this.charges = charges.map(
       (charge, index) => new RefusedCharge(charge, reply.policies[index] as PolicyStatus, states[index]),

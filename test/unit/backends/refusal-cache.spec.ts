@@ -234,26 +234,26 @@ it('holds for the quota that refused: a raised limit is asked for, and the old o
   expect(cache.find(call('k'))).toBeUndefined();
 });
 
-it('holds so many keys, and lets the oldest go first that was not used lately', () => {
+it('holds so many keys, and lets the least recently used go first', () => {
   for (const key of ['a', 'b', 'c']) keep(call(key), [500]);
-  cache.find(call('a'));
+  for (const key of ['c', 'a']) cache.find(call(key));
   keep(call('d'), [500]);
   expect(cache.size).toBe(3);
-  // 'a' was spared for its use, and came after 'd'.
-  for (const key of ['e', 'f', 'g']) keep(call(key), [500]);
-  expect(['a', 'd', 'e', 'f', 'g'].filter((key) => cache.find(call(key)) !== undefined)).toEqual(['e', 'f', 'g']);
+  keep(call('e'), [500]);
+  expect(['a', 'b', 'c', 'd', 'e'].filter((key) => cache.find(call(key)) !== undefined)).toEqual(['a', 'd', 'e']);
 });
 
-it('lets one of many keys go at once, even if all were used', () => {
-  const wide = new RefusalCache(20, () => nowMs);
+it('of many keys, lets those go first that nobody used', () => {
+  const wide = new RefusalCache(100, () => nowMs);
   const keepIn = (key: string): void =>
     wide.keep(call(key), { reply: refused(call(key).charges, [500]), states: [undefined], sentMs: nowMs });
-  const keys = Array.from({ length: 20 }, (_, index) => `k${index}`);
+  const keys = Array.from({ length: 100 }, (_, index) => `k${index}`);
+  const used = keys.filter((_, index) => index % 10 === 0);
   keys.forEach(keepIn);
-  for (const key of keys) wide.find(call(key));
-  keepIn('new');
-  expect(wide.size).toBe(20);
-  expect(keys.filter((key) => wide.find(call(key)) === undefined)).toEqual(['k8']);
+  for (const key of used) wide.find(call(key));
+  for (let index = 0; index < 50; index += 1) keepIn(`new${index}`);
+  expect(wide.size).toBe(100);
+  expect(used.filter((key) => wide.find(call(key)) === undefined)).toEqual([]);
 });
 
 it('lets go of a key by whose side another one went', () => {
