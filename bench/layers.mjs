@@ -1,17 +1,22 @@
 // Where the time of a decision goes, which says what bounds it. In memory: each layer with all that it calls, from the
 // store to a promise that is awaited. On Redis: a command of the client, then the same command with the script and the
-// arguments of a decision, then our layers around it; processor time of this process. Over HTTP: whose code runs during a
-// request, by a profile of the server.
+// arguments of a decision, then our layers around it; processor time of this process. Then whose code runs during a
+// decision of the rows of `service` and `redis`, by a profile of this process; and over HTTP during a request, by a profile
+// of the server.
 //   npm run bench -- layers
 import 'reflect-metadata';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import { Session } from 'node:inspector/promises';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { Redis } from 'ioredis';
 import { BackendService, memoryBackend, RateLimitModule } from '../dist/esm/index.js';
 import { redisBackend } from '../dist/esm/backends/redis/index.js';
 import { NEVER, profileOf, startApp } from './support/http-load.mjs';
+import { keysOf } from './support/contest.mjs';
 import { median } from './support/median.mjs';
+import { GARBAGE, microsByPart, NATIVE, NODE, SOCKETS } from './support/profile.mjs';
 import { startRedis } from './support/redis-server.mjs';
 import { report } from './support/report.mjs';
 import { scaled } from './support/scale.mjs';
@@ -22,27 +27,62 @@ const { NestFactory } = await import(pathToFileURL(resolve('@nestjs/core')));
 
 const ROUNDS = scaled(21);
 const CALLS = 50_000;
-const KEYS = Array.from({ length: 5_000 }, (_, index) => `ip:10.0.${index >> 8}.${index & 255}`);
+const MANY = 100_000;
+const KEYS = keysOf(5_000);
 const NONE = { refusalCache: false, coalesce: false, batch: false };
 
 /** Kept, or the compiler might find that nobody needs it. */
 export let decision;
 
-await layersInMemory();
-const { port, stop } = await startRedis();
-try {
-  for (const callers of [64, 1_024]) await layersOnRedis(callers);
-} finally {
-  await stop();
-}
-for (const platform of ['fastify', 'express']) await codeOfRequests(platform, 'admitted', NEVER);
-await codeOfRequests('fastify', 'refused', 1);
+/** Rows of `service` and of `redis`, for a profile. */
+const DECISIONS = {
+  'memory, one hot key': { keys: 1 },
+  'memory, 100,000 keys': { keys: MANY },
+  'memory, three policies, one hot key': { keys: 1, policies: 3 },
+  'memory, three policies, 100,000 keys': { keys: MANY, policies: 3 },
+  'Redis, 64 callers, all off': { options: NONE, callers: 64 },
+  'Redis, 64 callers, three policies, all off': { options: NONE, callers: 64, policies: 3 },
+  'Redis, 1,024 callers, one hot key': { options: {}, callers: 1_024, keys: 1 },
+  'Redis, 1,024 callers, refused': { options: {}, callers: 1_024, limit: 1 },
+};
+/** Parts of a process that only decides; the first that fits. */
+const PARTS = [
+  SOCKETS,
+  GARBAGE,
+  ['the clock', ({ functionName }) => functionName === 'now'],
+  ['algorithms', ({ url }) => url.includes('/dist/esm/algorithms/')],
+  ['the backend', ({ url }) => url.includes('/dist/esm/backends/')],
+  ['request, breaker, deadline, failure mode', ({ url }) => url.includes('/dist/esm/')],
+  ['ioredis', ({ url }) => url.includes('/node_modules/')],
+  ['this benchmark', ({ url }) => url === import.meta.url],
+  NODE,
+  NATIVE,
+];
 
-async function serviceOn(backend) {
-  const policies = { api: { limit: NEVER, window: '1h' } };
+const [task, decisions] = process.argv.slice(2);
+
+if (task === '--profile') {
+  await profileDecisions(DECISIONS[decisions]);
+} else {
+  await layersInMemory();
+  const { port, stop } = await startRedis();
+  try {
+    for (const callers of [64, 1_024]) await layersOnRedis(port, callers);
+    for (const name of Object.keys(DECISIONS)) codeOfDecisions(port, name);
+    await codeOfRequests({ platform: 'fastify', redisPort: port });
+  } finally {
+    await stop();
+  }
+  for (const platform of ['fastify', 'express']) await codeOfRequests({ platform });
+  await codeOfRequests({ platform: 'fastify', limit: 1 });
+}
+
+async function serviceOn(backend, limits = [NEVER]) {
+  const names = limits.map((_limit, index) => (index === 0 ? 'api' : `api-${index}`));
+  const policies = Object.fromEntries(limits.map((limit, index) => [names[index], { limit, window: '1h' }]));
   const module = RateLimitModule.forRoot({ policies, backend, timeout: '5s' });
   const app = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
-  return { app, service: app.get(BackendService) };
+  return { app, service: app.get(BackendService), names };
 }
 
 async function layersInMemory() {
@@ -87,7 +127,7 @@ async function awaited(decide) {
   for (let call = 0; call < CALLS; call += 1) decision = await decide();
 }
 
-async function layersOnRedis(callers) {
+async function layersOnRedis(port, callers) {
   const client = new Redis(port, { lazyConnect: true });
   await client.connect();
   const sha = await client.script('LOAD', 'return 1');
@@ -135,12 +175,12 @@ async function argumentsOf(client, call) {
   return args;
 }
 
-async function byCallers(decide, callers, calls) {
+async function byCallers(decide, callers, calls, keys = KEYS) {
   let made = 0;
   const caller = async () => {
     while (made < calls) {
       made += 1;
-      decision = await decide(KEYS[(made * 7919) % KEYS.length]);
+      decision = await decide(keys[(made * 7919) % keys.length]);
     }
   };
   await Promise.all(Array.from({ length: callers }, caller));
@@ -153,12 +193,45 @@ async function processorMicros(work) {
   return user + system;
 }
 
-async function codeOfRequests(platform, title, limit) {
+/** In a process of its own, as in an application, where all calls are of one kind. */
+function codeOfDecisions(port, name) {
+  const env = { ...process.env, REDIS_PORT: String(port) };
+  const output = execFileSync(process.execPath, [import.meta.filename, '--profile', name], { env, encoding: 'utf8' });
+  const parts = Object.entries(JSON.parse(output)).filter(([, micros]) => micros > 0);
+  const all = parts.reduce((sum, [, micros]) => sum + micros, 0);
+  const rows = parts.map(([part, micros]) => [
+    part,
+    { 'µs a decision': Number(micros.toFixed(2)), '%': Math.round((micros / all) * 100) },
+  ]);
+  report(`Whose code runs in a decision: ${name}`, Object.fromEntries(rows));
+}
+
+async function profileDecisions({ options, callers = 1, keys = KEYS.length, policies = 1, limit = NEVER }) {
+  const client = options && new Redis(Number(process.env.REDIS_PORT));
+  const keyPrefix = `${decisions}:`;
+  const backend = client ? redisBackend({ client, keyPrefix, ...options }) : memoryBackend({ maxKeys: 4 * MANY });
+  const limits = Array.from({ length: policies }, (_, index) => limit * (index + 1));
+  const { service, names } = await serviceOn(backend, limits);
+  const decide = (key) => service.consume(key, names);
+  const subjects = keysOf(keys);
+  const calls = scaled(client ? 500_000 : 1_500_000);
+  await byCallers(decide, callers, calls, subjects);
+  const session = new Session();
+  session.connect();
+  await session.post('Profiler.enable');
+  await session.post('Profiler.start');
+  await byCallers(decide, callers, calls, subjects);
+  const { profile } = await session.post('Profiler.stop');
+  console.log(JSON.stringify(microsByPart(profile, calls, PARTS)));
+  process.exit();
+}
+
+async function codeOfRequests({ platform, limit = NEVER, redisPort }) {
   const refused = limit === 1;
   const contenders = [refused ? "Nest's own 429" : 'bare', 'nestjs-floodgate', 'middleware'];
   const shares = {};
   for (const contender of contenders) {
-    const run = await startApp(contender, { platform, limit });
+    const run = await startApp(contender, { platform, limit, ...(redisPort !== undefined && { redisPort }) });
     shares[contender] = await profileOf(run, refused ? '4xx' : '2xx');
     run.child.kill();
   }
@@ -167,5 +240,6 @@ async function codeOfRequests(platform, title, limit) {
     part,
     Object.fromEntries(contenders.map((one) => [`${one}, µs`, Number((shares[one][part] ?? 0).toFixed(1))])),
   ]);
-  report(`Whose code runs in a request: ${platform}, memory, ${title}`, Object.fromEntries(rows));
+  const where = `${platform}, ${redisPort === undefined ? 'memory' : 'Redis'}, ${refused ? 'refused' : 'admitted'}`;
+  report(`Whose code runs in a request: ${where}`, Object.fromEntries(rows));
 }

@@ -15,10 +15,8 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 const all = readdirSync(here)
   .filter((file) => file.endsWith('.mjs') && file !== basename(import.meta.filename))
   .map((file) => basename(file, '.mjs'));
-/** Explains figures instead of comparing them: it is no part of the page. */
-const EXPLAINS = 'layers';
 const asked = process.argv.slice(2);
-const chosen = asked.length > 0 ? asked : all.filter((name) => name !== EXPLAINS);
+const chosen = asked.length > 0 ? asked : all;
 
 const unknown = chosen.filter((name) => !all.includes(name));
 if (unknown.length > 0) {

@@ -3,6 +3,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import autocannon from 'autocannon';
+import { GARBAGE, microsByPart, NATIVE, NODE, SOCKETS } from './profile.mjs';
 import { scaled } from './scale.mjs';
 
 const APP = fileURLToPath(new URL('./http-app.mjs', import.meta.url));
@@ -58,28 +59,19 @@ export async function profileOf(run, status) {
   for (let turn = 0; turn < turns; turn += 1) await loadTurn(run, status);
   await answerOf(run.child, 'start profile');
   for (let turn = 0; turn < turns; turn += 1) await loadTurn(run, status);
-  const { nodes, samples, timeDeltas } = await answerOf(run.child, 'stop profile');
-  const parts = new Map(nodes.map(({ id, callFrame }) => [id, partOf(callFrame)]));
-  const shares = Object.fromEntries(PARTS.map(([part]) => [part, 0]));
-  samples.forEach((id, index) => {
-    const part = parts.get(id);
-    if (part !== undefined) shares[part] += Math.max(0, timeDeltas[index]) / (turns * REQUESTS);
-  });
-  return shares;
+  return microsByPart(await answerOf(run.child, 'stop profile'), turns * REQUESTS, PARTS);
 }
 
-/** Parts of a program, each by what its functions or their files are called; the first that fits. */
+/** Parts of a server, each by what its functions or their files are called; the first that fits. */
 const PARTS = [
-  ['writing to sockets', ({ functionName }) => /^write(v|Utf8String|Latin1String|Buffer)$/.test(functionName)],
-  ['garbage collection', ({ functionName }) => functionName === '(garbage collector)'],
+  SOCKETS,
+  GARBAGE,
   ['nestjs-floodgate', ({ url }) => url.includes('/dist/esm/')],
   ['Nest', ({ url }) => url.includes('/@nestjs/')],
   ['other packages', ({ url }) => url.includes('/node_modules/')],
-  ['Node.js', ({ url }) => url.startsWith('node:')],
-  ['native code', ({ functionName }) => functionName !== '(idle)'],
+  NODE,
+  NATIVE,
 ];
-
-const partOf = (callFrame) => PARTS.find(([, fits]) => fits(callFrame))?.[0];
 
 /** The processor time that an application took since it was last asked. */
 const processorMicros = (child) => answerOf(child, 'processor time');

@@ -187,11 +187,11 @@ describe.each(platforms)('a limit of calls at a time on %s', (platform) => {
   });
 
   it('renews the slot of a call that lasts for longer than its lease', async () => {
-    const { app, running } = await start(platform, { leaseTime: 150 });
+    const { app, running } = await start(platform, { leaseTime: '1s' });
     await using _app = app;
     const call = statusOf(app, 'held');
     await eventually(() => running.waiting.length === 1);
-    await after(600);
+    await after(1_500);
     expect(await free(app)).toBe(LIMIT - 1);
     running.letGo();
     expect(await call).toBe(200);

@@ -68,7 +68,8 @@ describe.each(Object.keys(STORES) as (keyof typeof STORES)[])('%s', (name) => {
     const listener = new RecordingListener();
     opened.push(store);
     await store.open(listener);
-    expect(listener.outages).toEqual([]);
+    // On a busy machine the first answer may come after its deadline; the next one ends that.
+    await holds(() => expect(listener.returns).toBe(listener.outages.length));
     return [store, listener];
   }
 

@@ -158,7 +158,7 @@ describe.each(kinds)('connections by %s', (_name, { gateway, silent, adapter, co
 
   it.each([true, false])('a storm of them is bounded by connect, with handleConnection or without: %s', (greets) =>
     expectNoUnhandled(async () => {
-      await start({ policies: { connections: '20/m' }, connect: 'connections' }, greets ? gateway : silent);
+      await start({ policies: { connections: '20/d' }, connect: 'connections' }, greets ? gateway : silent);
       for (let wave = 0; wave < 3; wave += 1) await storm(50);
       await eventually(() => open().length === 20 && refused().length === 130);
       expect(greeted.count).toBe(greets ? 20 : 0);
@@ -181,7 +181,7 @@ describe.each(kinds)('connections by %s', (_name, { gateway, silent, adapter, co
       await start({
         backend,
         failureMode,
-        policies: { connections: '20/m' },
+        policies: { connections: '20/d' },
         connect: 'connections',
         circuitBreaker: { failureThreshold: 3 },
       });
