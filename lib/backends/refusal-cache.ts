@@ -73,9 +73,9 @@ export class RefusalCache {
     return this.refusals.size;
   }
 
-  /** The time that `keep` wants to know of a call: take it before the call is sent. Whole numbers need no object. */
+  /** The time that `keep` wants to know of a call: take it before the call is sent. */
   now(): number {
-    return Math.floor(this.clock());
+    return this.clock();
   }
 
   /** The refusal that a store would answer, if that is known. */
@@ -84,7 +84,7 @@ export class RefusalCache {
     const { key } = charges[0] as Charge;
     const ofKey = this.refusals.get(key);
     if (ofKey === undefined) return undefined;
-    const nowMs = this.now();
+    const nowMs = Math.floor(this.clock());
     for (const refusal of ofKey) {
       if (refusal.untilMs > nowMs && isCovered(refusal, charges)) return this.answer(refusal, charges, nowMs);
     }
@@ -95,12 +95,12 @@ export class RefusalCache {
   /** Keeps a refusal, if it is one that other calls can be answered by. */
   keep({ charges, isProvisional }: ConsumeRequest, refused: Refused): void {
     if (isProvisional === true) return;
-    const sentMs = Math.floor(refused.sentMs);
-    const untilMs = sentMs + Math.min(LONGEST_MS, validForMs(charges, refused));
-    if (untilMs <= this.now() || sentMs <= this.droppedAllMs) return;
+    const { sentMs } = refused;
+    const untilMs = Math.floor(sentMs) + Math.min(LONGEST_MS, validForMs(charges, refused));
+    if (untilMs <= this.clock() || sentMs <= this.droppedAllMs) return;
     // A reset may have come to the store after a call that was sent before it was over.
     if (charges.some(({ key }) => sentMs <= (this.dropped.get(key) ?? Number.NEGATIVE_INFINITY))) return;
-    this.add(new Refusal(charges, { ...refused, sentMs }, untilMs, (this.uses += 1)));
+    this.add(new Refusal(charges, refused, untilMs, (this.uses += 1)));
   }
 
   /** Forgets the refusals of keys that were charged: they still hold, but their remaining units are out of date. */
@@ -113,7 +113,7 @@ export class RefusalCache {
    * and again when it is over, however it ended.
    */
   drop({ charges }: BackendRequest): void {
-    const nowMs = this.now();
+    const nowMs = this.clock();
     for (const { key } of charges) {
       this.forget(key);
       this.dropped.delete(key);

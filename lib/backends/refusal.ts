@@ -31,11 +31,14 @@ class RefusedCharge implements Charge {
   }
 }
 
-/** A refusal that is remembered: few objects, because with thousands of refused keys each is a miss of the cache. */
+/**
+ * A refusal that is remembered: few objects, because with thousands of refusals the processor waits for each of them.
+ */
 export class Refusal {
   readonly charges: readonly RefusedCharge[];
   /** The store's time of the refusal. */
   readonly nowMs: number;
+  /** In whole ms, rounded down: a fraction would be an object of its own. */
   readonly sentMs: number;
 
   /**
@@ -52,7 +55,7 @@ export class Refusal {
       (charge, index) => new RefusedCharge(charge, reply.policies[index] as PolicyStatus, states[index]),
     );
     this.nowMs = reply.nowMs;
-    this.sentMs = sentMs;
+    this.sentMs = Math.floor(sentMs);
   }
 }
 

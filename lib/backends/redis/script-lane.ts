@@ -20,7 +20,7 @@ export interface LaneOptions {
 }
 
 /** So few calls are not split: a script call more costs more than the server could do meanwhile. */
-const FEW = 32;
+const FEW = 8;
 
 /**
  * The real function, even if it is faked later. It runs when all sockets with input have been read, so that the requests
