@@ -38,7 +38,7 @@ try {
 async function measure(title, platform, store, { limit, status, contenders }) {
   await admin.flushall();
   const runs = contenders.map((contender) => ({ contender, rates: [], ratios: [], micros: [] }));
-  for (let process = 0; process < PROCESSES; process += 1) {
+  for (let copy = 0; copy < PROCESSES; copy += 1) {
     const apps = [];
     for (const contender of contenders) {
       apps.push(await startApp(contender, { platform, limit, ...(store === 'Redis' && { redisPort }) }));

@@ -154,11 +154,12 @@ function asOf(state: CounterState, policy: Policy, cost: number, atMs: number): 
 }
 
 function later(status: PolicyStatus, passedMs: number): PolicyStatus {
-  const { name, limit, windowMs, allowed, remaining, resetAfterMs, retryAfterMs, nextUnitAfterMs, mode, unit } = status;
+  const { name, limit, windowMs, allowed, remaining, resetAfterMs, retryAfterMs, mode, unit } = status;
+  const { nextUnitAfterMs = resetAfterMs } = status;
   const times = {
     resetAfterMs: Math.max(0, resetAfterMs - passedMs),
     retryAfterMs: retryAfterMs === null ? null : retryAfterMs - passedMs,
-    nextUnitAfterMs: nextUnitAfterMs === undefined ? 0 : Math.max(0, nextUnitAfterMs - passedMs),
+    nextUnitAfterMs: Math.max(0, nextUnitAfterMs - passedMs),
   };
   return { name, limit, windowMs, allowed, remaining, ...times, mode, unit };
 }

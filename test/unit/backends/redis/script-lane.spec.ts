@@ -59,7 +59,7 @@ it('lets the calls of all sockets that are ready share a script call', async () 
 it.each([
   [8, 8],
   [9, 5],
-])('of %d calls that wait, %d are sent, and the others when one is answered', async (waiting, expected) => {
+])('of %d calls that wait beside one on its way, %d are sent together', async (waiting, expected) => {
   lane.join(call('first'));
   for (let index = 0; index < waiting; index += 1) lane.join(call(`k${index}`));
   await turnOfTheLoop();
