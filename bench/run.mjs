@@ -1,5 +1,5 @@
 // Runs the benchmarks beside this file one after another, each in a process of its own: all, or those named. All of them
-// write their tables to docs/benchmarks.md.
+// write their tables to docs/benchmarks.md, and to docs/profiles.md what says where the time goes.
 //   npm run bench
 //   npm run bench -- memory redis
 //   npm run bench:quick            a quarter of the rounds of those that tell most
@@ -24,12 +24,31 @@ if (unknown.length > 0) {
   process.exit(1);
 }
 
+/** The benchmarks of each page. */
+const PAGES = {
+  'docs/benchmarks.md': {
+    title: 'Benchmarks',
+    about:
+      'The tables of `npm run bench`, which writes this page. [Performance](performance.md) says what they mean, and how to measure your own application.',
+    names: all.filter((name) => name !== 'layers'),
+  },
+  'docs/profiles.md': {
+    title: 'Profiles',
+    about:
+      'Where the time of a decision and of a request goes: tables of `npm run bench`, which writes this page. [Performance](performance.md) says what they mean.',
+    names: ['layers'],
+  },
+};
+
 const folder = mkdtempSync(join(tmpdir(), 'floodgate-bench-'));
-const sections = chosen.map(run);
+const sections = Object.fromEntries(chosen.map((name) => [name, run(name)]));
 rmSync(folder, { recursive: true });
 if (asked.length === 0 && process.exitCode === undefined) {
-  writeFileSync(join(here, '../docs/benchmarks.md'), `${[introduction(), ...sections].join('\n\n')}\n`);
-  execFileSync('npx', ['prettier', '--write', '--log-level', 'warn', 'docs/benchmarks.md'], { cwd: join(here, '..') });
+  for (const [page, { title, about, names }] of Object.entries(PAGES)) {
+    const parts = [`# ${title}`, about, circumstances(), ...names.map((name) => sections[name])];
+    writeFileSync(join(here, '..', page), `${parts.join('\n\n')}\n`);
+    execFileSync('npx', ['prettier', '--write', '--log-level', 'warn', page], { cwd: join(here, '..') });
+  }
 }
 
 /** The section of a benchmark, which it runs. */
@@ -38,8 +57,10 @@ function run(name) {
   const tables = join(folder, name);
   writeFileSync(tables, '');
   const env = { ...process.env, BENCH_REPORT: tables };
+  const start = performance.now();
   const { status } = spawnSync(process.execPath, ['--expose-gc', `${here}${name}.mjs`], { stdio: 'inherit', env });
   if (status !== 0) process.exitCode = 1;
+  console.log(`${name} took ${Math.round((performance.now() - start) / 1_000)} s`);
   const lines = readFileSync(tables, 'utf8').split('\n').slice(0, -1);
   return section(
     name,
@@ -47,7 +68,7 @@ function run(name) {
   );
 }
 
-function introduction() {
+function circumstances() {
   const require = createRequire(import.meta.url);
   const peers = Object.keys(require('./package.json').dependencies).map(
     (name) => `${name} ${JSON.parse(readFileSync(join(here, 'node_modules', name, 'package.json'), 'utf8')).version}`,
@@ -57,8 +78,6 @@ function introduction() {
   );
   const [{ model }] = cpus();
   return [
-    '# Benchmarks',
-    'The tables of `npm run bench`, which writes this page. [Performance](performance.md) says what they mean, and how to measure your own application.',
     `Measured on ${new Date().toISOString().slice(0, 10)} with Node ${process.versions.node} and Redis ${redis?.[1]}, on ${cpus().length} cores (${model}). Beside: ${peers.join(', ')}.`,
     'Contenders take turns. A ratio is to the first row, in the same round; medians are shown, unless a table says otherwise.',
   ].join('\n\n');

@@ -51,6 +51,7 @@ const SECTIONS = [
       Recipes: 'recipes',
       Options: 'options',
       Benchmarks: 'benchmarks',
+      Profiles: 'profiles',
       Reference: 'reference/',
       'All pages': 'pages',
       'Versions and dependencies': 'support',

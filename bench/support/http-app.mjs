@@ -38,6 +38,11 @@ const contenders = {
         throw new HttpException('Too Many Requests', 429);
       },
     }),
+  'a guard that waits for Redis': async () => {
+    const client = await redis();
+    const sha = await client.script('LOAD', 'return 1');
+    return guarded({ canActivate: async () => (await client.evalsha(sha, 1, 'key')) === 1 });
+  },
   'nestjs-floodgate': async () => {
     const { RateLimitModule } = await import(`${dist}esm/index.js`);
     const backend = redisPort && (await redisCounters());

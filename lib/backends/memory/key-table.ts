@@ -1,12 +1,16 @@
-/** A power of two: with a million keys each part has sixteen thousand. */
-const PARTS = 64;
+/** So many keys are still one map. */
+const FEW = 4_096;
+const PART_BITS = 8;
+const PARTS = 1 << PART_BITS;
 
 /**
- * A map of keys in parts. When a single map with a million keys grows, or many of its keys were deleted, V8 rebuilds it
- * in about 55 ms. It rebuilds a part in less than 3 ms.
+ * A map of keys, in parts once it has many. When a map grows, or many of its keys were deleted, V8 rebuilds all of it at
+ * once: a million keys take some 300 ms, because the hash of each is elsewhere in memory. With a million keys, a part has
+ * four thousand, and takes about one millisecond.
  */
 export class KeyTable<V> {
-  private readonly parts: (Map<string, V> | undefined)[] = new Array<undefined>(PARTS).fill(undefined);
+  private readonly whole = new Map<string, V>();
+  private parts: Map<string, V>[] | undefined;
   private count = 0;
 
   get size(): number {
@@ -14,25 +18,41 @@ export class KeyTable<V> {
   }
 
   get(key: string): V | undefined {
-    return this.parts[partOf(key)]?.get(key);
+    return this.partOf(key).get(key);
   }
 
   /** Adds a key that is not there. */
   add(key: string, value: V): void {
-    const part = partOf(key);
-    (this.parts[part] ??= new Map<string, V>()).set(key, value);
+    if (this.count === FEW && this.parts === undefined) this.split();
+    this.partOf(key).set(key, value);
     this.count += 1;
   }
 
   /** Removes a key that is there. */
   delete(key: string): void {
-    this.parts[partOf(key)]?.delete(key);
+    this.partOf(key).delete(key);
     this.count -= 1;
+  }
+
+  private partOf(key: string): Map<string, V> {
+    return this.parts === undefined ? this.whole : (this.parts[hashOf(key)] as Map<string, V>);
+  }
+
+  private split(): void {
+    this.parts = Array.from({ length: PARTS }, () => new Map<string, V>());
+    for (const [key, value] of this.whole) this.partOf(key).set(key, value);
+    this.whole.clear();
   }
 }
 
-/** By the last characters, which differ most: a key starts with its kind. */
-function partOf(key: string): number {
-  const last = key.length - 1;
-  return (key.charCodeAt(last) + key.charCodeAt(last - 1) * 7 + key.charCodeAt(last - 2) * 31) & (PARTS - 1);
+/**
+ * The number of a part, from eight characters of all over the key: keys may begin with the same kind, and end with the
+ * same domain. All characters would take a tenth of the time of a decision.
+ */
+function hashOf(key: string): number {
+  const step = key.length >> 3 || 1;
+  let hash = 0;
+  for (let place = key.length - 1, taken = 0; place >= 0 && taken < 8; place -= step, taken += 1)
+    hash = Math.imul(hash, 31) + key.charCodeAt(place);
+  return Math.imul(hash, 0x9e3779b1) >>> (32 - PART_BITS);
 }
