@@ -11,8 +11,8 @@ import { startRedis } from './support/redis-server.mjs';
 import { report } from './support/report.mjs';
 import { scaled } from './support/scale.mjs';
 
-const PROCESSES = scaled(4);
-const ROUNDS = 5;
+const PROCESSES = scaled(3);
+const ROUNDS = 4;
 const WARM_UP = 4;
 const PEERS = ['nestjs-floodgate', 'middleware', 'throttler'];
 const TRAFFIC = {
@@ -39,10 +39,8 @@ async function measure(title, platform, store, { limit, status, contenders }) {
   await admin.flushall();
   const runs = contenders.map((contender) => ({ contender, rates: [], ratios: [], micros: [] }));
   for (let copy = 0; copy < PROCESSES; copy += 1) {
-    const apps = [];
-    for (const contender of contenders) {
-      apps.push(await startApp(contender, { platform, limit, ...(store === 'Redis' && { redisPort }) }));
-    }
+    const options = { platform, limit, ...(store === 'Redis' && { redisPort }) };
+    const apps = await Promise.all(contenders.map((contender) => startApp(contender, options)));
     for (let round = -WARM_UP; round < ROUNDS; round += 1) {
       for (const [index, run] of runs.entries()) {
         const { rate, micros } = await loadTurn(apps[index], status);

@@ -25,7 +25,7 @@ import { scaled } from './support/scale.mjs';
 const { resolve } = createRequire(new URL('../package.json', import.meta.url));
 const { NestFactory } = await import(pathToFileURL(resolve('@nestjs/core')));
 
-const ROUNDS = scaled(21);
+const ROUNDS = scaled(15);
 const CALLS = 50_000;
 const MANY = 100_000;
 const KEYS = keysOf(5_000);

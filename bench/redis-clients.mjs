@@ -17,7 +17,7 @@ import { startRedis } from './support/redis-server.mjs';
 import { report } from './support/report.mjs';
 import { scaled } from './support/scale.mjs';
 
-const ROUNDS = scaled(11);
+const ROUNDS = scaled(9);
 const WARM_UP = 2;
 const TURN_MS = 200;
 const KEYS = 5_000;

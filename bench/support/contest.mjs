@@ -19,7 +19,7 @@ export const keysOf = (count) =>
  *
  * @param file runs one contender, with the arguments `--contend`, its name and that of the scenario
  */
-export async function compete(file, contenders, scenario, { rounds = 21, warmUp = 12 } = {}) {
+export async function compete(file, contenders, scenario, { rounds = 15, warmUp = 8 } = {}) {
   const runs = [];
   for (const contender of contenders) {
     const child = fork(file, ['--contend', contender, scenario]);

@@ -55,7 +55,7 @@ export async function loadTurn(run, status) {
 
 /** What a request spends in whose code, in µs: by a profile of the server, whose own cost is in it. */
 export async function profileOf(run, status) {
-  const turns = scaled(30);
+  const turns = scaled(15);
   for (let turn = 0; turn < turns; turn += 1) await loadTurn(run, status);
   await answerOf(run.child, 'start profile');
   for (let turn = 0; turn < turns; turn += 1) await loadTurn(run, status);
