@@ -13,7 +13,7 @@ import { scaled } from './support/scale.mjs';
 
 const PROCESSES = scaled(3);
 const ROUNDS = 4;
-const WARM_UP = 4;
+const WARM_UP = 3;
 const PEERS = ['nestjs-floodgate', 'middleware', 'throttler'];
 const TRAFFIC = {
   admitted: { limit: NEVER, status: '2xx', contenders: ['bare', 'a guard that always passes', ...PEERS] },

@@ -1,7 +1,8 @@
-// Runs the benchmarks beside this file one after another, each in a process of its own: all, or those named. All of them
-// write their tables to docs/benchmarks.md, and to docs/profiles.md what says where the time goes.
-//   npm run bench
-//   npm run bench -- memory redis
+// Runs the benchmarks beside this file one after another, each in a process of its own. A page whose benchmarks all ran, in
+// all their rounds, is written anew.
+//   npm run bench                  all of docs/benchmarks.md
+//   npm run bench -- layers        all of docs/profiles.md
+//   npm run bench -- memory redis  some of them: their tables are only printed
 //   npm run bench:quick            a quarter of the rounds of those that tell most
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,14 +16,6 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 const all = readdirSync(here)
   .filter((file) => file.endsWith('.mjs') && file !== basename(import.meta.filename))
   .map((file) => basename(file, '.mjs'));
-const asked = process.argv.slice(2);
-const chosen = asked.length > 0 ? asked : all;
-
-const unknown = chosen.filter((name) => !all.includes(name));
-if (unknown.length > 0) {
-  console.error(`No such benchmark: ${unknown.join(', ')}. There are: ${all.join(', ')}.`);
-  process.exit(1);
-}
 
 /** The benchmarks of each page. */
 const PAGES = {
@@ -35,20 +28,32 @@ const PAGES = {
   'docs/profiles.md': {
     title: 'Profiles',
     about:
-      'Where the time of a decision and of a request goes: tables of `npm run bench`, which writes this page. [Performance](performance.md) says what they mean.',
+      'Where the time of a decision and of a request goes: tables of `npm run bench -- layers`, which writes this page. [Performance](performance.md) says what they mean.',
     names: ['layers'],
   },
 };
 
+const asked = process.argv.slice(2);
+const chosen = asked.length > 0 ? asked : PAGES['docs/benchmarks.md'].names;
+
+const unknown = chosen.filter((name) => !all.includes(name));
+if (unknown.length > 0) {
+  console.error(`No such benchmark: ${unknown.join(', ')}. There are: ${all.join(', ')}.`);
+  process.exit(1);
+}
+
 const folder = mkdtempSync(join(tmpdir(), 'floodgate-bench-'));
 const sections = Object.fromEntries(chosen.map((name) => [name, run(name)]));
 rmSync(folder, { recursive: true });
-if (asked.length === 0 && process.exitCode === undefined) {
-  for (const [page, { title, about, names }] of Object.entries(PAGES)) {
-    const parts = [`# ${title}`, about, circumstances(), ...names.map((name) => sections[name])];
-    writeFileSync(join(here, '..', page), `${parts.join('\n\n')}\n`);
-    execFileSync('npx', ['prettier', '--write', '--log-level', 'warn', page], { cwd: join(here, '..') });
-  }
+for (const [page, { title, about, names }] of Object.entries(PAGES)) {
+  const isWhole = process.env.BENCH_SCALE === undefined && process.exitCode === undefined;
+  if (isWhole && names.every((name) => name in sections)) write(page, title, about, names);
+}
+
+function write(page, title, about, names) {
+  const parts = [`# ${title}`, about, circumstances(), ...names.map((name) => sections[name])];
+  writeFileSync(join(here, '..', page), `${parts.join('\n\n')}\n`);
+  execFileSync('npx', ['prettier', '--write', '--log-level', 'warn', page], { cwd: join(here, '..') });
 }
 
 /** The section of a benchmark, which it runs. */

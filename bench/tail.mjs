@@ -37,7 +37,7 @@ const DECIDERS = {
     return (key) => counts.set(key, (counts.get(key) ?? 0) + 1);
   },
   ...Object.fromEntries(
-    ['sliding-window', 'fixed-window', 'token-bucket', 'strict-window', 'sliding-log'].map((algorithm) => [
+    ['sliding-window', 'token-bucket', 'sliding-log'].map((algorithm) => [
       algorithm,
       () => {
         const backend = memoryBackend({ maxKeys: MILLION });
