@@ -24,7 +24,8 @@ describe('a module class with a backend in it', () => {
   afterAll(() => redis.stop());
 
   it('serves one application after another', async () => {
-    @Module({ imports: [RateLimitModule.forRoot({ backend: redisBackend({ url: redis.url }) })], controllers: [Shop] })
+    const backend = redisBackend({ url: redis.url });
+    @Module({ imports: [RateLimitModule.forRoot({ backend, timeout: '10s' })], controllers: [Shop] })
     class ShopModule {}
 
     const statuses: number[] = [];
@@ -37,7 +38,7 @@ describe('a module class with a backend in it', () => {
 
   it('goes on serving the others when one of its applications closes', async () => {
     for (const backend of [redisBackend({ url: redis.url, keyPrefix: 'two:' }), memoryBackend()]) {
-      @Module({ imports: [RateLimitModule.forRoot({ backend })] })
+      @Module({ imports: [RateLimitModule.forRoot({ backend, timeout: '10s' })] })
       class Root {}
 
       const start = () => NestFactory.createApplicationContext(Root, { logger: false });

@@ -11,6 +11,8 @@ import { headersOf, keep, latencies, median, promisedAndSeen, statusesOf } from 
 import { DEADLINE_MS, MODES } from './modes.js';
 
 const FLAPS = 3;
+/** A starved process may ask nothing while Redis is down: it gets so many chances. */
+const MOST_FLAPS = 12;
 const HALF_FLAP_MS = 1_000;
 const PAUSE_MS = 10;
 /** After so many answers that were decided, a key with a fresh quota. */
@@ -85,7 +87,8 @@ async function flap(): Promise<readonly Flapped[]> {
   // On a busy machine a second is too short to use up a quota.
   await Promise.all(asked.map(({ refused }) => refused));
   const before = new Map(apps.map(({ app }) => [app, app.heard()] as const));
-  for (let count = 0; count < FLAPS; count += 1) {
+  const missesOutages = (): boolean => apps.some(({ app }) => app.count('outage-started') === 0);
+  for (let count = 0; count < FLAPS || (count < MOST_FLAPS && missesOutages()); count += 1) {
     await delay(HALF_FLAP_MS);
     await proxy.setMode('reset');
     await delay(HALF_FLAP_MS);

@@ -9,7 +9,7 @@ import { ServerProcess } from './server-process.js';
 const HOST = '127.0.0.1';
 const START_ATTEMPTS = 5;
 const POLL_MS = 10;
-const COMMAND_TIMEOUT_MS = 5_000;
+const COMMAND_TIMEOUT_MS = 30_000;
 const INSTALL =
   'redis-server was not found: install it (apt-get install redis-server, brew install redis), or name it in REDIS_SERVER_BIN.';
 

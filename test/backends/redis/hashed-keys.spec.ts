@@ -61,7 +61,7 @@ describe('keys in Redis', () => {
     const events: unknown[] = [];
     const traced = await tracedDuring(async () => {
       await using app = await startHttpApp('express', {
-        imports: [RateLimitModule.forRoot({ backend: redisBackend({ client }), hashKeys })],
+        imports: [RateLimitModule.forRoot({ backend: redisBackend({ client }), hashKeys, timeout: '10s' })],
         controllers: [AccountController],
       });
       app.app.get(RateLimitEvents).on((event) => events.push(event));

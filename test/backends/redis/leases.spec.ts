@@ -21,6 +21,7 @@ async function start(redis: RedisServer, lease: true | { readonly size: number }
     imports: [
       RateLimitModule.forRoot({
         backend: redisBackend({ url: redis.url }),
+        timeout: '10s',
         policies: { global: { limit: 150, window: '366d', algorithm: 'fixed-window', lease } },
       }),
     ],

@@ -15,7 +15,9 @@ let service: BackendService;
 
 async function start(options: Pick<RedisBackendOptions, 'refusalCache'> = {}): Promise<void> {
   const backend = redisBackend({ url: redis.url, ...options });
-  app = await Test.createTestingModule({ imports: [RateLimitModule.forRoot({ backend, policies })] }).compile();
+  app = await Test.createTestingModule({
+    imports: [RateLimitModule.forRoot({ backend, policies, timeout: '10s' })],
+  }).compile();
   await app.init();
   service = app.get(BackendService);
 }
