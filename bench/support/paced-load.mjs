@@ -7,7 +7,7 @@ const CONNECTIONS = 64;
 /** Connections to one server, for {@link pacedLoad}. */
 export const connectionsTo = (url) => new Pool(url, { connections: CONNECTIONS, pipelining: 1 });
 
-/** Times from the first byte of a request to the last of its answer, in ms, sorted. */
+/** Times from the sending of a request, with its wait for a free connection, to the end of its answer, in ms, sorted. */
 export async function pacedLoad(pool, perSecond, seconds) {
   const times = new Float64Array(Math.round(perSecond * seconds));
   const start = performance.now();

@@ -35,7 +35,7 @@ export class KeyTable<V> {
   }
 
   private partOf(key: string): Map<string, V> {
-    return this.parts === undefined ? this.whole : (this.parts[hashOf(key)] as Map<string, V>);
+    return this.parts === undefined ? this.whole : (this.parts[partNumber(key)] as Map<string, V>);
   }
 
   private split(): void {
@@ -49,7 +49,7 @@ export class KeyTable<V> {
  * The number of a part, from eight characters of all over the key: keys may begin with the same kind, and end with the
  * same domain. All characters would take a tenth of the time of a decision.
  */
-function hashOf(key: string): number {
+function partNumber(key: string): number {
   const step = key.length >> 3 || 1;
   let hash = 0;
   for (let place = key.length - 1, taken = 0; place >= 0 && taken < 8; place -= step, taken += 1)
