@@ -58,5 +58,5 @@ export default {
   maxWorkers: Math.max(2, Math.floor(availableParallelism() / 2)),
   reporters: ['default', '<rootDir>/test/support/summary.reporter.js'],
   // Far more than any test takes, so that only what hangs is ended, on a busy machine too.
-  testTimeout: 90_000,
+  testTimeout: 300_000,
 };

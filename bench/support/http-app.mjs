@@ -9,6 +9,12 @@ const { CONTENDER: contender, PLATFORM: platform, REDIS_PORT: redisPort, LIMIT: 
 const { DIST: dist = new URL('../../dist/', import.meta.url).href } = process.env;
 const limit = Number(limitText);
 const WINDOW_MS = 3_600_000;
+/** Those that this package sets. */
+const HEADERS = Object.entries({
+  'RateLimit-Policy': '"api";q=1000000000;w=3600',
+  RateLimit: '"api";r=999999998;t=3600',
+});
+const REFUSED = [...HEADERS, ['Retry-After', '3600']];
 
 // Throttler finds the Nest beside itself; everybody else uses the one of the package. Both are of one version.
 const from = createRequire(
@@ -38,11 +44,8 @@ const contenders = {
         throw new HttpException('Too Many Requests', 429);
       },
     }),
-  'a guard that waits for Redis': async () => {
-    const client = await redis();
-    const sha = await client.script('LOAD', 'return 1');
-    return guarded({ canActivate: async () => (await client.evalsha(sha, 1, 'key')) === 1 });
-  },
+  'no limiter, the same headers': async () => guarded(await headersAlone()),
+  'a guard that waits for Redis': async () => guarded({ canActivate: await asked() }),
   'nestjs-floodgate': async () => {
     const { RateLimitModule } = await import(`${dist}esm/index.js`);
     const backend = redisPort && (await redisCounters());
@@ -64,6 +67,39 @@ const contenders = {
 
 function guarded(guard) {
   return { providers: [{ provide: APP_GUARD, useValue: guard }] };
+}
+
+/** What any limiter with these headers does at least: it sets them, and a call that passes has waited for Redis. */
+async function headersAlone() {
+  if (limit === 1) {
+    return {
+      canActivate(context) {
+        setHeaders(context, REFUSED);
+        throw new HttpException('Too Many Requests', 429);
+      },
+    };
+  }
+  const admits = redisPort ? await asked() : undefined;
+  const passes = (context) => {
+    setHeaders(context, HEADERS);
+    return true;
+  };
+  return { canActivate: admits ? async (context) => (await admits()) && passes(context) : passes };
+}
+
+function setHeaders(context, headers) {
+  const response = context.switchToHttp().getResponse();
+  for (const [name, value] of headers) {
+    if (platform === 'express') response.setHeader(name, value);
+    else response.header(name, value);
+  }
+}
+
+/** A question to Redis that it answers at once. */
+async function asked() {
+  const client = await redis();
+  const sha = await client.script('LOAD', 'return 1');
+  return async () => (await client.evalsha(sha, 1, 'key')) === 1;
 }
 
 async function redisCounters() {

@@ -62,7 +62,7 @@ describe.each(stores)('counters on %s after a change of their policy', (_name, s
       PROCESSES,
       new URL('./workers/carry-over.worker.ts', import.meta.url),
       { counters, policies: policiesOf(), limit: 40, keys: KEYS },
-      { timeoutMs: 120_000, onMessage: () => (joined += 1) },
+      { onMessage: () => (joined += 1) },
     );
     const change = async (): Promise<void> => {
       await eventually(() => joined === PROCESSES, { timeoutMs: 100_000, what: 'the processes have joined' });
@@ -73,7 +73,7 @@ describe.each(stores)('counters on %s after a change of their policy', (_name, s
     // 3 of 10 are 12 of 40, and each process has made one call.
     for (const key of KEYS) expect([key, await left(key)]).toEqual([key, 40 - 12 - PROCESSES]);
     expect(await left('user:new')).toBe(40);
-  }, 130_000);
+  });
 
   it('begin anew with carryOver reset, in every process', async () => {
     const counters = storeOf();

@@ -59,7 +59,7 @@ let browser: Browser;
 
 beforeAll(async () => {
   browser = await startBrowser();
-}, 60_000);
+});
 
 afterAll(() => browser?.close());
 
@@ -100,7 +100,7 @@ describe.each(platforms)('the page on %s', (platform) => {
 
     expect(watched.complaints).toEqual([]);
     expect(watched.requests.filter((one) => !one.startsWith(`${http.url}/floodgate`))).toEqual([]);
-  }, 90_000);
+  });
 });
 
 describe('the page', () => {
@@ -120,7 +120,7 @@ describe('the page', () => {
     await call(second, '/books/ann');
     await says(watched.page, 'stream', 'Live');
     await cell(watched.page, 'policies', 'books', 'Allowed').filter({ hasText: '1' }).waitFor(PATIENCE);
-  }, 90_000);
+  });
 
   it('shows hostile names as text', async () => {
     await using http = await start('express', new ScriptedBackend(HOSTILE), { showKeys: true });
@@ -131,7 +131,7 @@ describe('the page', () => {
     expect(await watched.page.locator('img').count()).toBe(0);
     expect(await watched.page.title()).toBe('Floodgate');
     expect(watched.complaints).toEqual([]);
-  }, 60_000);
+  });
 
   it('acts by keyboard, and keeps the focus where it is while everything moves', async () => {
     await using http = await start('express', new ScriptedBackend('store'), { actions: true });
@@ -154,7 +154,7 @@ describe('the page', () => {
     await says(page, 'notice', 'done');
     await eventually(async () => (await call(http, '/books/ann')).status === 200);
     expect(watched.complaints).toEqual([]);
-  }, 90_000);
+  });
 
   it('overrides a limit and puts a policy into shadow', async () => {
     await using http = await start('express', new ScriptedBackend('store'), { actions: true });
@@ -171,7 +171,7 @@ describe('the page', () => {
     await says(page, 'notice', 'Put books into shadow: done');
     expect((await call(http, '/books/ann')).status).toBe(200);
     expect(watched.complaints).toEqual([]);
-  }, 60_000);
+  });
 
   it('shows one policy in the chart, and all of them again', async () => {
     await using http = await start('express', new ScriptedBackend('store'));
@@ -186,20 +186,16 @@ describe('the page', () => {
     await page.locator('#shown').selectOption('');
     expect(await button.getAttribute('aria-pressed')).toBe('false');
     expect(await page.locator('#traffic canvas').count()).toBe(1);
-  }, 60_000);
+  });
 
-  it.each([390, 320])(
-    'needs no sideways scrolling at %i px',
-    async (width) => {
-      await using http = await start('express', new ScriptedBackend('store-with-a-rather-long-name-in-production'), {
-        actions: true,
-      });
-      await using watched = await openPage(browser, `${http.url}/floodgate`, { width });
-      for (let time = 0; time < 5; time += 1) await call(http, '/books/ann');
-      await says(watched.page, 'keys', 'books');
-      const overflow = await watched.page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
-      expect(overflow).toBeLessThanOrEqual(0);
-    },
-    60_000,
-  );
+  it.each([390, 320])('needs no sideways scrolling at %i px', async (width) => {
+    await using http = await start('express', new ScriptedBackend('store-with-a-rather-long-name-in-production'), {
+      actions: true,
+    });
+    await using watched = await openPage(browser, `${http.url}/floodgate`, { width });
+    for (let time = 0; time < 5; time += 1) await call(http, '/books/ann');
+    await says(watched.page, 'keys', 'books');
+    const overflow = await watched.page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
+    expect(overflow).toBeLessThanOrEqual(0);
+  });
 });

@@ -15,7 +15,7 @@ let browser: Browser;
 beforeAll(async () => {
   await mkdir(FOLDER, { recursive: true });
   browser = await startBrowser();
-}, 60_000);
+});
 
 afterAll(() => browser?.close());
 
@@ -93,4 +93,4 @@ it('the start page sends load, takes things away and brings them back, and shows
 
   expect(watched.complaints).toEqual([]);
   expect(watched.requests.filter((one) => !one.startsWith(`${app.url}/`))).toEqual([]);
-}, 150_000);
+});

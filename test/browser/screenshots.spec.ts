@@ -91,4 +91,4 @@ it('pictures of calm, load and outage, in light and dark, wide and narrow', asyn
   store.error = refused();
   await rounds(15, ['/books/ben', '/books/kim', '/stock/down']);
   await take('outage');
-}, 120_000);
+});

@@ -6,7 +6,7 @@ describe('code blocks of the pages', () => {
     const blocks = PAGES.flatMap(typescriptOf);
     expect(blocks.length).toBeGreaterThan(10);
     expect(typeErrorsOf(blocks)).toEqual([]);
-  }, 120_000);
+  });
 
   it('bear a name that is their own on their page, if any', () => {
     const names = PAGES.flatMap(typescriptOf).flatMap(({ page, fileName }) =>
@@ -31,5 +31,5 @@ describe('code blocks of the pages', () => {
     });
     const text = "import { RateLimitModule } from 'nestjs-floodgate';\nRateLimitModule.forRoot({ timeouts: 5 });\n";
     expect(typeErrorsOf([wrong(text)])).toEqual([expect.stringMatching(/^README\.md:11: .*timeouts/)]);
-  }, 120_000);
+  });
 });

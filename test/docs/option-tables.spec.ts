@@ -102,7 +102,7 @@ describe('tables of options', () => {
     });
     expect(found).toEqual(expected);
     expect(TABLES.map(({ type }) => type).sort()).toEqual([...types.keys()].sort());
-  }, 120_000);
+  });
 
   it("tell the module's defaults", () => {
     const inWords = ['backend', 'skipIf', 'isGlobal', 'userKey'];

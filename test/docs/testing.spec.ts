@@ -40,7 +40,7 @@ test('runs the example of Vitest', async () => {
   const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs');
   const printed = await ran(files, vitest, 'run', '--root', '.', '--no-color', '--pool', 'threads');
   expect(printed).toMatch(/Tests +2 passed \(2\)/);
-}, 60_000);
+});
 
 test('runs the example of node:test', async () => {
   const compilerOptions: ts.CompilerOptions = {
@@ -53,4 +53,4 @@ test('runs the example of node:test', async () => {
   const files = { 'cats.js': compiled('cats.ts'), 'cats.node.js': compiled('cats.node.ts') };
   const printed = await ran(files, '--test', '--test-reporter', 'tap', 'cats.node.js');
   expect(printed).toMatch(/^# pass 2$/m);
-}, 60_000);
+});

@@ -10,7 +10,6 @@ import type { Answer, Scenario, Step } from './workers/throttled-app.worker.js';
 const WORKER = new URL('./workers/throttled-app.worker.ts', import.meta.url);
 
 /** Longest time that all scenarios of a platform may take, ms. */
-const LIMIT_MS = 150_000;
 
 const times = (count: number, step: Step): readonly Step[] => Array.from({ length: count }, () => step);
 
@@ -94,14 +93,9 @@ describe.each(platforms)("throttler's guard on %s", (platform) => {
     await using redis = await RedisServer.start();
     await using postgres = await PostgresServer.start();
     const scenarios = await scenariosWith({ Redis: redis.url, PostgreSQL: postgres.url });
-    const [reply] = await spawnWorkers<typeof throttledApp>(
-      1,
-      WORKER,
-      { platform, scenarios },
-      { timeoutMs: LIMIT_MS },
-    );
+    const [reply] = await spawnWorkers<typeof throttledApp>(1, WORKER, { platform, scenarios });
     transcripts = reply!;
-  }, LIMIT_MS);
+  });
 
   describe.each(STORES)('with the storage on %s', (store) => {
     it('counts each route, tells what is left, and refuses what is more', () => {

@@ -38,7 +38,7 @@ export function describeFaults(faults: readonly Fault[]): void {
 
     it('leaves no rejection unhandled, and every application comes back', async () => {
       courses = await expectNoUnhandled(() => runFault(fault, spare.url));
-    }, 60_000);
+    });
 
     it(
       'is what it is called',

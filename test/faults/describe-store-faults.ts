@@ -183,6 +183,6 @@ export function describeStoreFaults(store: string, faults: readonly StoreFault[]
         const seen = rowIn(renderStoreTable([row]), row.storeFault)!;
         expect(withoutTimes(seen)).toBe(withoutTimes(promised));
       });
-    }, 90_000);
+    });
   });
 }

@@ -25,4 +25,4 @@ it('processes that come and go lose no quota, and strand no slot beyond its leas
   await using fourth = await start();
   expect(await fourth.ask({ kind: 'consume', times: 6 })).toMatchObject({ admitted: 6 });
   expect(await third.ask({ kind: 'consume', times: 6 })).toMatchObject({ admitted: 4 });
-}, 60_000);
+});

@@ -103,7 +103,7 @@ it('an open circuit outlives SIGTERM and SIGKILL, one after the other, and only 
     const leftMs = (opened?.retryAfterMs ?? 0) - passedMs;
     expect(Math.abs((status?.retryAfterMs ?? 0) - leftMs)).toBeLessThan(500);
   }
-}, 60_000);
+});
 
 it('a process that is killed while it writes leaves a whole file', async () => {
   for (let round = 0; round < 4; round += 1) {

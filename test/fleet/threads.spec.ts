@@ -32,4 +32,4 @@ it('threads of one process: one opens by five failures, the others by one, one p
   const left = threads.filter((one) => one !== prober);
   redis.thaw();
   await eventually(() => areAll(left, 'closed'), { timeoutMs: 10_000 });
-}, 60_000);
+});

@@ -135,5 +135,5 @@ describe('a Prometheus that scrapes the sample', () => {
     expect(results.map(({ metric }) => metric['result'])).toEqual(
       expect.arrayContaining(['allowed', 'limited', 'failed_open']),
     );
-  }, 90_000);
+  });
 });

@@ -98,4 +98,4 @@ test('the README leads from an empty folder to an application that is limited, o
     await rm(folder, { recursive: true, force: true });
     await rm(dirname(tarball), { recursive: true, force: true });
   }
-}, 300_000);
+});

@@ -25,7 +25,7 @@ test('`npm start` ends with SIGTERM, and so does the sample, with its port and i
   await eventually(async () => /^connected_clients:1\r?$/m.test(String(await redis.exec('INFO', 'clients'))), {
     what: "the sample's connection is closed",
   });
-}, 60_000);
+});
 
 describe('the sample says in one line why it does not start, and ends with 1:', () => {
   const start = (environment: Readonly<Record<string, string>>) => {

@@ -10,9 +10,9 @@ export interface SpawnWorkersOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Called with what a worker sends before its reply. */
   readonly onMessage?: (message: unknown, index: number) => void;
-  /** Longest time until all have answered, in ms. Default 60,000. */
+  /** Longest time until all have answered, in ms. Default 240,000: less than that of a test, so that this error is seen. */
   readonly timeoutMs?: number;
-  /** Longest time that a worker may live on after its answer, in ms. Default 20,000. */
+  /** Longest time that a worker may live on after its answer, in ms. Default 60,000. */
   readonly exitTimeoutMs?: number;
 }
 
@@ -40,7 +40,7 @@ export async function spawnWorkers<W extends Worker<never, unknown> = Worker<unk
   input: InputOf<W> | ((index: number) => InputOf<W>),
   options: SpawnWorkersOptions = {},
 ): Promise<ReplyOf<W>[]> {
-  const { timeoutMs = 60_000 } = options;
+  const { timeoutMs = 240_000 } = options;
   const inputOf = isFunction(input) ? input : () => input;
   const workers = Array.from({ length: count }, (_, index) => new WorkerProcess(index, options));
   const barrier = new Barrier(workers);
@@ -145,7 +145,7 @@ class WorkerProcess {
   }
 
   #expectEnd(last: LastWord): void {
-    const { exitTimeoutMs = 20_000 } = this.options;
+    const { exitTimeoutMs = 60_000 } = this.options;
     this.#last = last;
     this.#exitTimer = setTimeout(
       () => this.giveUp(`has answered, and did not end by itself within ${exitTimeoutMs} ms`),

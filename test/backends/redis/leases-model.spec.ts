@@ -9,7 +9,7 @@ import { ReferenceLimiter } from '../reference-limiter.js';
 import { loadTimedScript, timedLimiter } from './timed-limiter.js';
 
 const STEPS = Number(process.env['LEASES_STEPS'] ?? 4_000);
-const TIMEOUT_MS = 60_000 + STEPS * 10;
+const TIMEOUT_MS = 300_000 + STEPS * 10;
 const WINDOW_MS = 1_500;
 
 let redis: RedisServer;

@@ -37,7 +37,7 @@ describe('the script', () => {
       }),
       { numRuns: Number(process.env['REPLAY_RUNS'] ?? 3_000) },
     );
-  }, 300_000);
+  });
 
   it('counts the window before no more than in full when the clock steps back over a border', async () => {
     await replay(OVER_A_BORDER, 'border');
