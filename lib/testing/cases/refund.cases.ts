@@ -1,5 +1,6 @@
 import { strict as assert } from 'node:assert';
 import type { AlgorithmCases, CaseDefinition } from '../conformance.case.js';
+import { TIMEOUT_MS } from '../subject.js';
 
 /** What is given back, and to whom. */
 export const refundCases: AlgorithmCases = (algorithm) => [
@@ -67,7 +68,7 @@ export const refundCases: AlgorithmCases = (algorithm) => [
         cost: 2 + index,
       }));
       await subject.consumeAll(charges);
-      await subject.backend.refund({ charges: charges.map((one) => ({ ...one, cost: 1 })), timeoutMs: 5000 });
+      await subject.backend.refund({ charges: charges.map((one) => ({ ...one, cost: 1 })), timeoutMs: TIMEOUT_MS });
       for (const { policy, key, cost } of charges) assert.equal((await subject.peek(policy, key)).remaining, 6 - cost);
     },
   },

@@ -2,7 +2,7 @@ import { strict as assert } from 'node:assert';
 import type { Charge } from '../../contracts/backend.js';
 import type { CaseDefinition } from '../conformance.case.js';
 import { assertReply } from '../reply.assertion.js';
-import type { Subject } from '../subject.js';
+import { type Subject, TIMEOUT_MS } from '../subject.js';
 
 const charge = (subject: Subject, limit: number, given: Partial<Charge> = {}): Charge => ({
   policy: subject.policy({ limit }),
@@ -116,7 +116,7 @@ export const severalCases: readonly CaseDefinition[] = [
         [charges, [4, 3, 6, 5]],
         [[...charges].reverse(), [5, 6, 3, 4]],
       ] as const) {
-        const reply = await subject.backend.peek({ charges: ordered, timeoutMs: 5000 });
+        const reply = await subject.backend.peek({ charges: ordered, timeoutMs: TIMEOUT_MS });
         assertReply(reply, ordered);
         assert.deepEqual([reply.allowed, reply.policies.map(({ remaining }) => remaining)], [true, expected]);
       }
@@ -129,7 +129,7 @@ export const severalCases: readonly CaseDefinition[] = [
         ['mine', 'theirs'].map((owner) => ({ policy, key: `${subject.key}-${owner}`, cost: 3 })),
       );
       await subject.consumeAll(charges);
-      await subject.backend.reset({ charges: charges.slice(1), timeoutMs: 5000 });
+      await subject.backend.reset({ charges: charges.slice(1), timeoutMs: TIMEOUT_MS });
       assert.deepEqual(await left(subject, charges), [2, 5, 5, 5]);
     },
   },

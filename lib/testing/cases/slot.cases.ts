@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert';
 import type { Policy } from '../../contracts/policy.js';
 import type { CaseDefinition } from '../conformance.case.js';
-import type { Subject, Verdict } from '../subject.js';
+import { type Subject, TIMEOUT_MS, type Verdict } from '../subject.js';
 
 const slots = (subject: Subject, given: Partial<Policy> = {}): Policy =>
   subject.policy({ algorithm: 'concurrency', limit: 2, windowMs: 60_000, ...given });
@@ -36,7 +36,7 @@ class Call {
   }
 
   private request(policy = this.policy) {
-    return { charges: [{ policy, key: this.key, cost: 1, slot: this.slot }], timeoutMs: 5000 };
+    return { charges: [{ policy, key: this.key, cost: 1, slot: this.slot }], timeoutMs: TIMEOUT_MS };
   }
 }
 
