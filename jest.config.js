@@ -56,6 +56,8 @@ export default {
   ],
   // Half the cores, since many tests start servers and processes of their own; two where there are only two.
   maxWorkers: Math.max(2, Math.floor(availableParallelism() / 2)),
+  // The modules of a test file are not freed when it ends. A worker with gigabytes of them spends its time collecting.
+  workerIdleMemoryLimit: '1GB',
   reporters: ['default', '<rootDir>/test/support/summary.reporter.js'],
   // Far more than any test takes, so that only what hangs is ended, on a busy machine too.
   testTimeout: 300_000,

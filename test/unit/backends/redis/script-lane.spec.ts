@@ -45,15 +45,18 @@ it('lets the calls of all sockets that are ready share a script call', async () 
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
   const clients = Array.from({ length: 3 }, (): Socket => createConnection(port, '127.0.0.1'));
-  while (accepted < clients.length) await turnOfTheLoop();
-  lane.join(call('first'));
-  clients.forEach((client, index) => client.write(`k${index}`));
-  // Busy until the bytes of all are there.
-  for (const until = performance.now() + 50; performance.now() < until;);
-  while (sent.length < 2) await turnOfTheLoop();
-  expect(sent.map((keys) => keys.sort())).toEqual([['first'], ['k0', 'k1', 'k2']]);
-  clients.forEach((client) => client.destroy());
-  await new Promise((resolve) => server.close(resolve));
+  try {
+    while (accepted < clients.length) await turnOfTheLoop();
+    lane.join(call('first'));
+    clients.forEach((client, index) => client.write(`k${index}`));
+    // Busy until the bytes of all are there.
+    for (const until = performance.now() + 50; performance.now() < until;);
+    while (sent.length < 2) await turnOfTheLoop();
+    expect(sent.map((keys) => keys.sort())).toEqual([['first'], ['k0', 'k1', 'k2']]);
+  } finally {
+    clients.forEach((client) => client.destroy());
+    await new Promise((resolve) => server.close(resolve));
+  }
 });
 
 it.each([
