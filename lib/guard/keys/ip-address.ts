@@ -12,6 +12,8 @@ const GROUPS = 8;
  * @returns such as `192.0.2.1` or `2001:db8:1:2::/64`; `undefined` if it is no address
  */
 export function canonicalAddress(text: string, ipv6PrefixBits: number): string | undefined {
+  // Most addresses are no work at all.
+  if (isIPv4(text)) return text;
   const address = withoutPort(text);
   if (isIPv4(address)) return address;
   if (!isIPv6(address)) return undefined;

@@ -8,8 +8,13 @@ export function setHeaders(
   response: object,
   headers: readonly Header[],
 ): void {
-  if (httpAdapter === undefined || httpAdapter.isHeadersSent(response)) return;
-  for (const [name, value] of headers) httpAdapter.setHeader(response, name, value);
+  if (httpAdapter === undefined) return;
+  try {
+    for (const [name, value] of headers) httpAdapter.setHeader(response, name, value);
+  } catch (error) {
+    // Asked only now: on Express the question takes longer than the headers.
+    if (!httpAdapter.isHeadersSent(response)) throw error;
+  }
 }
 
 /** Answers a request; one that is being answered already is only ended. */
