@@ -1,4 +1,5 @@
-import { Controller, Get, Param, UseGuards } from '@nestjs/common';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Controller, Get, Param, Res, UseGuards } from '@nestjs/common';
 import {
   BackendUnavailableError,
   type Decision,
@@ -67,6 +68,12 @@ class ResponsesController {
     return decision;
   }
 
+  @RateLimit('1/m')
+  @Get('begun')
+  begun(@Res() response: ServerResponse & { readonly raw?: ServerResponse }): void {
+    (response.raw ?? response).end('and ended');
+  }
+
   @SkipRateLimit()
   @Get('skipped')
   skipped(@RateLimitDecision() decision: Decision): Decision {
@@ -115,6 +122,25 @@ describe.each(platforms)('responses on %s', (platform) => {
     expect(response.status).toBe(status);
     expect(limitHeaders(response)).toEqual(expected);
     expect(response.headers.has('retry-after')).toBe(status === 429);
+  });
+
+  it('go on without headers if a middleware has sent some, and are only ended if the call is limited', async () => {
+    const module = { imports: [RateLimitModule.forRoot()], controllers: [ResponsesController] };
+    await using app = await startHttpApp(platform, module, (nest) => {
+      nest.use((_request: IncomingMessage, response: ServerResponse, next: () => void) => {
+        response.write('begun, ');
+        next();
+      });
+    });
+    const texts: [number, string][] = [];
+    for (let call = 0; call < 2; call += 1) {
+      const response = await fetch(`${app.url}/begun`);
+      texts.push([response.status, await response.text()]);
+    }
+    expect(texts).toEqual([
+      [200, 'begun, and ended'],
+      [200, 'begun, '],
+    ]);
   });
 
   it('tell of each policy in Structured Fields', async () => {
