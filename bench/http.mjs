@@ -45,7 +45,7 @@ async function measure(title, platform, store, { limit, status, contenders }) {
     const apps = await Promise.all(contenders.map((contender) => startApp(contender, options)));
     for (let round = -WARM_UP; round < ROUNDS; round += 1) {
       for (const [index, run] of runs.entries()) {
-        const { rate, micros } = await loadTurn(apps[index], status, { awake: store === 'memory' });
+        const { rate, micros } = await loadTurn(apps[index], status);
         if (round < 0) continue;
         run.rates.push(rate);
         run.micros.push(micros);

@@ -35,7 +35,7 @@ export async function startApp(contender, { platform = 'fastify', limit = NEVER,
   const url = `http://127.0.0.1:${port}/`;
   // The one request that a refusing limiter admits.
   await fetch(url);
-  return { contender, child, url };
+  return { contender, child, url, needsRedis: redisPort !== undefined };
 }
 
 /**
@@ -45,12 +45,12 @@ export async function startApp(contender, { platform = 'fastify', limit = NEVER,
  * answer, which takes the server longer than a limit does; and it sleeps the more, the slower the server is. A client on
  * another machine costs the server nothing of this.
  */
-export async function loadTurn(run, status, { awake = false } = {}) {
-  const { contender, child, url, requests = REQUESTS } = run;
+export async function loadTurn(run, status) {
+  const { contender, child, url, needsRedis, requests = REQUESTS } = run;
   await processorMicros(child);
   const before = performance.now();
   const load = autocannon({ url, connections: CONNECTIONS, amount: requests, sampleInt: 5 });
-  const result = await (awake ? withoutSleep(load) : load);
+  const result = await (needsRedis ? load : withoutSleep(load));
   const elapsed = performance.now() - before;
   const micros = await processorMicros(child);
   if (result[status] !== requests)
