@@ -154,6 +154,13 @@ export class FaultyApp implements AsyncDisposable {
     return [response.status, status];
   }
 
+  /** The same, once it is good again: nodes of a cluster come back one after another, and a busy machine makes a ping late. */
+  async healthAgain(): Promise<readonly [number, string]> {
+    let health: readonly [number, string] = [0, 'not asked'];
+    await eventually(async () => (health = await this.health())[1] === 'ok').catch(() => undefined);
+    return health;
+  }
+
   /** The same, with the whole body. */
   async healthDetails(): Promise<readonly [number, string, string]> {
     const response = await fetch(`${this.url}/health`);
