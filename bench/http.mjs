@@ -16,10 +16,10 @@ const ROUNDS = 4;
 const WARM_UP = 3;
 const PEERS = ['nestjs-floodgate', 'middleware', 'throttler'];
 /** What a limiter with the headers of this package cannot beat. */
-const HEADERS = 'no limiter, the same headers';
+const CONTROL = 'no limiter, the same headers';
 const TRAFFIC = {
-  admitted: { limit: NEVER, status: '2xx', contenders: ['bare', 'a guard that always passes', HEADERS, ...PEERS] },
-  refused: { limit: 1, status: '4xx', contenders: ["Nest's own 429", HEADERS, ...PEERS] },
+  admitted: { limit: NEVER, status: '2xx', contenders: ['bare', 'a guard that always passes', CONTROL, ...PEERS] },
+  refused: { limit: 1, status: '4xx', contenders: ["Nest's own 429", CONTROL, ...PEERS] },
 };
 const [chosen = ''] = process.argv.slice(2);
 

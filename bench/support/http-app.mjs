@@ -9,7 +9,7 @@ const { CONTENDER: contender, PLATFORM: platform, REDIS_PORT: redisPort, LIMIT: 
 const { DIST: dist = new URL('../../dist/', import.meta.url).href } = process.env;
 const limit = Number(limitText);
 const WINDOW_MS = 3_600_000;
-/** Those that this package sets. */
+/** The headers that this package sets. */
 const HEADERS = Object.entries({
   'RateLimit-Policy': '"api";q=1000000000;w=3600',
   RateLimit: '"api";r=999999998;t=3600',
@@ -45,7 +45,7 @@ const contenders = {
       },
     }),
   'no limiter, the same headers': async () => guarded(await headersAlone()),
-  'a guard that waits for Redis': async () => guarded({ canActivate: await asked() }),
+  'a guard that waits for Redis': async () => guarded({ canActivate: await questionToRedis() }),
   'nestjs-floodgate': async () => {
     const { RateLimitModule } = await import(`${dist}esm/index.js`);
     const backend = redisPort && (await redisCounters());
@@ -79,7 +79,7 @@ async function headersAlone() {
       },
     };
   }
-  const admits = redisPort ? await asked() : undefined;
+  const admits = redisPort ? await questionToRedis() : undefined;
   const passes = (context) => {
     setHeaders(context, HEADERS);
     return true;
@@ -95,8 +95,8 @@ function setHeaders(context, headers) {
   }
 }
 
-/** A question to Redis that it answers at once. */
-async function asked() {
+/** A function that waits for the fastest answer of Redis. */
+async function questionToRedis() {
   const client = await redis();
   const sha = await client.script('LOAD', 'return 1');
   return async () => (await client.evalsha(sha, 1, 'key')) === 1;

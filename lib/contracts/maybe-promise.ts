@@ -2,7 +2,9 @@
 export type MaybePromise<T> = T | Promise<T>;
 
 export const isPromise = <T>(value: MaybePromise<T>): value is Promise<T> =>
-  typeof value === 'object' && typeof (value as { then?: unknown } | null)?.then === 'function';
+  // Texts and booleans, which most values are, are not asked for a property.
+  (typeof value === 'object' || typeof value === 'function') &&
+  typeof (value as { then?: unknown } | null)?.then === 'function';
 
 /** Goes on with a value, at once if it is there. */
 export const when = <T, R>(value: MaybePromise<T>, then: (value: T) => MaybePromise<R>): MaybePromise<R> =>

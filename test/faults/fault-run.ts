@@ -60,7 +60,7 @@ export async function runFault(fault: Fault, spareUrl: string): Promise<readonly
 
   const returned = await returnOf(runs, scene);
   const after = await forAll(runs, async (run) => ({
-    healthAfter: await run.app.healthAgain(),
+    healthAfter: await run.app.healthAfterFault(),
     fresh: (await run.app.askStore(LIMIT + 2, 'fresh')).answers,
     steady: await run.app.askTimes(LIMIT + 2, healthy?.get(run)?.client ?? 'steady'),
   }));

@@ -8,7 +8,7 @@ export interface Outcome {
 }
 
 /** Far more than any takes, on a busy machine too. */
-const LIMIT_MS = 600_000;
+const LIMIT_MS = 300_000;
 
 /** Runs a command to its end, without the npm settings of the run that it is part of. */
 export async function run(cwd: string, command: string, ...args: string[]): Promise<Outcome> {

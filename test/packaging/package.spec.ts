@@ -32,7 +32,7 @@ const OPTIONAL = {
 };
 
 const BIN = join(process.cwd(), 'node_modules/.bin');
-const INSTALL_LIMIT_MS = 630_000;
+const INSTALL_LIMIT_MS = 330_000;
 
 /** Passes to a script what it needs to fail with. */
 const PRELUDE = `const entries = ${JSON.stringify(ENTRIES)}; const check = (ok, what) => { if (!ok) throw new Error(what); };`;

@@ -12,7 +12,7 @@ export interface SpawnWorkersOptions {
   readonly onMessage?: (message: unknown, index: number) => void;
   /** Longest time until all have answered, in ms. Default 240,000: less than that of a test, so that this error is seen. */
   readonly timeoutMs?: number;
-  /** Longest time that a worker may live on after its answer, in ms. Default 60,000. */
+  /** Longest time that a worker may live on after its answer, in ms. Default 20,000. */
   readonly exitTimeoutMs?: number;
 }
 
@@ -145,7 +145,7 @@ class WorkerProcess {
   }
 
   #expectEnd(last: LastWord): void {
-    const { exitTimeoutMs = 60_000 } = this.options;
+    const { exitTimeoutMs = 20_000 } = this.options;
     this.#last = last;
     this.#exitTimer = setTimeout(
       () => this.giveUp(`has answered, and did not end by itself within ${exitTimeoutMs} ms`),

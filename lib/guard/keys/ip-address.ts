@@ -12,7 +12,7 @@ const GROUPS = 8;
  * @returns such as `192.0.2.1` or `2001:db8:1:2::/64`; `undefined` if it is no address
  */
 export function canonicalAddress(text: string, ipv6PrefixBits: number): string | undefined {
-  // Most addresses are no work at all.
+  // Nearly all are IPv4 without a port. They need no pattern.
   if (isIPv4(text)) return text;
   const address = withoutPort(text);
   if (isIPv4(address)) return address;
