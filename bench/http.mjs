@@ -5,7 +5,7 @@
 // in the same round, and medians are shown. Processor time is what the server's process takes for a request.
 //   npm run bench -- http
 //   node bench/http.mjs 'fastify, memory'       only the tables whose titles begin so
-import { loadTurn, NEVER, startApp } from './support/http-load.mjs';
+import { CONTROL, loadTurn, NEVER, startApp } from './support/http-load.mjs';
 import { median } from './support/median.mjs';
 import { startRedis } from './support/redis-server.mjs';
 import { report } from './support/report.mjs';
@@ -15,8 +15,6 @@ const PROCESSES = scaled(3);
 const ROUNDS = 4;
 const WARM_UP = 3;
 const PEERS = ['nestjs-floodgate', 'middleware', 'throttler'];
-/** What a limiter with the headers of this package cannot beat. */
-const CONTROL = 'no limiter, the same headers';
 const TRAFFIC = {
   admitted: { limit: NEVER, status: '2xx', contenders: ['bare', 'a guard that always passes', CONTROL, ...PEERS] },
   refused: { limit: 1, status: '4xx', contenders: ["Nest's own 429", CONTROL, ...PEERS] },

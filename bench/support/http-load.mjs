@@ -13,6 +13,8 @@ const LONG_TURN_MS = 2_000;
 
 /** A limit that no benchmark reaches. */
 export const NEVER = 1_000_000_000;
+/** What a limiter with the headers of this package cannot beat. */
+export const CONTROL = 'no limiter, the same headers';
 
 /**
  * Starts an application.
@@ -74,7 +76,7 @@ async function withoutSleep(work) {
 
 /** What a request spends in whose code, in µs: by a profile of the server, whose own cost is in it. */
 export async function profileOf(run, status) {
-  const turns = scaled(15);
+  const turns = scaled(8);
   for (let turn = 0; turn < turns; turn += 1) await loadTurn(run, status);
   await answerOf(run.child, 'start profile');
   for (let turn = 0; turn < turns; turn += 1) await loadTurn(run, status);
@@ -85,6 +87,10 @@ export async function profileOf(run, status) {
 const PARTS = [
   SOCKETS,
   GARBAGE,
+  [
+    'creating and throwing an exception',
+    ({ functionName }) => /^(HttpException|passOrThrow|refuse)$/.test(functionName),
+  ],
   ['nestjs-floodgate', ({ url }) => url.includes('/dist/esm/')],
   ['Nest', ({ url }) => url.includes('/@nestjs/')],
   ['other packages', ({ url }) => url.includes('/node_modules/')],

@@ -87,10 +87,9 @@ export class RateLimitGuard implements CanActivate {
   private answer(context: ExecutionContext, request: PolicyDecisionRequest, outcome: Outcome): Verdict {
     const { decision } = outcome;
     this.transports.of(context).show?.(context, decision);
-    this.pass(context, decision);
     if (decision.kind === 'limited') return this.told(context, exceeded(request, decision));
     this.judgeLater(context, request, outcome);
-    return true;
+    return this.pass(context, decision);
   }
 
   /** The transport reports the end of a call and its status if it can; elsewhere the end of the handler counts. */

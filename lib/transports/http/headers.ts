@@ -18,7 +18,7 @@ export const retryAfterHeader = (retryAfterMs: number): Header => [
 /** The headers for a decision. They do not contain shadow policies, and an uncounted call has none. */
 export function rateLimitHeaders(decision: Decision, style: HeaderStyle): readonly Header[] {
   const shown = decision.policies.filter(({ mode }) => mode === 'enforce');
-  const retry = decision.kind === 'limited' ? [retryAfterHeader(longestWait(decision))] : [];
+  const retry = decision.kind === 'limited' ? [retryAfterHeader(waitOf(decision))] : [];
   if (shown.length === 0 || style === false) return retry;
   return [
     ...(style === 'legacy' ? [] : standardHeaders(shown)),
@@ -93,12 +93,13 @@ const isTighter = (one: PolicyStatus, other: PolicyStatus): boolean =>
   one.remaining === other.remaining ? one.resetAfterMs > other.resetAfterMs : one.remaining < other.remaining;
 
 /**
- * The longest wait of the policies that refuse; for one that never lets the call pass, its window, or the wait for the
- * next unit where that is longer: `Retry-After` is not earlier than `t`. Where no policy refuses, the deny list does.
+ * The wait until the call may pass. If it can never pass, the longest window of the policies that refuse, or the wait for
+ * the next unit where that is longer: `Retry-After` is not earlier than `t`. Where no policy refuses, the deny list does.
  */
-const longestWait = ({ policies, longestWindowMs, retryAfterMs: told }: LimitedDecision): number =>
+const waitOf = ({ policies, longestWindowMs = 0, retryAfterMs }: LimitedDecision): number =>
+  retryAfterMs ??
   Math.max(
-    longestWindowMs ?? told ?? 0,
+    longestWindowMs,
     ...violated(policies).map(
       ({ retryAfterMs, windowMs, remaining, nextUnitAfterMs = 0 }) =>
         retryAfterMs ?? (remaining === 0 ? Math.max(windowMs, nextUnitAfterMs) : windowMs),

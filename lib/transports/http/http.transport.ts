@@ -2,7 +2,7 @@ import { type ArgumentsHost, Inject, Injectable, ServiceUnavailableException } f
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Decision } from '../../contracts/decision.js';
 import { isUnavailable } from '../../contracts/errors.js';
-import type { RateLimitExceededException } from '../../contracts/rate-limit-exceeded.exception.js';
+import { RateLimitExceededException } from '../../contracts/rate-limit-exceeded.exception.js';
 import { RATE_LIMIT_SETTINGS, type RateLimitSettings } from '../../rate-limit.settings.js';
 import { isObject } from '../structure.js';
 import type { Caller, LimitReach, RateLimitTransport, Refusal } from '../transport.js';
@@ -16,6 +16,8 @@ import { reply, replyWithProblem, setHeaders, takesHeaders } from './response.js
 @Injectable()
 export class HttpTransport implements RateLimitTransport {
   readonly name = 'http';
+  /** The decision that was sent last. If it is a refusal, a filter mostly follows at once, and need not send it again. */
+  private lastShown: Decision | undefined;
 
   constructor(
     @Inject(RATE_LIMIT_SETTINGS) private readonly settings: Pick<RateLimitSettings, 'headers' | 'problemDetails'>,
@@ -37,10 +39,13 @@ export class HttpTransport implements RateLimitTransport {
 
   show(call: ArgumentsHost, decision: Decision): void {
     const response = call.getArgByIndex<unknown>(1);
-    if (takesHeaders(response)) setHeaders(this.host, response, rateLimitHeaders(decision, this.settings.headers));
+    if (!takesHeaders(response)) return;
+    setHeaders(this.host, response, rateLimitHeaders(decision, this.settings.headers));
+    this.lastShown = decision;
   }
 
   announce(call: ArgumentsHost, error: unknown): void {
+    if (error instanceof RateLimitExceededException && error.decision === this.lastShown) return;
     const response = call.getArgByIndex<unknown>(1);
     if (takesHeaders(response)) setHeaders(this.host, response, errorHeaders(error));
   }

@@ -69,7 +69,6 @@ describe('a call on any transport', () => {
     expect(decisionFor(first)).toMatchObject({ kind: 'allowed', policies: [{ name: 'own' }] });
     const second = callOf(type, args(), target);
     expect(() => guard.canActivate(second)).toThrow(RateLimitExceededException);
-    expect(decisionFor(second)).toMatchObject({ kind: 'limited' });
   });
 
   it('of no object at all is decided, and its decision is not kept', async () => {
@@ -99,7 +98,6 @@ describe('a call on any transport', () => {
     expect(guard.canActivate(one)).toBe(true);
     expect(() => guard.canActivate(other)).toThrow(RateLimitExceededException);
     expect(decisionFor(one).kind).toBe('allowed');
-    expect(decisionFor(other).kind).toBe('limited');
   });
 
   it('leaves payloads as they are', async () => {
