@@ -13,7 +13,8 @@ import { scaled } from './support/scale.mjs';
 
 const PROCESSES = scaled(3);
 const ROUNDS = 4;
-const WARM_UP = 3;
+/** Much of the code is compiled for good only after ten thousand requests. */
+const WARM_UP = Math.max(3, scaled(6));
 const PEERS = ['nestjs-floodgate', 'middleware', 'throttler'];
 const TRAFFIC = {
   admitted: { limit: NEVER, status: '2xx', contenders: ['bare', 'a guard that always passes', CONTROL, ...PEERS] },

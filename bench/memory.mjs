@@ -89,7 +89,7 @@ const contendIn = ({ limits, keys }) => contend(contenders[contender](limits), k
 
 async function measure({ name, without = [] }, scenario) {
   const asked = Object.keys(contenders).filter((one) => !without.includes(one));
-  const runs = await compete(import.meta.filename, asked, String(scenario), { rounds: 11, warmUp: 6 });
+  const runs = await compete(import.meta.filename, asked, String(scenario), { rounds: 7, warmUp: 4 });
   const rates = Object.fromEntries(runs.map((run) => [run.contender, millions(median(run.rates))]));
   const ours = runs.filter(({ contender }) => ALGORITHMS.includes(contender));
   const ratios = runs

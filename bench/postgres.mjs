@@ -12,7 +12,7 @@ import { startServer } from './support/postgres-server.mjs';
 import { report } from './support/report.mjs';
 import { scaled } from './support/scale.mjs';
 
-const ROUNDS = scaled(7);
+const ROUNDS = scaled(5);
 const WARM_UP = 1;
 const TURN_MS = 700;
 const KEYS = 5_000;

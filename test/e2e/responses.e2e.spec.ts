@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Controller, Get, Param, Res, UseGuards } from '@nestjs/common';
+import { Controller, Get, Inject, Param, Res, UseGuards } from '@nestjs/common';
 import {
+  BackendService,
   BackendUnavailableError,
   type Decision,
   type HeaderStyle,
@@ -19,6 +20,8 @@ const fixed = { algorithm: 'fixed-window' } as const;
 
 @Controller()
 class ResponsesController {
+  constructor(@Inject(BackendService) private readonly backend: BackendService) {}
+
   @RateLimit({ rate: '2/d', name: 'day', ...fixed }, { rate: '9/h', name: 'hour', ...fixed })
   @Get('two')
   two(): string {
@@ -72,6 +75,13 @@ class ResponsesController {
   @Get('begun')
   begun(@Res() response: ServerResponse & { readonly raw?: ServerResponse }): void {
     (response.raw ?? response).end('and ended');
+  }
+
+  @RateLimit('9/m')
+  @Get('leases')
+  async leases(): Promise<string> {
+    await this.backend.acquire('everybody', { rate: '1/h', algorithm: 'token-bucket' });
+    return 'leased';
   }
 
   @SkipRateLimit()
@@ -173,6 +183,14 @@ describe.each(platforms)('responses on %s', (platform) => {
     await using app = await start(platform);
     expect((await get(app, '/once', 2)).headers.get('retry-after')).toBe('172800');
     expect((await get(app, '/never')).headers.get('retry-after')).toBe('60');
+  });
+
+  it('have the Retry-After of the lease that a handler is refused, after the guard let the call pass', async () => {
+    await using app = await start(platform);
+    const response = await get(app, '/leases', 2);
+    expect(response.status).toBe(429);
+    expect(response.headers.get('ratelimit-policy')).toBe('"9/m";q=9;w=60');
+    expect(response.headers.get('retry-after')).toMatch(/^3[56]\d\d$/);
   });
 
   it('have the message of the policy that refuses', async () => {
