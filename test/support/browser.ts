@@ -1,4 +1,5 @@
 import { type Browser, chromium, type Page } from 'playwright-core';
+import { eventually } from './eventually.js';
 
 /** Chromium on its own: nothing is fetched, updated or reported. */
 const ARGS = [
@@ -48,4 +49,12 @@ export async function openPage(browser: Browser, url: string, options: PageOptio
   page.on('request', (request) => requests.push(request.url()));
   await page.goto(url);
   return { page, complaints, requests, [Symbol.asyncDispose]: () => context.close() };
+}
+
+/** A condition for `becomes`. */
+export const NO_SIDEWAYS_SCROLLING = 'document.documentElement.scrollWidth <= innerWidth';
+
+/** Waits for a condition of a page, which may draw itself anew first. The page's policy forbids `waitForFunction`. */
+export async function becomes(page: Page, condition: string): Promise<void> {
+  await eventually(() => page.evaluate<boolean>(condition), { what: condition, timeoutMs: 30_000 });
 }
