@@ -131,8 +131,13 @@ describe('a pool of its own', () => {
 });
 
 describe('a call that is given up', () => {
-  const waiting = async (): Promise<number> =>
-    (await server.exec("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'")).length;
+  /** Statements that run on the server: those that wait for a lock, and those that will. */
+  const running = async (): Promise<number> =>
+    (
+      await server.exec(
+        "SELECT FROM pg_stat_activity WHERE state = 'active' AND backend_type = 'client backend' AND pid <> pg_backend_pid()",
+      )
+    ).length;
 
   it.each([
     ['a lock on the table', 'LOCK TABLE public.floodgate IN ACCESS EXCLUSIVE MODE'],
@@ -155,7 +160,7 @@ describe('a call that is given up', () => {
           expect((outcome as PromiseRejectedResult).reason).toBeInstanceOf(BackendUnavailableError);
         }
         expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
-        await eventually(async () => pool.waitingCount === 0 && (await waiting()) === 0);
+        await eventually(async () => pool.idleCount === pool.totalCount && (await running()) === 0);
         await holder.query('ROLLBACK');
       } finally {
         await holder.end();
