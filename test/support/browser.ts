@@ -54,7 +54,7 @@ export async function openPage(browser: Browser, url: string, options: PageOptio
 /** A condition for `becomes`. */
 export const NO_SIDEWAYS_SCROLLING = 'document.documentElement.scrollWidth <= innerWidth';
 
-/** Waits for a condition of a page, which may draw itself anew first. The page's policy forbids `waitForFunction`. */
+/** Waits for a condition of a page, which may have to draw itself anew first. */
 export async function becomes(page: Page, condition: string): Promise<void> {
   await eventually(() => page.evaluate<boolean>(condition), { what: condition, timeoutMs: 30_000 });
 }

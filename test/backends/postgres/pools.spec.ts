@@ -160,7 +160,9 @@ describe('a call that is given up', () => {
           expect((outcome as PromiseRejectedResult).reason).toBeInstanceOf(BackendUnavailableError);
         }
         expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
-        await eventually(async () => pool.idleCount === pool.totalCount && (await running()) === 0);
+        await eventually(
+          async () => pool.waitingCount === 0 && pool.idleCount === pool.totalCount && (await running()) === 0,
+        );
         await holder.query('ROLLBACK');
       } finally {
         await holder.end();
