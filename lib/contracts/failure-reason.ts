@@ -1,3 +1,5 @@
+import { isErrorLike, isLate } from './error-like.js';
+
 /** The code that servers such as Redis put before the text of an error: `OOM`, `READONLY`, `WRONGPASS`. */
 const REPLY_CODE = /^[A-Z]{2,}(?= )/;
 
@@ -6,7 +8,7 @@ const REPLY_CODE = /^[A-Z]{2,}(?= )/;
  * name. Never the message, which may hold an address or a key.
  */
 export function failureReason(error: unknown): string {
-  return codeOf(error) ?? (error instanceof Error ? error.name : 'unavailable');
+  return codeOf(error) ?? (isLate(error) ? 'DEADLINE_EXCEEDED' : isErrorLike(error) ? error.name : 'unavailable');
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -1,3 +1,4 @@
+import { isLate } from '../contracts/error-like.js';
 import { isUnavailable } from '../contracts/errors.js';
 
 /** Codes of the operating system and of `node:net` for a peer that cannot be reached or has disconnected. */
@@ -19,9 +20,6 @@ const NETWORK_CODES: ReadonlySet<unknown> = new Set([
   'ERR_SOCKET_CLOSED',
 ]);
 
-/** Names of errors for answers that came too late: of this package and of the platform. */
-const UNANSWERED: ReadonlySet<unknown> = new Set(['DeadlineExceededError', 'TimeoutError', 'AbortError']);
-
 /**
  * Whether an error is an infrastructure failure of a backend.
  *
@@ -30,7 +28,6 @@ const UNANSWERED: ReadonlySet<unknown> = new Set(['DeadlineExceededError', 'Time
  */
 export function isInfrastructureError(error: unknown): error is Error {
   if (isUnavailable(error)) return true;
-  // By its structure, because a test runner may give each file its own globals, and so other classes.
-  const { name, code } = (error ?? {}) as { readonly name?: unknown; readonly code?: unknown };
-  return UNANSWERED.has(name) || NETWORK_CODES.has(code);
+  const { code } = (error ?? {}) as { readonly code?: unknown };
+  return isLate(error) || NETWORK_CODES.has(code);
 }

@@ -1,3 +1,4 @@
+import { isErrorLike } from '../contracts/error-like.js';
 import { isBackendUnavailable } from '../contracts/errors.js';
 import type { RateLimitListener } from '../contracts/events.js';
 import { monotonicMs } from '../contracts/process-time.js';
@@ -21,7 +22,7 @@ export class OutageRecord {
   }
 
   failed(error: Error): void {
-    const cause = isBackendUnavailable(error) && error.cause instanceof Error ? error.cause : error;
+    const cause = isBackendUnavailable(error) && isErrorLike(error.cause) ? error.cause : error;
     if (this.sinceMs === undefined) {
       this.sinceMs = monotonicMs();
       this.failures = 0;

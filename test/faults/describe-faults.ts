@@ -31,7 +31,10 @@ export function describeFaults(faults: readonly Fault[]): void {
         try {
           await check(course);
         } catch (error) {
-          throw new Error(`${course.mode} on ${course.platform}: ${(error as Error).message}`, { cause: error });
+          const failures = JSON.stringify(course.app.failures());
+          throw new Error(`${course.mode} on ${course.platform}: ${(error as Error).message}\n${failures}`, {
+            cause: error,
+          });
         }
       }
     };

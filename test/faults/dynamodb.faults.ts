@@ -42,7 +42,7 @@ export const DYNAMO_FAULTS: readonly StoreFault[] = [
   },
   {
     name: 'answers nobody',
-    reason: /BACKEND_UNAVAILABLE/,
+    reason: /DEADLINE_EXCEEDED/,
     start: () => failing('hang'),
   },
   {

@@ -1,4 +1,5 @@
 import type { CancellationReason } from '@aws-sdk/client-dynamodb';
+import { isLate } from '../../contracts/error-like.js';
 import { BackendUnavailableError, isUnavailable, RateLimitConfigurationError } from '../../contracts/errors.js';
 import type { RawItem } from './subject-item.js';
 
@@ -46,9 +47,6 @@ const REFUSED: ReadonlySet<string> = new Set([
   'CredentialsProviderError',
   'TokenProviderError',
 ]);
-
-/** Names of errors for an answer that nobody waited for any longer. */
-const UNANSWERED: ReadonlySet<string> = new Set(['AbortError', 'DeadlineExceededError']);
 
 /** Codes of sockets and name resolution: the service cannot be reached. */
 const NETWORK = /^(ECONN|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_|EPIPE|EADDRNOTAVAIL|EPROTO|ERR_(TLS|SSL|SOCKET|HTTP2)_)/;
@@ -99,7 +97,7 @@ export function isTransient(error: unknown): boolean {
 /** Whether an error says that DynamoDB cannot serve now, rather than that it was asked wrongly. */
 export function isInfrastructureError(error: unknown): boolean {
   const found = asServiceError(error);
-  return found !== undefined && (UNANSWERED.has(found.name) || REFUSED.has(found.name) || isTransient(error));
+  return found !== undefined && (isLate(found) || REFUSED.has(found.name) || isTransient(error));
 }
 
 const isNetworkError = ({ code }: ServiceError): boolean => typeof code === 'string' && NETWORK.test(code);

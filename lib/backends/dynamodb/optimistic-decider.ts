@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Reply } from '../../contracts/backend.js';
+import { isLate } from '../../contracts/error-like.js';
 import { DeadlineExceededError } from '../../contracts/errors.js';
 import { MAX_TIMER_MS } from '../../policies/duration.js';
 import { isTransient } from './dynamodb-errors.js';
@@ -31,6 +32,9 @@ const MAX_WAIT_MS = 80;
 
 /** Longest wait after a first lost race, in ms; it shrinks with each, so that who has lost often is the first to try. */
 const RACE_WAIT_MS = 4;
+
+/** A call ends this long before its deadline, in ms, so that its caller still hears why it failed. */
+const REPORT_MS = 1;
 
 /**
  * Decides calls in the process on what it knows of their items, and writes on condition that they have not changed.
@@ -73,8 +77,9 @@ export class OptimisticDecider {
     for (const call of calls) if (!live.includes(call)) call.reject(DeadlineExceededError.of(0));
     if (live.length === 0) return;
     try {
-      const timeoutMs = Math.max(...live.map(({ deadlineMs }) => deadlineMs)) - nowMs;
-      const signal = AbortSignal.timeout(Math.min(Math.ceil(timeoutMs), MAX_TIMER_MS));
+      const leftMs = Math.max(...live.map(({ deadlineMs }) => deadlineMs)) - nowMs;
+      const timeoutMs = Math.max(0, Math.floor(leftMs) - REPORT_MS);
+      const signal = AbortSignal.timeout(Math.min(timeoutMs, MAX_TIMER_MS));
       // The driver adds a listener for each request, and Node takes more than ten for a leak.
       setMaxListeners(0, signal);
       const replies = await this.decide(live, signal);
@@ -93,6 +98,8 @@ export class OptimisticDecider {
     const seen = new Map<string, SubjectItem>();
     /** What would be answered if a write was stored, by its version. */
     const attempts = new Map<string, readonly Reply[]>();
+    /** The store's last answer, if that was an error. */
+    let failure: unknown;
     for (let failures = 0; ;) {
       const items = new Map(subjects.map((one) => [one, seen.get(one) ?? this.known.get(one) ?? NO_ITEM]));
       const time = this.clock.read(items.values());
@@ -101,19 +108,22 @@ export class OptimisticDecider {
       const { changed } = draft;
       const unsure = subjects.filter((one) => !seen.has(one) && !changed.includes(one));
       if (unsure.length === 0 && changed.length === 0) return replies;
-      let failure: unknown;
       try {
         if (unsure.length > 0) {
           await this.look(unsure, seen, signal);
+          failure = undefined;
           continue;
         }
         const version = this.nextVersion();
         attempts.set(version, replies);
         if (await this.write(writesOf(draft, items, time, version), seen, signal)) return replies;
+        failure = undefined;
         const stored = [...seen.values()].map((item) => attempts.get(item.version ?? '')).find((one) => one);
         if (stored !== undefined) return stored;
       } catch (error) {
-        if (signal.aborted || !isTransient(error)) throw error;
+        // A call that was throttled until its deadline was throttled, not left without an answer.
+        if (signal.aborted && isLate(error)) throw failure ?? error;
+        if (!isTransient(error)) throw error;
         failure = error;
       }
       failures += 1;

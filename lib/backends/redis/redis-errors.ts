@@ -1,3 +1,4 @@
+import { isErrorLike } from '../../contracts/error-like.js';
 import { BackendUnavailableError, isUnavailable, RateLimitConfigurationError } from '../../contracts/errors.js';
 
 /** Error codes of sockets and name resolution: the server cannot be reached. */
@@ -72,18 +73,10 @@ const WITHIN_SCRIPT = /: -([A-Z]+) /;
 
 /** Whether an error is an outage of Redis, and not a mistake in the call. */
 export function isInfrastructureError(error: unknown): boolean {
-  if (!isError(error)) return false;
+  if (!isErrorLike(error)) return false;
   // Only ioredis names the replies of a server. Replies in other clients are recognised by their text.
   return isInfrastructureReply(error.message) || (error.name !== 'ReplyError' && isConnectionError(error));
 }
-
-/** By its structure: a test runner may have another `Error` class than Node. */
-const isError = (error: unknown): error is Error =>
-  typeof error === 'object' &&
-  error !== null &&
-  'name' in error &&
-  'message' in error &&
-  typeof error.message === 'string';
 
 function isConnectionError(error: Error): boolean {
   const { code } = error as { code?: unknown };
@@ -123,7 +116,7 @@ export class ScriptCommandError extends Error {
 
 /** The missing permission in an error, if there is one: a configuration mistake of the server. */
 function forbidden(error: unknown, backend: string): RateLimitConfigurationError | undefined {
-  if (!isError(error) || !FORBIDDEN.test(error.message)) return undefined;
+  if (!isErrorLike(error) || !FORBIDDEN.test(error.message)) return undefined;
   const command = error instanceof ScriptCommandError ? error.commandName : undefined;
   const keys = /\bkeys?\b/.test(error.message);
   const name = command ?? NAMED_COMMAND.exec(error.message)?.[1]?.toLowerCase();

@@ -70,6 +70,24 @@ describe('what goes away by itself', () => {
     await expect(consume(150)).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE', backend: 'dynamodb' });
   });
 
+  it.each([
+    ['throttled', { status: 400, type: 'ThrottlingException' }, { name: 'ThrottlingException' }],
+    ['a gateway without a name', { status: 502, type: '' }, { $metadata: { httpStatusCode: 502 } }],
+  ] as const)('is the cause of an outage, though the last try had no answer: %s', async (_what, fault, cause) => {
+    let tries = 0;
+    server.fault = () => (tries++ === 0 ? fault : 'hang');
+    await expect(consume(2_000)).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE', cause });
+  });
+
+  it('is not the cause of an outage when the store has answered since', async () => {
+    const writes: DynamoFault[] = [
+      { status: 400, type: 'ThrottlingException' },
+      { status: 400, type: 'ConditionalCheckFailedException' },
+    ];
+    server.fault = (called) => (called === 'PutItem' ? (writes.shift() ?? 'hang') : undefined);
+    await expect(consume(2_000)).rejects.toMatchObject({ cause: { name: 'TimeoutError' } });
+  });
+
   it('charges once where only the answer was lost', async () => {
     fail('answer-lost', { first: 1 });
     expect((await consume()).policies[0]!.remaining).toBe(9);
@@ -89,14 +107,16 @@ describe('what goes away by itself', () => {
 
   it('conflicts beyond the deadline are an outage', async () => {
     fail({ status: 400, type: 'ConditionalCheckFailedException' });
-    await expect(consume(150)).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE' });
+    const late = { code: 'BACKEND_UNAVAILABLE', cause: { name: 'TimeoutError' } };
+    await expect(consume(150)).rejects.toMatchObject(late);
   });
 });
 
 describe('what cannot be reached', () => {
   it('is an outage at the deadline when calls hang, and requests are given up', async () => {
     fail('hang');
-    await expect(consume(150)).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE' });
+    const late = { code: 'BACKEND_UNAVAILABLE', cause: { name: 'TimeoutError' } };
+    await expect(consume(150)).rejects.toMatchObject(late);
     server.fault = () => undefined;
     expect((await consume()).allowed).toBe(true);
   });

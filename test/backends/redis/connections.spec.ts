@@ -1,4 +1,7 @@
+import { Test } from '@nestjs/testing';
 import { Redis } from 'ioredis';
+import { BackendService, RateLimitEvents, RateLimitModule } from 'nestjs-floodgate';
+import { failureReason } from '../../../lib/contracts/failure-reason.js';
 import { BackendUnavailableError } from '../../../lib/contracts/errors.js';
 import { redisBackend } from '../../../lib/backends/redis/redis.backend.js';
 import { testPolicy } from '../../../lib/testing/test-policy.js';
@@ -47,6 +50,21 @@ describe('a connection of its own', () => {
     await backend.consume(call());
     await backend.close();
     await eventually(() => proxy.openConnections === 0);
+  });
+
+  it('that nobody accepts in time is an answer that came too late', async () => {
+    await using proxy = await TcpProxy.start({ target: server, mode: 'stall' });
+    const backend = redisBackend({ url: proxy.url });
+    const app = await Test.createTestingModule({
+      imports: [RateLimitModule.forRoot({ backend, timeout: 50 })],
+    }).compile();
+    const failures: unknown[] = [];
+    app.get(RateLimitEvents).on((event) => {
+      if (event.kind === 'backend-failure') failures.push(failureReason(event.error));
+    });
+    await failure(app.get(BackendService).consume('someone', '3/m'));
+    await app.close();
+    expect(failures).toEqual(['DEADLINE_EXCEEDED']);
   });
 
   it('need not be there at the start: calls fail at once, and pass when it is', async () => {

@@ -6,6 +6,7 @@ import {
   BackendService,
   type BreakerTransition,
   CircuitBreakerRegistry,
+  DeadlineExceededError,
   failoverBackend,
   type RateLimitEvent,
   RateLimitEvents,
@@ -105,6 +106,15 @@ describe('a line of the log', () => {
       "warn: [RateLimit] Backend 'memory' is unavailable (ECONNREFUSED). Failure mode 'closed': limited routes answer 503, unless a policy says otherwise.",
       "log: [RateLimit] Backend 'memory' is back after 1.5 s; failed calls: 2.",
     ]);
+  });
+
+  it.each([
+    ['the platform', () => new DOMException('aborted', 'TimeoutError')],
+    ['a driver', () => Object.assign(new Error('aborted'), { name: 'AbortError' })],
+    ['this package', () => new DeadlineExceededError(50)],
+  ])('has one word for answers that came too late, in the words of %s', async (_whose, late) => {
+    const lines = await logged({ kind: 'backend-failure', backend: 'memory', error: late() });
+    expect(lines).toEqual([expect.stringContaining('is unavailable (DEADLINE_EXCEEDED)')]);
   });
 
   it('is none for an outage, nor for its end, within ten seconds of the last warning', async () => {

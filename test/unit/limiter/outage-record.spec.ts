@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { jest } from '@jest/globals';
 import { BackendUnavailableError } from '../../../lib/contracts/errors.js';
 import type { RateLimitEvent } from '../../../lib/contracts/events.js';
@@ -54,10 +55,13 @@ describe('the record of an outage', () => {
 
   const cause = refused();
   const unavailable = new BackendUnavailableError({ backend: 'store', cause });
+  const foreign = runInNewContext("new Error('of another realm')") as Error;
+  const unavailableThere = new BackendUnavailableError({ backend: 'store', cause: foreign });
   const without = new BackendUnavailableError({ backend: 'store', cause: 'no error' });
   const chained = new Error('broken', { cause });
   it.each([
     ['the cause of what is unavailable', unavailable, cause],
+    ['the cause that another realm made', unavailableThere, foreign],
     ['what is unavailable without an error as its cause', without, without],
     ['any other error, whatever its cause', chained, chained],
   ])('tells %s', (_what, error, expected) => {
