@@ -13,8 +13,8 @@ import { median } from './support/median.mjs';
 import { report } from './support/report.mjs';
 import { scaled } from './support/scale.mjs';
 
-const ROUNDS = scaled(60);
-const WARM_UP = scaled(20);
+const ROUNDS = scaled(45);
+const WARM_UP = scaled(15);
 const REQUESTS = 400;
 const CONNECTIONS = 8;
 const LIMIT_PERCENT = { nobody: 3, metrics: 8, page: 10 };

@@ -5,7 +5,7 @@
 // in the same round, and medians are shown. Processor time is what the server's process takes for a request.
 //   npm run bench -- http
 //   node bench/http.mjs 'fastify, memory'       only the tables whose titles begin so
-import { CONTROL, loadTurn, NEVER, startApp } from './support/http-load.mjs';
+import { CONTROL, loadTurn, NEVER, startApp, warmUp } from './support/http-load.mjs';
 import { median } from './support/median.mjs';
 import { startRedis } from './support/redis-server.mjs';
 import { report } from './support/report.mjs';
@@ -13,8 +13,8 @@ import { scaled } from './support/scale.mjs';
 
 const PROCESSES = scaled(3);
 const ROUNDS = 4;
-/** Measured once: refusals on Express were a tenth slower after 6,000 requests than after 30,000. */
-const WARM_UP = Math.max(3, scaled(6));
+/** Requests. Measured once: refusals on Express were a tenth slower after 6,000 than after 30,000. */
+const WARM_UP = Math.max(6_000, scaled(12_000));
 const PEERS = ['nestjs-floodgate', 'middleware', 'throttler'];
 const TRAFFIC = {
   admitted: { limit: NEVER, status: '2xx', contenders: ['bare', 'a guard that always passes', CONTROL, ...PEERS] },
@@ -42,10 +42,10 @@ async function measure(title, platform, store, { limit, status, contenders }) {
   for (let copy = 0; copy < PROCESSES; copy += 1) {
     const options = { platform, limit, ...(store === 'Redis' && { redisPort }) };
     const apps = await Promise.all(contenders.map((contender) => startApp(contender, options)));
-    for (let round = -WARM_UP; round < ROUNDS; round += 1) {
+    await warmUp(apps, WARM_UP);
+    for (let round = 0; round < ROUNDS; round += 1) {
       for (const [index, run] of runs.entries()) {
         const { rate, micros } = await loadTurn(apps[index], status);
-        if (round < 0) continue;
         run.rates.push(rate);
         run.micros.push(micros);
         run.ratios.push(rate / runs[0].rates.at(-1));

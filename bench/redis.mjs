@@ -24,7 +24,7 @@ import { scaled } from './support/scale.mjs';
 const { resolve } = createRequire(new URL('../package.json', import.meta.url));
 const { NestFactory } = await import(pathToFileURL(resolve('@nestjs/core')));
 
-const ROUNDS = scaled(9);
+const ROUNDS = scaled(7);
 const WARM_UP = 2;
 const TURN_MS = 250;
 const KEYS = 5_000;

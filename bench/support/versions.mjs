@@ -8,13 +8,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { compete, contend } from './contest.mjs';
-import { loadTurn, NEVER, startApp } from './http-load.mjs';
+import { loadTurn, NEVER, startApp, warmUp } from './http-load.mjs';
 import { median } from './median.mjs';
 import { report } from './report.mjs';
 import { scaled } from './scale.mjs';
 
 const ROUNDS = 8;
-const WARM_UP = 8;
+/** Requests. */
+const WARM_UP = 16_000;
 /** Many: how V8 compiles Node's streams differs from process to process, by as much as a guard costs. */
 const PROCESSES = scaled(12);
 const BREAKER = {
@@ -60,11 +61,9 @@ async function compareGuards(platform, versions) {
       runs.push({ name, micros: [], ...(await startApp(contender, { platform, limit: NEVER, dist })) });
     }
   }
-  for (let round = -WARM_UP; round < ROUNDS; round += 1) {
-    for (const run of runs) {
-      const { micros } = await loadTurn(run, '2xx');
-      if (round >= 0) run.micros.push(micros);
-    }
+  for (const run of runs) await warmUp([run], WARM_UP);
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const run of runs) run.micros.push((await loadTurn(run, '2xx')).micros);
   }
   for (const { child } of runs) child.kill();
   const [none, ...others] = Object.keys(contenders).map((name) =>
