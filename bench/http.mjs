@@ -1,5 +1,5 @@
 // What a limit costs a request: whole applications on Express and on Fastify, with counters in memory and in Redis, for
-// requests that pass and for those that are refused, beside the limiters that people use now. Each contender has several
+// requests that pass and for those that are refused, beside the limiters that people use now. Each contender has two
 // processes of its own, because V8 compiles the same application a little differently in each: up to a third faster or
 // slower. The load comes from here, over connections that stay open. Contenders take turns, each ratio is to the first one
 // in the same round, and medians are shown. Processor time is what the server's process takes for a request.
@@ -11,11 +11,11 @@ import { startRedis } from './support/redis-server.mjs';
 import { report } from './support/report.mjs';
 import { scaled } from './support/scale.mjs';
 
-/** Starting the applications takes most of the time: a quarter of the rounds is half of the tables. */
+/** A run with fewer rounds has fewer tables, too: most of its time goes into starting applications. */
 const STORES = scaled(4) < 4 ? ['memory'] : ['memory', 'Redis'];
 const PROCESSES = scaled(2);
 const ROUNDS = 4;
-/** Requests. Measured: V8 still compiles after 12,000, and what has more code is slower until then than it is later. */
+/** Requests. An application with more code is slower until V8 has compiled all of it: 12,000 are too few. */
 const WARM_UP = { fastify: 30_000, express: 15_000 };
 const PEERS = ['nestjs-floodgate', 'middleware', 'throttler'];
 const TRAFFIC = {

@@ -7,8 +7,12 @@ export const isErrorLike = (error: unknown): error is Error =>
   'message' in error &&
   typeof error.message === 'string';
 
-/** Names of errors for an answer that did not come in time: of this package, of the platform and of drivers. */
-const LATE: ReadonlySet<string> = new Set(['DeadlineExceededError', 'TimeoutError', 'AbortError']);
+/** Names of errors for an answer that did not come in time: of this package, and of the platform and drivers. */
+const LATE: ReadonlySet<string> = new Set(['DeadlineExceededError', 'TimeoutError']);
 
 /** Whether an error says that an answer did not come in time. */
 export const isLate = (error: unknown): boolean => isErrorLike(error) && LATE.has(error.name);
+
+/** Whether there is no answer, in time or not: ioredis also aborts commands whose connection has closed. */
+export const isUnanswered = (error: unknown): boolean =>
+  isLate(error) || (isErrorLike(error) && error.name === 'AbortError');

@@ -1,4 +1,4 @@
-import { isLate } from '../contracts/error-like.js';
+import { isUnanswered } from '../contracts/error-like.js';
 import { isUnavailable } from '../contracts/errors.js';
 
 /** Codes of the operating system and of `node:net` for a peer that cannot be reached or has disconnected. */
@@ -29,5 +29,5 @@ const NETWORK_CODES: ReadonlySet<unknown> = new Set([
 export function isInfrastructureError(error: unknown): error is Error {
   if (isUnavailable(error)) return true;
   const { code } = (error ?? {}) as { readonly code?: unknown };
-  return isLate(error) || NETWORK_CODES.has(code);
+  return isUnanswered(error) || NETWORK_CODES.has(code);
 }

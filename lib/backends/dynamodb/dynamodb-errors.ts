@@ -1,5 +1,5 @@
 import type { CancellationReason } from '@aws-sdk/client-dynamodb';
-import { isLate } from '../../contracts/error-like.js';
+import { isUnanswered } from '../../contracts/error-like.js';
 import { BackendUnavailableError, isUnavailable, RateLimitConfigurationError } from '../../contracts/errors.js';
 import type { RawItem } from './subject-item.js';
 
@@ -97,7 +97,7 @@ export function isTransient(error: unknown): boolean {
 /** Whether an error says that DynamoDB cannot serve now, rather than that it was asked wrongly. */
 export function isInfrastructureError(error: unknown): boolean {
   const found = asServiceError(error);
-  return found !== undefined && (isLate(found) || REFUSED.has(found.name) || isTransient(error));
+  return found !== undefined && (isUnanswered(found) || REFUSED.has(found.name) || isTransient(error));
 }
 
 const isNetworkError = ({ code }: ServiceError): boolean => typeof code === 'string' && NETWORK.test(code);

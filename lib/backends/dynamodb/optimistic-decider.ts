@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Reply } from '../../contracts/backend.js';
-import { isLate } from '../../contracts/error-like.js';
+import { isUnanswered } from '../../contracts/error-like.js';
 import { DeadlineExceededError } from '../../contracts/errors.js';
 import { MAX_TIMER_MS } from '../../policies/duration.js';
 import { isTransient } from './dynamodb-errors.js';
@@ -122,7 +122,7 @@ export class OptimisticDecider {
         if (stored !== undefined) return stored;
       } catch (error) {
         // A call that was throttled until its deadline was throttled, not left without an answer.
-        if (signal.aborted && isLate(error)) throw failure ?? error;
+        if (signal.aborted && isUnanswered(error)) throw failure ?? signal.reason;
         if (!isTransient(error)) throw error;
         failure = error;
       }

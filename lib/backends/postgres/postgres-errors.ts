@@ -1,4 +1,4 @@
-import { isLate } from '../../contracts/error-like.js';
+import { isUnanswered } from '../../contracts/error-like.js';
 import { BackendUnavailableError, isUnavailable } from '../../contracts/errors.js';
 import { missingPrivilege, missingSchema } from './mends.js';
 import { NoConnectionError } from './patient-query.js';
@@ -55,7 +55,7 @@ function preventsConnection(cause: unknown): boolean {
 function interruptsQuery(error: unknown): boolean {
   const state = sqlState(error);
   if (state !== undefined) return INFRASTRUCTURE_CLASSES.has(state.slice(0, 2)) || INFRASTRUCTURE_STATES.has(state);
-  if (isLate(error)) return true;
+  if (isUnanswered(error)) return true;
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
   if (typeof code === 'string' && NETWORK.test(code)) return true;
   return typeof message === 'string' && DRIVER_MESSAGES.some((text) => message.includes(text));

@@ -110,11 +110,18 @@ describe('a line of the log', () => {
 
   it.each([
     ['the platform', () => new DOMException('aborted', 'TimeoutError')],
-    ['a driver', () => Object.assign(new Error('aborted'), { name: 'AbortError' })],
+    ['a driver', () => Object.assign(new Error('Connection timeout'), { name: 'TimeoutError' })],
     ['this package', () => new DeadlineExceededError(50)],
   ])('has one word for answers that came too late, in the words of %s', async (_whose, late) => {
     const lines = await logged({ kind: 'backend-failure', backend: 'memory', error: late() });
     expect(lines).toEqual([expect.stringContaining('is unavailable (DEADLINE_EXCEEDED)')]);
+  });
+
+  it('does not call a command late whose connection has closed', async () => {
+    // As ioredis says it.
+    const aborted = Object.assign(new Error('Command aborted due to connection close'), { name: 'AbortError' });
+    const lines = await logged({ kind: 'backend-failure', backend: 'memory', error: aborted });
+    expect(lines).toEqual([expect.stringContaining('is unavailable (AbortError)')]);
   });
 
   it('is none for an outage, nor for its end, within ten seconds of the last warning', async () => {
