@@ -1,8 +1,9 @@
 // What a limit costs a request: whole applications on Express and on Fastify, with counters in memory and in Redis, for
 // requests that pass and for those that are refused, beside the limiters that people use now. Each contender has two
-// processes of its own, because V8 compiles the same application a little differently in each: up to a third faster or
-// slower. The load comes from here, over connections that stay open. Contenders take turns, each ratio is to the first one
-// in the same round, and medians are shown. Processor time is what the server's process takes for a request.
+// processes of its own, because V8 compiles the same application a little differently in each. The load comes from here,
+// over connections that stay open. Contenders take turns, many of them, because one turn of a process may take twice as
+// long as its next. Each ratio is to the first one in the same round, and medians are shown. Processor time is what the
+// server's process takes for a request.
 //   npm run bench -- http
 //   node bench/http.mjs 'fastify, memory'       only the tables whose titles begin so
 import { CONTROL, loadTurn, NEVER, startApp, warmUp } from './support/http-load.mjs';
@@ -12,9 +13,9 @@ import { report } from './support/report.mjs';
 import { scaled } from './support/scale.mjs';
 
 /** A run with fewer rounds has fewer tables, too: most of its time goes into starting applications. */
-const STORES = scaled(4) < 4 ? ['memory'] : ['memory', 'Redis'];
+const APPLICATIONS = [['fastify', 'memory'], ['express', 'memory'], ...(scaled(4) < 4 ? [] : [['fastify', 'Redis']])];
 const PROCESSES = scaled(2);
-const ROUNDS = 4;
+const ROUNDS = scaled(10);
 /** Requests. An application with more code is slower until V8 has compiled all of it: 12,000 are too few. */
 const WARM_UP = { fastify: 30_000, express: 15_000 };
 const PEERS = ['nestjs-floodgate', 'middleware', 'throttler'];
@@ -26,12 +27,10 @@ const [chosen = ''] = process.argv.slice(2);
 
 const { port: redisPort, client: admin, stop } = await startRedis();
 try {
-  for (const store of STORES) {
-    for (const platform of ['fastify', 'express']) {
-      for (const traffic of Object.keys(TRAFFIC)) {
-        const title = `${platform}, ${store}, ${traffic}`;
-        if (title.startsWith(chosen)) await measure(title, platform, store, TRAFFIC[traffic]);
-      }
+  for (const [platform, store] of APPLICATIONS) {
+    for (const traffic of Object.keys(TRAFFIC)) {
+      const title = `${platform}, ${store}, ${traffic}`;
+      if (title.startsWith(chosen)) await measure(title, platform, store, TRAFFIC[traffic]);
     }
   }
 } finally {

@@ -15,7 +15,7 @@ import { startRedis } from './support/redis-server.mjs';
 import { report } from './support/report.mjs';
 import { scaled } from './support/scale.mjs';
 
-const ROUNDS = scaled(11);
+const ROUNDS = scaled(9);
 const WARM_UP = 3;
 const MILLION = 1_000_000;
 const WARM_UP_CALLS = 20_000;
