@@ -118,11 +118,16 @@ async function sentinels(): Promise<Scene> {
   const watched = await RedisSentinel.start();
   await setPatience(watched, 60_000);
   let dead: RedisServer | undefined;
+  let deadMs = 0;
   return {
     connection: () => ({ connection: { sentinels: [...watched.sentinels], name: watched.name } }),
-    break: async () => (dead = await watched.killMaster()),
+    break: async () => {
+      dead = await watched.killMaster();
+      deadMs = performance.now();
+    },
     mend: async () => {
-      await setPatience(watched, 500);
+      // They fail over at once. With less patience than that, a replica that lost its master long ago is no heir to them.
+      await setPatience(watched, Math.max(500, Math.ceil(performance.now() - deadMs)));
       await watched.waitReplaced(dead!);
     },
     [Symbol.asyncDispose]: () => watched.stop(),
