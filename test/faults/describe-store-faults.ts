@@ -83,17 +83,21 @@ async function startAll(scene: StoreScene) {
 const admitted = (answers: readonly Answer[]): number => answers.filter(({ status }) => status === 200).length;
 
 /** Asks until the circuit is open. */
-async function untilOpen(app: FaultyApp): Promise<Answer[]> {
+async function untilOpen(app: FaultyApp, ask: () => Promise<Answer>): Promise<Answer[]> {
   const answers: Answer[] = [];
-  while (app.circuit !== 'open' && answers.length < 3 * FAILURE_THRESHOLD) answers.push(await app.ask('outage'));
+  while (app.circuit !== 'open' && answers.length < 3 * FAILURE_THRESHOLD) answers.push(await ask());
   return answers;
 }
 
 /** What one application answers while the store is down. */
-async function whileBroken(mode: Mode, app: FaultyApp, heardBefore: Heard) {
-  const before = await untilOpen(app);
-  const open = await app.askTimes(LIMIT + 2, 'outage');
-  const health = await app.health();
+async function whileBroken(mode: Mode, app: FaultyApp, heardBefore: Heard, { isMistake = false }: StoreFault) {
+  // An answer that comes too late is an outage, not a mistake.
+  const told = <T>(call: () => Promise<T>): Promise<T> => (isMistake ? app.inTime(call) : call());
+  const ask = () => told(() => app.ask('outage'));
+  const before = await untilOpen(app, ask);
+  const open: Answer[] = [];
+  while (open.length < LIMIT + 2) open.push(await ask());
+  const health = await told(() => app.health());
   return { mode, app, before, open, answers: [...before, ...open], health, heardBefore };
 }
 
@@ -154,7 +158,9 @@ export function describeStoreFaults(store: string, faults: readonly StoreFault[]
 
         const heard = new Map(running.map(({ app }) => [app, app.heard()] as const));
         await scene.break();
-        const courses = await Promise.all(running.map(({ mode, app }) => whileBroken(mode, app, heard.get(app)!)));
+        const courses = await Promise.all(
+          running.map(({ mode, app }) => whileBroken(mode, app, heard.get(app)!, fault)),
+        );
         for (const course of courses) {
           if (fault.isMistake === true) expectMistake(course, fault);
           else expectOutage(course, fault);
