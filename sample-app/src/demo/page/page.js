@@ -178,15 +178,15 @@ stream.onmessage = (/** @type {MessageEvent<string>} */ { data }) => {
 };
 stream.onerror = () => show('verdict', 'Connection lost, trying again…', 'bad');
 
-// The live page is of this origin: it stands here in full, so that there is one scroll bar. It may be there before this
-// script.
+// The live page is of this origin: it stands here in full, so that there is one scroll bar. It may be loaded before this
+// script runs; until it comes, the frame holds an empty page.
 const live = /** @type {HTMLIFrameElement} */ (byId('live'));
 live.addEventListener('load', standInFull);
 standInFull();
 
 function standInFull() {
   const page = live.contentDocument?.body;
-  if (!page) return;
+  if (!page || page.ownerDocument.URL === 'about:blank') return;
   const fit = () => (live.style.height = `${page.offsetHeight + 2}px`);
   new ResizeObserver(fit).observe(page);
   fit();
